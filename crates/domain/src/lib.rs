@@ -1,0 +1,59 @@
+//! The vocabulary of Greffier: what every other crate speaks of.
+//!
+//! | module | what it names |
+//! |---|---|
+//! | [`ids`] | documents, artifacts, run keys, services, stages: typed, never a bare string |
+//! | [`digest`], [`canonical`] | SHA-256 and RFC 8785 bytes, so that equal values have equal bytes |
+//! | [`fixed`], [`time`] | numbers and moments without floats and without a clock |
+//! | [`arrival`] | how a document reached us |
+//! | [`text`], [`layout`] | stored text, places in it, pages, fields, attachments, notes |
+//! | [`passage`], [`decision`], [`form`] | what stages say of a document |
+//! | [`report`], [`sentence`], [`synthesis`], [`alert`] | what reconcilers say of a period |
+//! | [`record`], [`message`], [`explanation`] | what was done, what is to do, and why |
+//! | [`schema`] | the JSON Schemas of all that leaves the process |
+//!
+//! Invariants: no I/O, no async, no clock, no randomness here; a value that can be built is valid;
+//! JSON that leaves the process is described by a schema generated from these types.
+
+pub mod alert;
+pub mod arrival;
+pub mod canonical;
+pub mod catalogue;
+pub mod decision;
+pub mod digest;
+pub mod explanation;
+pub mod fixed;
+pub mod form;
+pub mod ids;
+pub mod layout;
+pub mod message;
+pub mod passage;
+pub mod record;
+pub mod report;
+pub mod schema;
+pub mod sentence;
+pub mod synthesis;
+pub mod text;
+pub mod time;
+
+pub use alert::{Alert, AlertKind, AlertSet};
+pub use arrival::{Arrival, Source};
+pub use catalogue::Lang;
+pub use decision::{Candidate, Decision, Outcome, Reason, Threshold};
+pub use digest::Digest;
+pub use fixed::Probability;
+pub use form::{Completeness, Missing};
+pub use ids::{
+    AlertId, ArtifactName, CollectionName, DocumentId, FormId, PersonId, PipelineName, RuleId,
+    RunKey, ServiceId, StageName, SubjectId,
+};
+pub use layout::{
+    Attachment, Block, Field, FieldKind, Layout, Line, Note, NoteCode, Page, PageBox,
+};
+pub use passage::{Passage, PassageSet};
+pub use record::{Agent, Circumstances, Kind, ModelRef, Named, Record, RunOutcome, Statement};
+pub use report::FieldReport;
+pub use sentence::{Evidence, Mask, Sentence};
+pub use synthesis::Synthesis;
+pub use text::{Span, StoredText};
+pub use time::{IsoWeek, Timestamp};
