@@ -6,7 +6,7 @@
 //! | [`digest`], [`canonical`] | SHA-256 and RFC 8785 bytes, so that equal values have equal bytes |
 //! | [`fixed`], [`time`] | numbers and moments without floats and without a clock |
 //! | [`arrival`] | how a document reached us |
-//! | [`text`], [`layout`] | stored text, places in it, pages, fields, attachments, notes |
+//! | [`text`], [`sentences`], [`layout`] | stored text, places in it, pages, fields, attachments, notes |
 //! | [`passage`], [`decision`], [`form`] | what stages say of a document |
 //! | [`report`], [`sentence`], [`synthesis`], [`alert`] | what reconcilers say of a period |
 //! | [`record`], [`message`], [`explanation`] | what was done, what is to do, and why |
@@ -32,6 +32,7 @@ pub mod record;
 pub mod report;
 pub mod schema;
 pub mod sentence;
+pub mod sentences;
 pub mod synthesis;
 pub mod text;
 pub mod time;

@@ -1,0 +1,39 @@
+//! Pipeline files; stages, workers, followers, reconcilers; the in-process queue; what people do
+//! with documents.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`file`], [`pipelines`] | pipeline files, checked, and the pipelines in force |
+//! | [`stage`] | a stage as a trait: inputs, output, faults, the settings a record names |
+//! | [`ledger`], [`blobs`], [`queue`] | the outside as traits; the queue that lives in the process |
+//! | [`vault`] | sealed artifacts of a subject |
+//! | [`intake`], [`worker`], [`engine`], [`reconcile`] | how a document enters, how work is done once |
+//! | [`log`] | sequencing, checkpoints, proofs |
+//! | [`desk`], [`explain`] | what people see and do: inbox, review, why |
+//! | [`verify`], [`replay`] | whether everything holds, and whether it would come out again |
+//!
+//! Invariants: nothing here knows a file format, a model, SQL or AMQP; a stage is called with
+//! values and gives values; nothing is recorded twice, and nothing that is owed is forgotten.
+
+pub mod blobs;
+pub mod circumstances;
+pub mod desk;
+pub mod engine;
+pub mod error;
+pub mod explain;
+pub mod file;
+pub mod intake;
+pub mod ledger;
+pub mod log;
+pub mod pipelines;
+pub mod queue;
+pub mod reconcile;
+pub mod replay;
+pub mod stage;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod vault;
+pub mod verify;
+pub mod worker;
+
+pub use error::Error;

@@ -1,0 +1,132 @@
+//! The pipelines in force: their files, with their stages ready to work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::message::Task;
+use domain::{Kind, PipelineName, ServiceId, StageName};
+
+use crate::error::Error;
+use crate::file::{FileError, Service, SourceFile};
+use crate::stage::Stage;
+
+/// One pipeline.
+#[derive(Clone)]
+pub struct Pipeline {
+    /// Its file.
+    pub source: Arc<SourceFile>,
+    stages: BTreeMap<StageName, Arc<dyn Stage>>,
+}
+
+impl Pipeline {
+    /// A pipeline whose stages are ready.
+    ///
+    /// # Errors
+    /// When a stage reads what no stage before it writes.
+    pub fn new(source: Arc<SourceFile>, stages: Vec<Arc<dyn Stage>>) -> Result<Self, FileError> {
+        let stages: BTreeMap<StageName, Arc<dyn Stage>> =
+            stages.into_iter().map(|s| (s.name(), s)).collect();
+        for list in [&source.file.stages, &source.file.attachment_stages] {
+            let mut written = vec![Kind::Raw, Kind::Arrival];
+            for name in list {
+                let Some(stage) = stages.get(name.get_ref()) else {
+                    return Err(source.wrong_at(
+                        name.span().start,
+                        format!("stage `{}` is not known", name.get_ref()),
+                        format!("one of {}", known(stages.keys())),
+                    ));
+                };
+                for kind in stage.inputs() {
+                    if !written.contains(kind) {
+                        return Err(source.wrong_at(
+                            name.span().start,
+                            format!("stage `{}` reads {}, which no stage before it writes", name.get_ref(), kind.as_str()),
+                            "stages in the order of what they read",
+                        ));
+                    }
+                }
+                written.extend(stage.outputs());
+            }
+        }
+        Ok(Self { source, stages })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &PipelineName {
+        &self.source.file.pipeline
+    }
+
+    /// The stage of this name.
+    pub fn stage(&self, name: &StageName) -> Option<&Arc<dyn Stage>> {
+        self.stages.get(name)
+    }
+
+    /// The stages a document goes through: fewer for an attachment.
+    pub fn path(&self, attachment: bool) -> impl Iterator<Item = &StageName> {
+        let list =
+            if attachment { &self.source.file.attachment_stages } else { &self.source.file.stages };
+        list.iter().map(toml::Spanned::get_ref)
+    }
+
+    /// The first stage of a document.
+    pub fn first(&self, attachment: bool) -> Option<&StageName> {
+        self.path(attachment).next()
+    }
+
+    /// What follows a task.
+    pub fn after(&self, task: &Task, attachment: bool) -> Option<Task> {
+        let stage = self.path(attachment).skip_while(|s| **s != task.stage).nth(1)?;
+        Some(Task { stage: stage.clone(), ..task.clone() })
+    }
+
+    /// The service of this id.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn service(&self, id: &str) -> Result<&Service, Error> {
+        self.source.file.services.iter().find(|s| s.id().as_str() == id).ok_or_else(|| {
+            Error::NoSuchService {
+                pipeline: self.name().clone(),
+                service: id.to_owned(),
+                known: known(self.source.file.services.iter().map(Service::id)),
+            }
+        })
+    }
+
+    /// What people call a service.
+    pub fn service_name(&self, id: &ServiceId) -> String {
+        self.service(id.as_str()).map_or_else(|_| id.to_string(), |s| s.name.clone())
+    }
+}
+
+/// The pipelines in force, by name.
+#[derive(Clone, Default)]
+pub struct Pipelines(BTreeMap<PipelineName, Pipeline>);
+
+impl Pipelines {
+    /// These pipelines.
+    pub fn new(pipelines: Vec<Pipeline>) -> Self {
+        Self(pipelines.into_iter().map(|p| (p.name().clone(), p)).collect())
+    }
+
+    /// The pipeline of this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn get(&self, name: &PipelineName) -> Result<&Pipeline, Error> {
+        self.0.get(name).ok_or_else(|| Error::NoSuchPipeline {
+            name: name.clone(),
+            known: known(self.0.keys()),
+        })
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Pipeline> {
+        self.0.values()
+    }
+}
+
+fn known<T: ToString>(names: impl Iterator<Item = T>) -> String {
+    let list: Vec<String> = names.map(|n| n.to_string()).collect();
+    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
+}

@@ -1,0 +1,303 @@
+//! Re-checks everything the ledger claims, and names each thing that does not hold.
+
+use std::collections::BTreeSet;
+
+use domain::record::Record;
+use domain::{Agent, ArtifactName, Digest, DocumentId, RunKey, SubjectId};
+use provenance::{Checkpoint, merkle};
+
+use crate::desk::ACT_VERSION;
+use crate::error::Error;
+use crate::intake::receive_settings;
+use crate::ledger::{DocumentFilter, DocumentState, StoredRecord};
+use crate::log;
+use crate::stage::RunIdentity;
+use crate::vault::Vault;
+
+/// Records read at a time.
+const BATCH: u32 = 500;
+
+/// Something that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Finding {
+    /// What it is about: a record, an artifact, a document, a checkpoint.
+    pub about: String,
+    /// What does not hold.
+    pub problem: String,
+}
+
+/// What was checked, and what does not hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Verification {
+    /// Documents looked at.
+    pub documents: u64,
+    /// Records re-read.
+    pub records: u64,
+    /// Artifacts opened.
+    pub artifacts: u64,
+    /// Checkpoints whose signature and root were checked.
+    pub checkpoints: u64,
+    /// Quotes re-read in their texts.
+    pub quotes: u64,
+    /// Figures counted again.
+    pub figures: u64,
+    /// Tasks still owed: work that is not finished is said, and is not a fault.
+    pub owed: u64,
+    /// Root of the log.
+    pub root: Option<Digest>,
+    /// What does not hold.
+    pub findings: Vec<Finding>,
+}
+
+impl Verification {
+    /// Whether everything holds.
+    pub fn holds(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Notes something that does not hold.
+    pub fn find(&mut self, about: impl ToString, problem: impl Into<String>) {
+        self.findings.push(Finding { about: about.to_string(), problem: problem.into() });
+    }
+}
+
+/// Checks the log, its checkpoints, every record, every artifact and every document's state.
+/// `elsewhere` is a signed checkpoint kept outside, which finds a rollback.
+///
+/// # Errors
+/// When the ledger or the store does not answer; what does not hold is a finding.
+pub async fn verify(
+    vault: &Vault,
+    elsewhere: Option<&str>,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Verification, Error> {
+    let mut v = Verification::default();
+    let counts = vault.ledger.counts().await?;
+    v.owed = counts.tasks;
+    if counts.sequenced < counts.records {
+        v.find("log", format!("{} records have no leaf", counts.records - counts.sequenced));
+    }
+    let leaves = check_records(vault, &mut v, counts.sequenced, progress).await?;
+    check_tree(vault, &mut v, &leaves, elsewhere).await?;
+    check_documents(vault, &mut v).await?;
+    Ok(v)
+}
+
+/// Re-reads every record of the log and opens what it names. Returns the leaf hashes.
+async fn check_records(
+    vault: &Vault,
+    v: &mut Verification,
+    total: u64,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Vec<Digest>, Error> {
+    let mut leaves = Vec::new();
+    let mut seen: BTreeSet<(RunKey, u32)> = BTreeSet::new();
+    let mut opened: BTreeSet<ArtifactName> = BTreeSet::new();
+    loop {
+        let batch = vault.ledger.log(leaves.len() as u64, BATCH).await?;
+        if batch.is_empty() {
+            return Ok(leaves);
+        }
+        for stored in batch {
+            let expected = leaves.len() as u64;
+            if stored.leaf_index != Some(expected) {
+                v.find("log", format!("leaf {expected} is missing"));
+            }
+            leaves.push(merkle::leaf_hash(&stored.record.bytes));
+            v.records += 1;
+            progress(v.records, total);
+            if !seen.insert((stored.record.run_key, stored.record.generation)) {
+                v.find(stored.record.run_key, "is recorded twice");
+            }
+            check_record(vault, v, &stored, &mut opened).await?;
+        }
+    }
+}
+
+async fn check_record(
+    vault: &Vault,
+    v: &mut Verification,
+    stored: &StoredRecord,
+    opened: &mut BTreeSet<ArtifactName>,
+) -> Result<(), Error> {
+    let about = stored.record.run_key;
+    let record = match Record::from_bytes(&stored.record.bytes) {
+        Ok(record) => record,
+        Err(error) => {
+            v.find(about, format!("its bytes are not a record: {error}"));
+            return Ok(());
+        }
+    };
+    let s = record.statement();
+    if (s.run_key, s.generation, s.subject) != (about, stored.record.generation, stored.record.subject)
+        || s.activity != stored.record.activity
+        || s.outcome != stored.record.outcome
+    {
+        v.find(about, "its row says something else than its bytes");
+    }
+    let envelope = match vault.envelope(s.subject).await {
+        Ok(envelope) => envelope,
+        Err(error) if error.is_passing() => return Err(error),
+        Err(error) => {
+            v.find(about, chain(&error));
+            return Ok(());
+        }
+    };
+    let inputs: Vec<ArtifactName> = s.inputs.iter().map(|n| n.name).collect();
+    let version = match s.agent {
+        Agent::Software { version } => version,
+        Agent::Person { .. } => ACT_VERSION,
+    };
+    let identity = RunIdentity {
+        activity: &s.activity,
+        version,
+        inputs: &inputs,
+        input_runs: &s.input_runs,
+        period: s.period.as_deref(),
+        settings: s.settings,
+    };
+    if envelope.run_key(&domain::canonical::to_bytes(&identity)?) != s.run_key {
+        v.find(about, "its key is not that of what it names");
+    }
+    if s.settings != receive_settings()?.0 {
+        match vault.ledger.settings(s.settings).await? {
+            Some(bytes) if Digest::of(&bytes) == s.settings => {}
+            Some(_) => v.find(about, format!("settings {} are not what their digest says", s.settings)),
+            None => v.find(about, format!("settings {} are not kept", s.settings)),
+        }
+    }
+    for named in s.inputs.iter().chain(&s.outputs) {
+        if !opened.insert(named.name) {
+            continue;
+        }
+        v.artifacts += 1;
+        match vault.read(s.subject, &envelope, named.name).await {
+            Ok(_) => {}
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => v.find(named.name, format!("{} of {about}: {}", named.kind.as_str(), chain(&error))),
+        }
+    }
+    for run in &s.input_runs {
+        if vault.ledger.record(*run, 0).await?.is_none() {
+            v.find(about, format!("reads the run {run}, which is not recorded"));
+        }
+    }
+    Ok(())
+}
+
+async fn check_tree(
+    vault: &Vault,
+    v: &mut Verification,
+    leaves: &[Digest],
+    elsewhere: Option<&str>,
+) -> Result<(), Error> {
+    let size = leaves.len() as u64;
+    // The tree is built again from the records alone; stored nodes and signatures must agree.
+    let mut frontier = merkle::Frontier::empty();
+    let mut roots = std::collections::BTreeMap::from([(0, frontier.root())]);
+    let mut nodes = Vec::new();
+    let mut wanted: BTreeSet<u64> = vault.ledger.checkpoints().await?.iter().map(|c| c.size).collect();
+    let key = log::signing_key(vault)?;
+    let outside = elsewhere.map(|note| Checkpoint::verify(note, key.verifier()));
+    if let Some(Ok(checkpoint)) = &outside {
+        wanted.insert(checkpoint.size);
+    }
+    wanted.insert(size);
+    for leaf in leaves {
+        match frontier.push(*leaf) {
+            Ok(completed) => nodes.extend(completed),
+            Err(error) => v.find("log", error.to_string()),
+        }
+        if wanted.contains(&frontier.size()) {
+            roots.insert(frontier.size(), frontier.root());
+        }
+    }
+    v.root = Some(frontier.root());
+    for chunk in nodes.chunks(1_000) {
+        let ids: Vec<_> = chunk.iter().map(|(id, _)| *id).collect();
+        let stored = vault.ledger.log_nodes(&ids).await?;
+        for ((id, hash), stored) in chunk.iter().zip(stored) {
+            if stored != Some(*hash) {
+                v.find("log", format!("node {} at level {} is not what its leaves give", id.index, id.level));
+            }
+        }
+    }
+    for stored in vault.ledger.checkpoints().await? {
+        v.checkpoints += 1;
+        match Checkpoint::verify(&stored.note, key.verifier()) {
+            Ok(checkpoint) => compare(v, "checkpoint", &checkpoint, &roots),
+            Err(error) => v.find(format!("checkpoint {}", stored.size), chain(&error)),
+        }
+    }
+    match outside {
+        None => {}
+        Some(Ok(checkpoint)) => compare(v, "the checkpoint kept elsewhere", &checkpoint, &roots),
+        Some(Err(error)) => v.find("the checkpoint kept elsewhere", chain(&error)),
+    }
+    Ok(())
+}
+
+fn compare(
+    v: &mut Verification,
+    what: &str,
+    checkpoint: &Checkpoint,
+    roots: &std::collections::BTreeMap<u64, Digest>,
+) {
+    let about = format!("{what} at size {}", checkpoint.size);
+    match roots.get(&checkpoint.size) {
+        Some(root) if *root == checkpoint.root => {}
+        Some(_) => v.find(about, "the log has another root: it was rewritten"),
+        None => v.find(about, "the log is shorter: it was rolled back"),
+    }
+}
+
+async fn check_documents(vault: &Vault, v: &mut Verification) -> Result<(), Error> {
+    let owed: BTreeSet<DocumentId> =
+        vault.ledger.owed().await?.into_iter().map(|(t, _)| t.document.as_document()).collect();
+    for row in vault.ledger.documents(&DocumentFilter::default()).await? {
+        v.documents += 1;
+        let records = match vault.records(SubjectId::from(row.id)).await {
+            Ok(records) => records,
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => {
+                v.find(row.id, chain(&error));
+                continue;
+            }
+        };
+        if !records.iter().any(|(r, _)| r.statement().activity.as_str() == "receive") {
+            v.find(row.id, "its reception is not recorded");
+        }
+        match (row.state, owed.contains(&row.id)) {
+            (DocumentState::Processing, false) => {
+                v.find(row.id, "is being processed, and nothing is owed");
+            }
+            (DocumentState::Done | DocumentState::Quarantined, true) => {
+                v.find(row.id, "is in a final state, and work is owed");
+            }
+            _ => {}
+        }
+        for (record, _) in &records {
+            for child in &record.statement().children {
+                if vault.ledger.document(*child).await?.is_none() {
+                    v.find(row.id, format!("names the document {child}, which is not here"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

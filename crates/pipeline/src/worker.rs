@@ -1,0 +1,402 @@
+//! A worker: takes a task, finds or makes its output, and records it.
+//!
+//! What makes delivery at-least-once and effect exactly-once: the output is a pure function of
+//! what the run key names; artifacts are stored under names that their content determines before
+//! anything refers to them; record, next task and new state are one transaction that also deletes
+//! the task, and does nothing when the task is gone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use domain::message::Task;
+use domain::record::Record;
+use domain::{
+    Agent, Arrival, ArtifactName, DocumentId, Kind, Named, RunKey, RunOutcome, Source,
+    Statement,
+};
+use privacy::Envelope;
+
+use crate::circumstances::{Build, Clock};
+use crate::error::Error;
+use crate::intake::{self, Incoming};
+use crate::ledger::{
+    Admission, Completed, Completion, DocumentRow, DocumentState, NewRecord, RouteView,
+};
+use crate::pipelines::{Pipeline, Pipelines};
+use crate::stage::{Child, Fault, Inputs, Output, RunIdentity, RunSettings, Stage};
+use crate::vault::{Vault, latest_of};
+
+/// Attempts after which a task that never ends otherwise is set aside: each was cut short by the
+/// death of its worker.
+pub const ATTEMPTS_MAX: u32 = 5;
+
+/// Where stages run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bench {
+    /// On the runtime's pool of blocking threads.
+    BlockingThreads,
+    /// Where the worker is: for simulations, which have one thread.
+    Here,
+}
+
+/// A worker.
+#[derive(Clone)]
+pub struct Worker {
+    /// The ledger, blobs and keys.
+    pub vault: Vault,
+    /// The pipelines in force.
+    pub pipelines: Arc<Pipelines>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// What works here.
+    pub build: Build,
+    /// Where stages run.
+    pub bench: Bench,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handled {
+    /// The stage ran and its record is written.
+    Done,
+    /// Its record was already there: nothing ran.
+    Remembered,
+    /// The task was already finished.
+    Stale,
+    /// Put off.
+    Deferred {
+        /// Why.
+        reason: String,
+    },
+    /// Set aside for a person.
+    Quarantined {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A run about to happen.
+struct Run {
+    document: DocumentRow,
+    stage: Arc<dyn Stage>,
+    envelope: Envelope,
+    inputs: Vec<Named>,
+    settings: (domain::Digest, Vec<u8>),
+    run_key: RunKey,
+}
+
+impl Worker {
+    /// Does what a task asks. Once this returns, whatever happened is durable.
+    ///
+    /// # Errors
+    /// Only passing ones: the ledger or the store does not answer. Nothing was recorded.
+    pub async fn handle(&self, task: &Task) -> Result<Handled, Error> {
+        let Some(attempt) = self.vault.ledger.begin(task).await? else {
+            return Ok(Handled::Stale);
+        };
+        let run = self.prepare(task).await?;
+        if let Some(known) = self.vault.ledger.record(run.run_key, task.generation).await? {
+            return self.remember(task, &run, known).await;
+        }
+        if attempt > ATTEMPTS_MAX {
+            let reason = "attempts-exhausted".to_owned();
+            return self.set_aside(task, &run, attempt, reason).await;
+        }
+        let started = self.clock.now();
+        let inputs = match self.load(&run).await {
+            Ok(inputs) => inputs,
+            Err(passing) if passing.is_passing() => return Err(passing),
+            Err(broken) => {
+                tracing::error!(document.id = %run.document.id, stage.name = %task.stage, error = %broken, "input cannot be read");
+                return self.set_aside(task, &run, attempt, "broken-store".into()).await;
+            }
+        };
+        match self.run(&run, inputs).await {
+            Ok(output) => self.finish(task, &run, attempt, started, output).await,
+            Err(Fault::RetryAfter { after_seconds, reason }) => {
+                let at = self.clock.now().plus_micros(i64::from(after_seconds) * 1_000_000);
+                self.vault.ledger.defer(task, at, &reason).await?;
+                Ok(Handled::Deferred { reason })
+            }
+            Err(Fault::Quarantine { reason, detail }) => {
+                tracing::warn!(document.id = %run.document.id, stage.name = %task.stage, reason, detail, "set aside");
+                self.set_aside(task, &run, attempt, reason).await
+            }
+        }
+    }
+
+    async fn prepare(&self, task: &Task) -> Result<Run, Error> {
+        let id: DocumentId = task.document.as_document();
+        let document = self
+            .vault
+            .ledger
+            .document(id)
+            .await?
+            .ok_or_else(|| Error::NoSuchDocument(id.to_string()))?;
+        let pipeline = self.pipelines.get(&task.pipeline)?;
+        let stage = pipeline
+            .stage(&task.stage)
+            .ok_or_else(|| Error::NoSuchDocument(format!("{id} at stage {}", task.stage)))?
+            .clone();
+        let envelope = self.vault.envelope(task.document).await?;
+        let records = self.vault.records(task.document).await?;
+        let inputs: Vec<Named> = stage
+            .inputs()
+            .iter()
+            .filter_map(|kind| latest_of(&records, *kind).map(|w| Named { kind: *kind, name: w.name }))
+            .collect();
+        let settings = RunSettings::of(stage.as_ref()).sealed()?;
+        let run_key = run_key(&envelope, stage.as_ref(), &inputs, settings.0)?;
+        Ok(Run { document, stage, envelope, inputs, settings, run_key })
+    }
+
+    async fn load(&self, run: &Run) -> Result<Inputs, Error> {
+        let mut inputs = Inputs::default();
+        for Named { kind, name } in &run.inputs {
+            let bytes = self.vault.read(run.document.id.into(), &run.envelope, *name).await?;
+            inputs.insert(*kind, *name, bytes);
+        }
+        Ok(inputs)
+    }
+
+    async fn run(&self, run: &Run, inputs: Inputs) -> Result<Output, Fault> {
+        let stage = run.stage.clone();
+        match self.bench {
+            Bench::Here => run_caught(stage.as_ref(), &inputs),
+            Bench::BlockingThreads => {
+                tokio::task::spawn_blocking(move || run_caught(stage.as_ref(), &inputs))
+                    .await
+                    .unwrap_or_else(|e| {
+                        Err(Fault::Quarantine { reason: "panic".into(), detail: e.to_string() })
+                    })
+            }
+        }
+    }
+
+    async fn finish(
+        &self,
+        task: &Task,
+        run: &Run,
+        attempt: u32,
+        started: domain::Timestamp,
+        output: Output,
+    ) -> Result<Handled, Error> {
+        let subject = task.document;
+        let declared: Vec<Kind> = output.artifacts.iter().map(|(kind, _)| *kind).collect();
+        if declared != run.stage.outputs() {
+            return self.set_aside(task, run, attempt, "undeclared-output".into()).await;
+        }
+        let route = run.stage.route(&output.artifacts);
+        let mut outputs = Vec::with_capacity(output.artifacts.len());
+        for (kind, bytes) in &output.artifacts {
+            let name = self.vault.write(subject, &run.envelope, bytes).await?;
+            outputs.push(Named { kind: *kind, name });
+        }
+        let pipeline = self.pipelines.get(&task.pipeline)?;
+        let mut children = Vec::new();
+        let mut ids = Vec::new();
+        for child in output.children {
+            let (id, admission) = self.admit_child(run, pipeline, child).await?;
+            ids.push(id);
+            children.extend(admission);
+        }
+        let statement = self.statement(task, run, RunOutcome::Done, None, outputs, ids);
+        self.commit(task, run, statement, attempt, started, children, route).await?;
+        Ok(Handled::Done)
+    }
+
+    async fn admit_child(
+        &self,
+        run: &Run,
+        pipeline: &Pipeline,
+        child: Child,
+    ) -> Result<(DocumentId, Option<Admission>), Error> {
+        let incoming = Incoming {
+            collection: run.document.collection.clone(),
+            pipeline: run.document.pipeline.clone(),
+            first_stage: pipeline.first(true).cloned(),
+            class: pipeline.source.file.class,
+            arrival: Arrival {
+                format: domain::arrival::ArrivalFormat::V1,
+                source: Source::Part { parent: run.document.id, part: child.part },
+                file_name: Some(child.name),
+                media_type: Some(child.media_type),
+                received_at: run.document.received_at,
+                channel: None,
+                metadata: std::collections::BTreeMap::new(),
+                columns: None,
+            },
+            bytes: child.bytes,
+            generation: 0,
+        };
+        intake::prepare(&self.vault, &incoming, self.clock.as_ref(), &self.build).await
+    }
+
+    async fn set_aside(
+        &self,
+        task: &Task,
+        run: &Run,
+        attempt: u32,
+        reason: String,
+    ) -> Result<Handled, Error> {
+        let statement = self.statement(
+            task,
+            run,
+            RunOutcome::Quarantine,
+            Some(reason.clone()),
+            Vec::new(),
+            Vec::new(),
+        );
+        let started = self.clock.now();
+        self.commit(task, run, statement, attempt, started, Vec::new(), None).await?;
+        Ok(Handled::Quarantined { reason })
+    }
+
+    fn statement(
+        &self,
+        task: &Task,
+        run: &Run,
+        outcome: RunOutcome,
+        reason: Option<String>,
+        outputs: Vec<Named>,
+        children: Vec<DocumentId>,
+    ) -> Statement {
+        let mut models = run.stage.models();
+        models.sort();
+        Statement {
+            subject: task.document,
+            activity: task.stage.clone(),
+            agent: Agent::Software { version: run.stage.version() },
+            run_key: run.run_key,
+            generation: task.generation,
+            inputs: run.inputs.clone(),
+            input_runs: Vec::new(),
+            period: None,
+            settings: run.settings.0,
+            models,
+            outcome,
+            reason,
+            outputs,
+            children,
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one transaction, each part named once")]
+    async fn commit(
+        &self,
+        task: &Task,
+        run: &Run,
+        statement: Statement,
+        attempt: u32,
+        started: domain::Timestamp,
+        children: Vec<Admission>,
+        route: Option<RouteView>,
+    ) -> Result<Completed, Error> {
+        let outcome = statement.outcome;
+        let models = !statement.models.is_empty();
+        let circumstances =
+            self.build.circumstances(started, self.clock.now(), attempt, models);
+        let record = NewRecord {
+            run_key: run.run_key,
+            generation: task.generation,
+            subject: task.document,
+            activity: task.stage.clone(),
+            outcome,
+            bytes: Record::new(statement, circumstances).to_bytes()?,
+        };
+        let (next, state) = self.follow(task, run, outcome)?;
+        let completion = Completion {
+            finishes: task.clone(),
+            record: Some(record),
+            settings: Some(run.settings.clone()),
+            next,
+            children,
+            state,
+            route,
+        };
+        Ok(self.vault.ledger.complete(&completion).await?)
+    }
+
+    fn follow(
+        &self,
+        task: &Task,
+        run: &Run,
+        outcome: RunOutcome,
+    ) -> Result<(Option<Task>, DocumentState), Error> {
+        if outcome == RunOutcome::Quarantine {
+            return Ok((None, DocumentState::Quarantined));
+        }
+        let attachment = run.document.parent.is_some();
+        let next = self.pipelines.get(&task.pipeline)?.after(task, attachment);
+        let state =
+            if next.is_some() { DocumentState::Processing } else { DocumentState::Done };
+        Ok((next, state))
+    }
+
+    async fn remember(
+        &self,
+        task: &Task,
+        run: &Run,
+        known: crate::ledger::StoredRecord,
+    ) -> Result<Handled, Error> {
+        let (record, _) = crate::vault::read_record(known)?;
+        let statement = record.statement();
+        let mut artifacts = Vec::new();
+        if run.stage.outputs().contains(&Kind::Decision) {
+            for named in &statement.outputs {
+                let bytes = self.vault.read(task.document, &run.envelope, named.name).await?;
+                artifacts.push((named.kind, bytes));
+            }
+        }
+        let (next, state) = self.follow(task, run, statement.outcome)?;
+        let completion = Completion {
+            finishes: task.clone(),
+            record: None,
+            settings: None,
+            next,
+            children: Vec::new(),
+            state,
+            route: run.stage.route(&artifacts),
+        };
+        Ok(match self.vault.ledger.complete(&completion).await? {
+            Completed::Stale => Handled::Stale,
+            Completed::New | Completed::AlreadyRecorded => Handled::Remembered,
+        })
+    }
+}
+
+/// The key of a stage's run over named inputs.
+///
+/// # Errors
+/// Never for these values; the type says so because JSON can fail in general.
+pub fn run_key(
+    envelope: &Envelope,
+    stage: &dyn Stage,
+    inputs: &[Named],
+    settings: domain::Digest,
+) -> Result<RunKey, Error> {
+    let activity = stage.name();
+    let names: Vec<ArtifactName> = inputs.iter().map(|n| n.name).collect();
+    let identity = RunIdentity {
+        activity: &activity,
+        version: stage.version(),
+        inputs: &names,
+        input_runs: &[],
+        period: None,
+        settings,
+    };
+    Ok(envelope.run_key(&domain::canonical::to_bytes(&identity)?))
+}
+
+/// Runs a stage; a panic is a bug of ours, and sets the document aside rather than the process.
+pub(crate) fn run_caught(stage: &dyn Stage, inputs: &Inputs) -> Result<Output, Fault> {
+    catch_unwind(AssertUnwindSafe(|| stage.run(inputs))).unwrap_or_else(|panic| {
+        let detail = panic
+            .downcast_ref::<&str>()
+            .map(|s| (*s).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        tracing::error!(stage.name = %stage.name(), detail, "a stage panicked");
+        Err(Fault::Quarantine { reason: "panic".into(), detail })
+    })
+}

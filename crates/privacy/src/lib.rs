@@ -1,0 +1,49 @@
+//! Keys, salts, envelopes, identifiers and masks.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`secrets`] | the secrets of one authority, random or derived from a file |
+//! | [`collection`] | what the secret of a collection names: documents, people, equal contents |
+//! | [`envelope`] | the key and salt of one subject: artifact names, run keys, sealing, wrapping |
+//! | [`share`] | random shares that anyone with the audit key can recompute |
+//! | [`identifiers`] | phones, e-mails, NIR, IBAN, SIRET and named people in French text, and masks |
+//! | [`random`] | the only source of randomness |
+//!
+//! The tree of keys:
+//!
+//! ```text
+//! authority ── master key ───── wraps every envelope
+//!           ├─ log seed ─────── signs checkpoints
+//!           ├─ audit key ────── draws random shares
+//!           ├─ collection root ─ one secret per collection: ids of documents and people
+//!           └─ envelope root ── only where derived: the envelopes themselves
+//! envelope ─┬─ key ──────────── encrypts artifacts
+//!           └─ salt ─────────── names artifacts and runs
+//! ```
+//!
+//! Invariants:
+//! - values in, values out: no I/O but the operating system's randomness, in one function;
+//! - one key, one purpose: keys used in more than one way are split by HKDF-SHA256 (RFC 5869) under
+//!   a label that never changes; a change of algorithm is a new leading format byte;
+//! - what is encrypted twice is the same bytes twice, so that a stage run again changes nothing;
+//! - secrets are wiped when dropped and never shown by `Debug`;
+//! - nothing that comes from outside makes it panic.
+//!
+//! Erasing a subject means destroying its wrapped envelope, in every copy. Names and run keys that
+//! stay in records are then HMACs under a salt that no longer exists. This holds for random
+//! secrets; **derived** ones, meant for tests and demonstrations, can always be derived again.
+
+pub mod collection;
+pub mod envelope;
+pub mod identifiers;
+mod keyed;
+pub mod random;
+pub mod secrets;
+pub mod share;
+
+pub use collection::CollectionSecret;
+pub use envelope::{Envelope, OpenError, Sealed};
+pub use identifiers::{Found, IdentifierKind};
+pub use keyed::SecretKey;
+pub use random::RandomError;
+pub use secrets::{Secrets, SecretsError};
