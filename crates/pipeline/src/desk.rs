@@ -251,12 +251,17 @@ impl Desk {
         let started = self.clock.now();
         let subject = SubjectId::from(row.id);
         let pipeline = self.pipelines.get(&row.pipeline)?;
+        let envelope = self.vault.envelope(subject).await?;
+        let records = self.vault.records(subject).await?;
         let verdict = match review {
             Review::Route(service) => {
                 Verdict::Route { service: pipeline.service(service)?.id().clone() }
             }
+            // The proposal is the decision's; the row says what a person chose meanwhile.
             Review::Accept => {
-                let proposed = row.route.as_ref().and_then(|r| r.service.clone());
+                let decision: Option<Decision> =
+                    self.read_latest(subject, &envelope, &records, Kind::Decision).await?;
+                let proposed = decision.and_then(|d| d.service);
                 Verdict::Accept { service: proposed.ok_or(Error::NothingProposed(row.id))? }
             }
         };
@@ -266,18 +271,20 @@ impl Desk {
             verdict,
             reason: reason.map(str::to_owned),
         };
-        let envelope = self.vault.envelope(subject).await?;
-        let records = self.vault.records(subject).await?;
         let name = self.vault.write(subject, &envelope, &canonical::to_bytes(&act)?).await?;
-        if latest_of(&records, Kind::Act).is_some_and(|last| last.name == name) {
+        let before = latest_of(&records, Kind::Act);
+        if before.as_ref().is_some_and(|last| last.name == name) {
             return Ok(act);
         }
-        // The act before is an input, so that deciding A, then B, then A again are three acts.
         let inputs: Vec<Named> = [Kind::Decision, Kind::Act]
             .into_iter()
             .filter_map(|kind| latest_of(&records, kind).map(|w| Named { kind, name: w.name }))
             .chain([Named { kind: Kind::Act, name }])
             .collect();
+        // An act names the act it follows by its run, not only by what it said, so that deciding
+        // A, B, A and B again are four acts.
+        let input_runs: Vec<_> =
+            before.iter().map(|last| last.record.statement().run_key).collect();
         let settings =
             RunSettings { settings: serde_json::json!({}), models: Vec::new() }.sealed()?;
         let activity = slug("review");
@@ -286,7 +293,7 @@ impl Desk {
             activity: &activity,
             version: ACT_VERSION,
             inputs: &names,
-            input_runs: &[],
+            input_runs: &input_runs,
             period: None,
             settings: settings.0,
         };
@@ -299,7 +306,7 @@ impl Desk {
             run_key,
             generation: 0,
             inputs,
-            input_runs: Vec::new(),
+            input_runs,
             period: None,
             settings: settings.0,
             models: Vec::new(),

@@ -65,11 +65,9 @@ pub async fn run_until_idle(
         let (worker, queue) = (worker.clone(), queue.clone());
         let (settled, failed, events) = (settled.clone(), failed.clone(), events.clone());
         crew.spawn(async move {
+            let mut leaving = Leaving { failed, settled: settled.clone(), well: false };
             let outcome = work(&worker, &queue, &settled, events.as_ref()).await;
-            if outcome.is_err() {
-                failed.store(true, Ordering::SeqCst);
-            }
-            settled.notify_one();
+            leaving.well = outcome.is_ok();
             outcome
         });
     }
@@ -144,6 +142,22 @@ async fn relay(
 async fn until_failed(settled: &Notify, failed: &AtomicBool) {
     while !failed.load(Ordering::SeqCst) {
         settled.notified().await;
+    }
+}
+
+/// Tells the relay that a worker left, also when it panicked: nobody waits for it in vain.
+struct Leaving {
+    failed: Arc<AtomicBool>,
+    settled: Arc<Notify>,
+    well: bool,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if !self.well {
+            self.failed.store(true, Ordering::SeqCst);
+        }
+        self.settled.notify_one();
     }
 }
 

@@ -74,7 +74,8 @@ pub fn series(
 /// The edition that these inputs make: the one there is, or a new one.
 ///
 /// # Errors
-/// When the ledger or the store does not answer, or `make` fails.
+/// When the ledger or the store does not answer, another edition took the number meanwhile (a
+/// passing error: trying again gives the next), or `make` fails.
 pub async fn publish<E: From<Error>>(
     vault: &Vault,
     making: Making,
@@ -147,6 +148,15 @@ pub async fn publish<E: From<Error>>(
         artifact,
         made_at,
     };
-    vault.ledger.publish_edition(&edition, &record, &settings).await.map_err(Error::from)?;
-    Ok(Made { edition, bytes, new: true })
+    if vault.ledger.publish_edition(&edition, &record, &settings).await.map_err(Error::from)? {
+        return Ok(Made { edition, bytes, new: true });
+    }
+    // Someone else made the same meanwhile: theirs is the edition.
+    let editions = vault
+        .ledger
+        .editions(&edition.reconciler, &edition.pipeline, Some(&edition.period))
+        .await
+        .map_err(Error::from)?;
+    let theirs = editions.into_iter().find(|e| e.run_key == run_key);
+    Ok(Made { edition: theirs.unwrap_or(edition), bytes, new: false })
 }

@@ -6,9 +6,9 @@ use domain::{Agent, Kind, Named, RunOutcome, SubjectId};
 
 use crate::error::Error;
 use crate::pipelines::Pipelines;
-use crate::stage::{Inputs, RunSettings};
+use crate::stage::{Fault, Inputs, RunSettings};
 use crate::vault::Vault;
-use crate::worker::run_caught;
+use crate::worker::{EXHAUSTED, UNDECLARED, UNREADABLE, incoming_child, run_caught};
 
 /// Cosine from which two vectors are the same on another platform.
 const COSINE_MIN: f64 = 0.9999;
@@ -65,6 +65,11 @@ pub async fn replay(
             stage.version()
         )));
     }
+    if let Some(reason) = statement.reason.as_deref()
+        && [EXHAUSTED, UNREADABLE].contains(&reason)
+    {
+        return Ok(impossible(&format!("it was set aside before the stage answered: {reason}")));
+    }
     let (settings, _) = RunSettings::of(stage.as_ref()).sealed()?;
     if settings != statement.settings {
         let mut models = stage.models();
@@ -88,31 +93,39 @@ pub async fn replay(
             Err(error) => return Ok(impossible(&error.to_string())),
         }
     }
-    let output =
-        tokio::task::spawn_blocking(move || run_caught(stage.as_ref(), &inputs)).await;
+    let declared = stage.outputs();
+    let output = tokio::task::spawn_blocking(move || run_caught(stage.as_ref(), &inputs)).await;
+    let output = match output {
+        Err(panic) => return Ok(different(panic.to_string())),
+        // What is not here is no answer about what was done.
+        Ok(Err(fault @ Fault::RetryAfter { .. })) => return Ok(impossible(&fault.to_string())),
+        Ok(Err(Fault::Quarantine { reason, detail })) => Err((reason, detail)),
+        Ok(Ok(output)) if !output.artifacts.iter().map(|(kind, _)| kind).eq(declared) => {
+            Err((UNDECLARED.to_owned(), String::new()))
+        }
+        Ok(Ok(output)) => Ok(output),
+    };
     let output = match (output, statement.outcome) {
-        (Ok(Ok(output)), RunOutcome::Done) => output,
-        (Ok(Err(fault)), RunOutcome::Quarantine) => {
-            let same = statement.reason.as_deref().is_some_and(|r| fault.to_string().starts_with(r));
-            return Ok(if same {
+        (Ok(output), RunOutcome::Done) => output,
+        (Err((reason, detail)), RunOutcome::Quarantine) => {
+            return Ok(if statement.reason.as_ref() == Some(&reason) {
                 Answer::Identical
             } else {
-                Answer::Different { what: format!("set aside for another reason: {fault}") }
+                different(format!("set aside for another reason: {reason}: {detail}"))
             });
         }
-        (Ok(Ok(_)), RunOutcome::Quarantine) => {
-            return Ok(Answer::Different { what: "it was set aside, and now succeeds".into() });
+        (Ok(_), RunOutcome::Quarantine) => {
+            return Ok(different("it was set aside, and now succeeds".into()));
         }
-        (Ok(Err(fault)), RunOutcome::Done) => {
-            return Ok(Answer::Different { what: format!("it succeeded, and now fails: {fault}") });
+        (Err((reason, detail)), RunOutcome::Done) => {
+            return Ok(different(format!("it succeeded, and now fails: {reason}: {detail}")));
         }
-        (Err(panic), _) => return Ok(Answer::Different { what: panic.to_string() }),
     };
     let mut answer = Answer::Identical;
     for (kind, bytes) in &output.artifacts {
         let recorded = statement.outputs.iter().find(|n| n.kind == *kind);
         let Some(recorded) = recorded else {
-            return Ok(Answer::Different { what: format!("{} was not written", kind.as_str()) });
+            return Ok(different(format!("{} was not written", kind.as_str())));
         };
         if envelope.name(bytes) == recorded.name {
             continue;
@@ -121,7 +134,17 @@ pub async fn replay(
             answer = Answer::Equivalent;
             continue;
         }
-        return Ok(Answer::Different { what: format!("{} differs", kind.as_str()) });
+        return Ok(different(format!("{} differs", kind.as_str())));
+    }
+    if let Some(lost) = statement.outputs.iter().find(|n| !declared.contains(&n.kind)) {
+        return Ok(different(format!("{} is not written any more", lost.kind.as_str())));
+    }
+    let mut children = Vec::with_capacity(output.children.len());
+    for child in output.children {
+        children.push(incoming_child(&document, pipeline, child).id(vault)?);
+    }
+    if children != statement.children {
+        return Ok(different("the documents found within it differ".into()));
     }
     Ok(answer)
 }
@@ -143,6 +166,10 @@ async fn equivalent(
             let cosine: f64 = a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
             cosine >= COSINE_MIN
         }))
+}
+
+fn different(what: String) -> Answer {
+    Answer::Different { what }
 }
 
 fn impossible(why: &str) -> Answer {

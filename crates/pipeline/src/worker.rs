@@ -30,6 +30,17 @@ use crate::vault::{Vault, latest_of};
 /// death of its worker.
 pub const ATTEMPTS_MAX: u32 = 5;
 
+/// Why a task is set aside whose workers all died.
+pub(crate) const EXHAUSTED: &str = "attempts-exhausted";
+/// Why a task is set aside whose inputs do not open.
+pub(crate) const UNREADABLE: &str = "broken-store";
+/// Why a task is set aside whose stage wrote something it did not declare.
+pub(crate) const UNDECLARED: &str = "undeclared-output";
+
+/// How long a task waits that cannot be done with what is here: its pipeline or stage is not in
+/// force, its document cannot be opened.
+pub const BROKEN_RETRY_SECONDS: u32 = 3_600;
+
 /// Where stages run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bench {
@@ -89,8 +100,43 @@ impl Worker {
     /// Does what a task asks. Once this returns, whatever happened is durable.
     ///
     /// # Errors
-    /// Only passing ones: the ledger or the store does not answer. Nothing was recorded.
+    /// Only passing ones: the ledger or the store does not answer. What was done may be recorded,
+    /// when only the answer was lost; the task is owed unless it is.
     pub async fn handle(&self, task: &Task) -> Result<Handled, Error> {
+        let error = match self.attempt(task).await {
+            Ok(handled) => return Ok(handled),
+            Err(error) => error,
+        };
+        if error.is_passing() {
+            // An attempt that the house cut short says nothing about the document: put off until
+            // now, it does not count. Should the ledger not hear this either, one attempt of
+            // several is lost.
+            let given_back = self.put_off(task, 0, "unavailable").await;
+            if let Err(unheard) = given_back {
+                tracing::debug!(stage.name = %task.stage, error = %unheard, "an attempt stays counted");
+            }
+            return Err(error);
+        }
+        // One task that cannot be done here must not stop those that can.
+        let reason = match &error {
+            Error::NoSuchPipeline { .. } | Error::NoSuchDocument(_) => "not-known-here",
+            Error::NoEnvelope(_) => "no-envelope",
+            Error::NoArtifact { .. } | Error::Sealed { .. } | Error::WrongArtifact { .. } => {
+                UNREADABLE
+            }
+            _ => "broken-ledger",
+        };
+        tracing::error!(document.id = %task.document.as_document(), stage.name = %task.stage, error = %error, "a task cannot be done");
+        self.put_off(task, BROKEN_RETRY_SECONDS, reason).await?;
+        Ok(Handled::Deferred { reason: reason.to_owned() })
+    }
+
+    async fn put_off(&self, task: &Task, seconds: u32, reason: &str) -> Result<(), Error> {
+        let at = self.clock.now().plus_micros(i64::from(seconds) * 1_000_000);
+        Ok(self.vault.ledger.defer(task, at, reason).await?)
+    }
+
+    async fn attempt(&self, task: &Task) -> Result<Handled, Error> {
         let Some(attempt) = self.vault.ledger.begin(task).await? else {
             return Ok(Handled::Stale);
         };
@@ -99,8 +145,7 @@ impl Worker {
             return self.remember(task, &run, known).await;
         }
         if attempt > ATTEMPTS_MAX {
-            let reason = "attempts-exhausted".to_owned();
-            return self.set_aside(task, &run, attempt, reason).await;
+            return self.set_aside(task, &run, attempt, EXHAUSTED.into()).await;
         }
         let started = self.clock.now();
         let inputs = match self.load(&run).await {
@@ -108,14 +153,15 @@ impl Worker {
             Err(passing) if passing.is_passing() => return Err(passing),
             Err(broken) => {
                 tracing::error!(document.id = %run.document.id, stage.name = %task.stage, error = %broken, "input cannot be read");
-                return self.set_aside(task, &run, attempt, "broken-store".into()).await;
+                return self.set_aside(task, &run, attempt, UNREADABLE.into()).await;
             }
         };
         match self.run(&run, inputs).await {
             Ok(output) => self.finish(task, &run, attempt, started, output).await,
             Err(Fault::RetryAfter { after_seconds, reason }) => {
-                let at = self.clock.now().plus_micros(i64::from(after_seconds) * 1_000_000);
-                self.vault.ledger.defer(task, at, &reason).await?;
+                // At least a moment later: put off until now, it would be due while it is marked
+                // as published.
+                self.put_off(task, after_seconds.max(1), &reason).await?;
                 Ok(Handled::Deferred { reason })
             }
             Err(Fault::Quarantine { reason, detail }) => {
@@ -184,9 +230,11 @@ impl Worker {
         let subject = task.document;
         let declared: Vec<Kind> = output.artifacts.iter().map(|(kind, _)| *kind).collect();
         if declared != run.stage.outputs() {
-            return self.set_aside(task, run, attempt, "undeclared-output".into()).await;
+            return self.set_aside(task, run, attempt, UNDECLARED.into()).await;
         }
-        let route = run.stage.route(&output.artifacts);
+        let Ok(route) = route_caught(run.stage.as_ref(), &output.artifacts) else {
+            return self.set_aside(task, run, attempt, "panic".into()).await;
+        };
         let mut outputs = Vec::with_capacity(output.artifacts.len());
         for (kind, bytes) in &output.artifacts {
             let name = self.vault.write(subject, &run.envelope, bytes).await?;
@@ -201,8 +249,12 @@ impl Worker {
             children.extend(admission);
         }
         let statement = self.statement(task, run, RunOutcome::Done, None, outputs, ids);
-        self.commit(task, run, statement, attempt, started, children, route).await?;
-        Ok(Handled::Done)
+        let completed = self.commit(task, run, statement, attempt, started, children, route).await?;
+        Ok(match completed {
+            Completed::New => Handled::Done,
+            Completed::AlreadyRecorded => Handled::Remembered,
+            Completed::Stale => Handled::Stale,
+        })
     }
 
     async fn admit_child(
@@ -211,24 +263,7 @@ impl Worker {
         pipeline: &Pipeline,
         child: Child,
     ) -> Result<(DocumentId, Option<Admission>), Error> {
-        let incoming = Incoming {
-            collection: run.document.collection.clone(),
-            pipeline: run.document.pipeline.clone(),
-            first_stage: pipeline.first(true).cloned(),
-            class: pipeline.source.file.class,
-            arrival: Arrival {
-                format: domain::arrival::ArrivalFormat::V1,
-                source: Source::Part { parent: run.document.id, part: child.part },
-                file_name: Some(child.name),
-                media_type: Some(child.media_type),
-                received_at: run.document.received_at,
-                channel: None,
-                metadata: std::collections::BTreeMap::new(),
-                columns: None,
-            },
-            bytes: child.bytes,
-            generation: 0,
-        };
+        let incoming = incoming_child(&run.document, pipeline, child);
         intake::prepare(&self.vault, &incoming, self.clock.as_ref(), &self.build).await
     }
 
@@ -248,8 +283,12 @@ impl Worker {
             Vec::new(),
         );
         let started = self.clock.now();
-        self.commit(task, run, statement, attempt, started, Vec::new(), None).await?;
-        Ok(Handled::Quarantined { reason })
+        let completed = self.commit(task, run, statement, attempt, started, Vec::new(), None).await?;
+        Ok(match completed {
+            Completed::New => Handled::Quarantined { reason },
+            Completed::AlreadyRecorded => Handled::Remembered,
+            Completed::Stale => Handled::Stale,
+        })
     }
 
     fn statement(
@@ -349,6 +388,7 @@ impl Worker {
             }
         }
         let (next, state) = self.follow(task, run, statement.outcome)?;
+        let route = route_caught(run.stage.as_ref(), &artifacts).unwrap_or_default();
         let completion = Completion {
             finishes: task.clone(),
             record: None,
@@ -356,12 +396,34 @@ impl Worker {
             next,
             children: Vec::new(),
             state,
-            route: run.stage.route(&artifacts),
+            route,
         };
         Ok(match self.vault.ledger.complete(&completion).await? {
             Completed::Stale => Handled::Stale,
             Completed::New | Completed::AlreadyRecorded => Handled::Remembered,
         })
+    }
+}
+
+/// A document found within another, as it arrives.
+pub(crate) fn incoming_child(parent: &DocumentRow, pipeline: &Pipeline, child: Child) -> Incoming {
+    Incoming {
+        collection: parent.collection.clone(),
+        pipeline: parent.pipeline.clone(),
+        first_stage: pipeline.first(true).cloned(),
+        class: pipeline.source.file.class,
+        arrival: Arrival {
+            format: domain::arrival::ArrivalFormat::V1,
+            source: Source::Part { parent: parent.id, part: child.part },
+            file_name: Some(child.name),
+            media_type: Some(child.media_type),
+            received_at: parent.received_at,
+            channel: None,
+            metadata: std::collections::BTreeMap::new(),
+            columns: None,
+        },
+        bytes: child.bytes,
+        generation: 0,
     }
 }
 
@@ -386,6 +448,14 @@ pub fn run_key(
         settings,
     };
     Ok(envelope.run_key(&domain::canonical::to_bytes(&identity)?))
+}
+
+/// What a stage says of the route, or its panic.
+fn route_caught(
+    stage: &dyn Stage,
+    artifacts: &[(Kind, Vec<u8>)],
+) -> std::thread::Result<Option<RouteView>> {
+    catch_unwind(AssertUnwindSafe(|| stage.route(artifacts)))
 }
 
 /// Runs a stage; a panic is a bug of ours, and sets the document aside rather than the process.

@@ -61,7 +61,12 @@ use cases;
 
 /// The cases for ledgers.
 pub fn ledger_cases() -> Vec<Case<dyn Ledger>> {
-    let lists = [documents::cases(), tasks::cases(), records::cases(), log::cases()];
+    let lists = [
+        documents::cases(),
+        tasks::cases(),
+        records::cases(),
+        log::cases(),
+    ];
     lists.into_iter().flatten().collect()
 }
 
@@ -104,10 +109,17 @@ async fn run_all<S: ?Sized + 'static, H>(
     let mut failed = Vec::new();
     for case in cases {
         let holder = make().await;
-        if AssertUnwindSafe(case.run(view(&holder))).catch_unwind().await.is_err() {
+        if AssertUnwindSafe(case.run(view(&holder)))
+            .catch_unwind()
+            .await
+            .is_err()
+        {
             failed.push(case.name);
         }
         unmake(holder).await;
     }
-    assert!(failed.is_empty(), "cases that failed (their messages are above): {failed:?}");
+    assert!(
+        failed.is_empty(),
+        "cases that failed (their messages are above): {failed:?}"
+    );
 }

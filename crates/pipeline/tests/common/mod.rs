@@ -2,8 +2,8 @@
 //! in the document.
 #![allow(dead_code, reason = "each test binary uses its part of the house")]
 
-pub mod model;
-pub mod toys;
+pub(crate) mod model;
+pub(crate) mod toys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -27,7 +27,7 @@ use privacy::Secrets;
 use self::toys::Tool;
 
 /// The pipeline file of the house.
-pub const PIPELINE: &str = r#"
+pub(crate) const PIPELINE: &str = r#"
 pipeline = "mail"
 title = "Courrier"
 collection = "town"
@@ -52,19 +52,19 @@ any = ["lampadaire"]
 "#;
 
 /// When every document of the house is received, but for those that say otherwise.
-pub const RECEIVED: &str = "2026-11-18T08:00:00Z";
+pub(crate) const RECEIVED: &str = "2026-11-18T08:00:00Z";
 
 /// A clock that stands still until it is moved.
-pub struct StillClock(AtomicI64);
+pub(crate) struct StillClock(AtomicI64);
 
 impl StillClock {
     /// Stands at `moment`.
-    pub fn at(moment: &str) -> Arc<Self> {
+    pub(crate) fn at(moment: &str) -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(moment.parse::<Timestamp>().unwrap().micros())))
     }
 
     /// Moves on.
-    pub fn advance_seconds(&self, seconds: i64) {
+    pub(crate) fn advance_seconds(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }
 }
@@ -76,23 +76,23 @@ impl Clock for StillClock {
 }
 
 /// What works in the house.
-pub fn build() -> Build {
+pub(crate) fn build() -> Build {
     Build { build: "toys 1".into(), platform: "paper".into(), runtime: None }
 }
 
 /// The pipelines of the house with these stages.
-pub fn pipelines(stages: Vec<Arc<dyn Stage>>) -> Arc<Pipelines> {
+pub(crate) fn pipelines(stages: Vec<Arc<dyn Stage>>) -> Arc<Pipelines> {
     let source = SourceFile::parse("mail.toml", PIPELINE.to_owned()).unwrap();
     Arc::new(Pipelines::new(vec![Pipeline::new(Arc::new(source), stages).unwrap()]))
 }
 
 /// A document that arrives under an external id.
-pub fn incoming(external_id: &str, bytes: &str) -> Incoming {
+pub(crate) fn incoming(external_id: &str, bytes: &str) -> Incoming {
     incoming_from(Source::External(external_id.to_owned()), bytes)
 }
 
 /// A document that arrives from `source`.
-pub fn incoming_from(source: Source, bytes: &str) -> Incoming {
+pub(crate) fn incoming_from(source: Source, bytes: &str) -> Incoming {
     Incoming {
         collection: "town".parse().unwrap(),
         pipeline: "mail".parse().unwrap(),
@@ -115,29 +115,29 @@ pub fn incoming_from(source: Source, bytes: &str) -> Incoming {
 
 /// A house.
 #[derive(Clone)]
-pub struct House {
+pub(crate) struct House {
     /// Its ledger, to tamper with.
-    pub ledger: Arc<MemoryLedger>,
+    pub(crate) ledger: Arc<MemoryLedger>,
     /// Its blobs, to damage.
-    pub blobs: Arc<MemoryBlobs>,
+    pub(crate) blobs: Arc<MemoryBlobs>,
     /// Both, with the keys.
-    pub vault: Vault,
+    pub(crate) vault: Vault,
     /// Its pipelines.
-    pub pipelines: Arc<Pipelines>,
+    pub(crate) pipelines: Arc<Pipelines>,
     /// Its clock.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// The tool that scans need.
-    pub tool: Tool,
+    pub(crate) tool: Tool,
 }
 
 impl House {
     /// A house where nothing fails and the tool is at hand.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::over(MemoryLedger::new(), MemoryBlobs::new(), StillClock::at("2026-11-18T09:30:00Z"))
     }
 
     /// A house over these parts.
-    pub fn over(ledger: MemoryLedger, blobs: MemoryBlobs, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn over(ledger: MemoryLedger, blobs: MemoryBlobs, clock: Arc<dyn Clock>) -> Self {
         let (ledger, blobs) = (Arc::new(ledger), Arc::new(blobs));
         let tool = Tool::at_hand();
         let vault = Vault {
@@ -150,7 +150,7 @@ impl House {
     }
 
     /// A worker of the house.
-    pub fn worker(&self) -> Worker {
+    pub(crate) fn worker(&self) -> Worker {
         Worker {
             vault: self.vault.clone(),
             pipelines: self.pipelines.clone(),
@@ -161,7 +161,7 @@ impl House {
     }
 
     /// The desk of the house.
-    pub fn desk(&self) -> Desk {
+    pub(crate) fn desk(&self) -> Desk {
         Desk {
             vault: self.vault.clone(),
             pipelines: self.pipelines.clone(),
@@ -171,12 +171,12 @@ impl House {
     }
 
     /// Lets a document enter.
-    pub async fn admit(&self, incoming: &Incoming) -> (DocumentId, Admitted) {
+    pub(crate) async fn admit(&self, incoming: &Incoming) -> (DocumentId, Admitted) {
         intake::admit(&self.vault, incoming, self.clock.as_ref(), &build()).await.unwrap()
     }
 
     /// Lets documents enter and works until nothing is due; gives their ids.
-    pub async fn process(&self, documents: &[(&str, &str)]) -> Vec<DocumentId> {
+    pub(crate) async fn process(&self, documents: &[(&str, &str)]) -> Vec<DocumentId> {
         let mut ids = Vec::new();
         for (name, bytes) in documents {
             ids.push(self.admit(&incoming(name, bytes)).await.0);
@@ -186,7 +186,7 @@ impl House {
     }
 
     /// Works until nothing is due, and seals the log.
-    pub async fn work(&self) -> pipeline::engine::Totals {
+    pub(crate) async fn work(&self) -> pipeline::engine::Totals {
         let patience = std::time::Duration::ZERO;
         let totals =
             pipeline::engine::run_until_idle(&self.worker(), 2, patience, None).await.unwrap();
@@ -195,7 +195,7 @@ impl House {
     }
 
     /// Seals the log and checks everything.
-    pub async fn verify(&self) -> Verification {
+    pub(crate) async fn verify(&self) -> Verification {
         pipeline::log::checkpoint(&self.vault).await.unwrap();
         pipeline::verify::verify(&self.vault, None, &|_, _| {}).await.unwrap()
     }

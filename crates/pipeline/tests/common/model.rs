@@ -9,25 +9,25 @@ use super::toys::{children_of, is_told, service_of};
 
 /// What must become of one document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// Its id.
-    pub id: DocumentId,
+    pub(crate) id: DocumentId,
     /// The document it is found in.
-    pub parent: Option<DocumentId>,
+    pub(crate) parent: Option<DocumentId>,
     /// Its bytes.
-    pub text: String,
+    pub(crate) text: String,
     /// Activities recorded, in order.
-    pub activities: Vec<&'static str>,
+    pub(crate) activities: Vec<&'static str>,
     /// Where it ends.
-    pub state: DocumentState,
+    pub(crate) state: DocumentState,
     /// Why it was set aside.
-    pub reason: Option<&'static str>,
+    pub(crate) reason: Option<&'static str>,
     /// The service proposed.
-    pub service: Option<&'static str>,
+    pub(crate) service: Option<&'static str>,
 }
 
 /// What must become of a document that arrives from `source`, and of all that is found in it.
-pub fn expected(vault: &Vault, source: Source, text: &str) -> Vec<Expected> {
+pub(crate) fn expected(vault: &Vault, source: Source, text: &str) -> Vec<Expected> {
     let id = incoming_from(source.clone(), text).id(vault).unwrap();
     let parent = match source {
         Source::Part { parent, .. } => Some(parent),

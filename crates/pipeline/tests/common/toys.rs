@@ -25,20 +25,20 @@ use pipeline::ledger::RouteView;
 use pipeline::stage::{Child, Fault, Inputs, Output, Stage};
 
 /// How long a stage without its tool asks to wait.
-pub const PATIENCE_SECONDS: u32 = 30;
+pub(crate) const PATIENCE_SECONDS: u32 = 30;
 
 /// Something that a stage needs and that may be there later.
 #[derive(Clone)]
-pub struct Tool(Arc<AtomicBool>);
+pub(crate) struct Tool(Arc<AtomicBool>);
 
 impl Tool {
     /// A tool that is there.
-    pub fn at_hand() -> Self {
+    pub(crate) fn at_hand() -> Self {
         Self(Arc::new(AtomicBool::new(true)))
     }
 
     /// Puts the tool there, or takes it away.
-    pub fn set(&self, at_hand: bool) {
+    pub(crate) fn set(&self, at_hand: bool) {
         self.0.store(at_hand, Ordering::SeqCst);
     }
 
@@ -51,15 +51,15 @@ type Work = Arc<dyn Fn(&Inputs) -> Result<Output, Fault> + Send + Sync>;
 
 /// A stage made of a closure.
 #[derive(Clone)]
-pub struct Toy {
+pub(crate) struct Toy {
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its version.
-    pub version: u32,
+    pub(crate) version: u32,
     /// Its settings.
-    pub settings: serde_json::Value,
+    pub(crate) settings: serde_json::Value,
     /// Its models.
-    pub models: Vec<ModelRef>,
+    pub(crate) models: Vec<ModelRef>,
     inputs: &'static [Kind],
     outputs: &'static [Kind],
     work: Work,
@@ -67,7 +67,7 @@ pub struct Toy {
 
 impl Toy {
     /// Does `work` instead, under the same name and version.
-    pub fn doing(
+    pub(crate) fn doing(
         mut self,
         work: impl Fn(&Self, &Inputs) -> Result<Output, Fault> + Send + Sync + 'static,
     ) -> Self {
@@ -122,12 +122,12 @@ impl Stage for Toy {
 }
 
 /// The stages of the house.
-pub fn all(tool: &Tool) -> Vec<Arc<dyn Stage>> {
+pub(crate) fn all(tool: &Tool) -> Vec<Arc<dyn Stage>> {
     vec![Arc::new(extract(tool)), Arc::new(split(tool)), Arc::new(route(tool))]
 }
 
 /// Takes the text and the children out of the bytes.
-pub fn extract(tool: &Tool) -> Toy {
+pub(crate) fn extract(tool: &Tool) -> Toy {
     toy("extract", &[Kind::Raw], &[Kind::Text, Kind::Layout], tool, |inputs| {
         let raw = inputs.text(Kind::Raw)?;
         let (text, spans) = StoredText::from_pages(&[raw]);
@@ -166,7 +166,7 @@ pub fn extract(tool: &Tool) -> Toy {
 }
 
 /// Makes a passage of every line.
-pub fn split(tool: &Tool) -> Toy {
+pub(crate) fn split(tool: &Tool) -> Toy {
     toy("split", &[Kind::Text], &[Kind::Passages], tool, |inputs| {
         let mut passages = Vec::new();
         let mut start = 0;
@@ -185,7 +185,7 @@ pub fn split(tool: &Tool) -> Toy {
 }
 
 /// Decides where the document goes.
-pub fn route(tool: &Tool) -> Toy {
+pub(crate) fn route(tool: &Tool) -> Toy {
     toy("route", &[Kind::Text, Kind::Passages], &[Kind::Decision], tool, |inputs| {
         inputs.json::<PassageSet>(Kind::Passages)?;
         let text = inputs.text(Kind::Text)?;
@@ -226,13 +226,13 @@ pub fn route(tool: &Tool) -> Toy {
 }
 
 /// The parts found within a text.
-pub fn children_of(text: &str) -> impl Iterator<Item = (String, &str)> {
+pub(crate) fn children_of(text: &str) -> impl Iterator<Item = (String, &str)> {
     let found = text.lines().filter_map(|line| line.strip_prefix("child: "));
     found.enumerate().map(|(i, bytes)| ((i + 1).to_string(), bytes))
 }
 
 /// The service that a text is for.
-pub fn service_of(text: &str) -> Option<&'static str> {
+pub(crate) fn service_of(text: &str) -> Option<&'static str> {
     if text.lines().any(|line| line.contains("lampadaire") && !line.starts_with("child: ")) {
         Some("voirie")
     } else if text.contains("mystery") {
@@ -243,7 +243,7 @@ pub fn service_of(text: &str) -> Option<&'static str> {
 }
 
 /// Whether a text gives this order to this stage.
-pub fn is_told(text: &str, order: &str, stage: &str) -> bool {
+pub(crate) fn is_told(text: &str, order: &str, stage: &str) -> bool {
     text.lines().any(|line| line.strip_prefix(order).is_some_and(|rest| rest.trim() == stage))
 }
 

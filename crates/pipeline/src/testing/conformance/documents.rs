@@ -35,7 +35,13 @@ async fn an_empty_ledger_has_nothing(ledger: &dyn Ledger) {
     assert_eq!(seen.root, provenance::merkle::empty_root());
     assert_eq!(ledger.document(id(1)).await.unwrap(), None);
     assert_eq!(ledger.envelope(id(1).into()).await.unwrap(), None);
-    assert_eq!(ledger.record(record(1, "receive").run_key, 0).await.unwrap(), None);
+    assert_eq!(
+        ledger
+            .record(record(1, "receive").run_key, 0)
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(ledger.begin(&task(1, "extract")).await.unwrap(), None);
 }
 
@@ -44,14 +50,32 @@ async fn a_document_enters_whole(ledger: &dyn Ledger) {
     admission.document.route = Some(route("voirie", false));
     assert_eq!(ledger.admit(&admission).await.unwrap(), NEW);
 
-    assert_eq!(ledger.document(id(1)).await.unwrap().as_ref(), Some(&admission.document));
-    assert_eq!(ledger.envelope(id(1).into()).await.unwrap(), Some(admission.envelope.clone()));
-    let stored = ledger.record(admission.record.run_key, 0).await.unwrap().unwrap();
+    assert_eq!(
+        ledger.document(id(1)).await.unwrap().as_ref(),
+        Some(&admission.document)
+    );
+    assert_eq!(
+        ledger.envelope(id(1).into()).await.unwrap(),
+        Some(admission.envelope.clone())
+    );
+    let stored = ledger
+        .record(admission.record.run_key, 0)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(stored.record, admission.record);
     assert_eq!(ledger.owed().await.unwrap(), [(task(1, "extract"), None)]);
-    assert_eq!(ledger.due(moment(0), 10).await.unwrap(), [task(1, "extract")]);
+    assert_eq!(
+        ledger.due(moment(0), 10).await.unwrap(),
+        [task(1, "extract")]
+    );
     sequence_all(ledger).await;
-    let counts = LedgerCounts { documents: 1, records: 1, sequenced: 1, tasks: 1 };
+    let counts = LedgerCounts {
+        documents: 1,
+        records: 1,
+        sequenced: 1,
+        tasks: 1,
+    };
     assert_eq!(ledger.counts().await.unwrap(), counts);
 }
 
@@ -61,26 +85,38 @@ async fn a_document_may_enter_with_nothing_to_do(ledger: &dyn Ledger) {
     admission.document.state = DocumentState::Done;
     assert_eq!(ledger.admit(&admission).await.unwrap(), NEW);
     assert!(ledger.owed().await.unwrap().is_empty());
-    assert_eq!(ledger.document(id(1)).await.unwrap().unwrap().state, DocumentState::Done);
+    assert_eq!(
+        ledger.document(id(1)).await.unwrap().unwrap().state,
+        DocumentState::Done
+    );
 }
 
 async fn the_same_arrival_again_changes_nothing(ledger: &dyn Ledger) {
     ledger.admit(&admission(1)).await.unwrap();
-    ledger.complete(&completion(1, "extract", Some("split"))).await.unwrap();
+    ledger
+        .complete(&completion(1, "extract", Some("split")))
+        .await
+        .unwrap();
     let before = observe(ledger).await;
 
     // Everything but the id differs, which only makes it plainer that nothing is taken from it.
     let mut again = admission(2);
     again.document.id = id(1);
     assert_eq!(ledger.admit(&again).await.unwrap(), Admitted::Existing);
-    assert_eq!(ledger.admit(&admission(1)).await.unwrap(), Admitted::Existing);
+    assert_eq!(
+        ledger.admit(&admission(1)).await.unwrap(),
+        Admitted::Existing
+    );
     assert_eq!(observe(ledger).await, before);
 }
 
 async fn the_same_arrival_at_once_enters_once(ledger: &dyn Ledger) {
     let admission = admission(1);
     let admitted = join_all((0..6).map(|_| ledger.admit(&admission))).await;
-    let new = admitted.into_iter().filter(|admitted| *admitted.as_ref().unwrap() == NEW).count();
+    let new = admitted
+        .into_iter()
+        .filter(|admitted| *admitted.as_ref().unwrap() == NEW)
+        .count();
     assert_eq!(new, 1);
     assert_eq!(ledger.counts().await.unwrap().documents, 1);
     assert_eq!(ledger.counts().await.unwrap().records, 1);
@@ -94,8 +130,16 @@ async fn duplicates_are_linked_to_the_first(ledger: &dyn Ledger) {
         // Ignored: the ledger finds it.
         admission.document.duplicate_of = Some(id(9));
         let admitted = ledger.admit(&admission).await.unwrap();
-        assert_eq!(admitted, Admitted::New { duplicate_of: first });
-        assert_eq!(ledger.document(id(n)).await.unwrap().unwrap().duplicate_of, first);
+        assert_eq!(
+            admitted,
+            Admitted::New {
+                duplicate_of: first
+            }
+        );
+        assert_eq!(
+            ledger.document(id(n)).await.unwrap().unwrap().duplicate_of,
+            first
+        );
     }
     assert_eq!(ledger.admit(&admission(4)).await.unwrap(), NEW);
 }
@@ -139,7 +183,10 @@ async fn documents_are_found_by_name_oldest_first(ledger: &dyn Ledger) {
     }
     let named = async |n| {
         let found = ledger.documents_named(&keyed("name", n)).await.unwrap();
-        found.into_iter().map(|document| document.id).collect::<Vec<_>>()
+        found
+            .into_iter()
+            .map(|document| document.id)
+            .collect::<Vec<_>>()
     };
     // The oldest is the one that entered first.
     assert_eq!(named(1).await, [id(3), id(1)]);
@@ -172,16 +219,86 @@ async fn documents_are_filtered(ledger: &dyn Ledger) {
     };
     let all = DocumentFilter::default;
     check(all(), &[1, 2, 3, 4, 5]).await;
-    check(DocumentFilter { pipeline: Some(named("terrain")), ..all() }, &[4]).await;
-    check(DocumentFilter { service: Some(named("voirie")), ..all() }, &[1, 2]).await;
-    check(DocumentFilter { service: Some(named("culture")), ..all() }, &[]).await;
-    check(DocumentFilter { state: Some(DocumentState::Done), ..all() }, &[1]).await;
-    check(DocumentFilter { state: Some(DocumentState::Quarantined), ..all() }, &[2]).await;
-    check(DocumentFilter { from: Some(moment(3)), ..all() }, &[3, 4, 5]).await;
-    check(DocumentFilter { until: Some(moment(3)), ..all() }, &[1, 2]).await;
-    check(DocumentFilter { parent: Some(id(1)), ..all() }, &[5]).await;
-    check(DocumentFilter { top_level: true, ..all() }, &[1, 2, 3, 4]).await;
-    check(DocumentFilter { undecided: true, ..all() }, &[1, 4, 5]).await;
+    check(
+        DocumentFilter {
+            pipeline: Some(named("terrain")),
+            ..all()
+        },
+        &[4],
+    )
+    .await;
+    check(
+        DocumentFilter {
+            service: Some(named("voirie")),
+            ..all()
+        },
+        &[1, 2],
+    )
+    .await;
+    check(
+        DocumentFilter {
+            service: Some(named("culture")),
+            ..all()
+        },
+        &[],
+    )
+    .await;
+    check(
+        DocumentFilter {
+            state: Some(DocumentState::Done),
+            ..all()
+        },
+        &[1],
+    )
+    .await;
+    check(
+        DocumentFilter {
+            state: Some(DocumentState::Quarantined),
+            ..all()
+        },
+        &[2],
+    )
+    .await;
+    check(
+        DocumentFilter {
+            from: Some(moment(3)),
+            ..all()
+        },
+        &[3, 4, 5],
+    )
+    .await;
+    check(
+        DocumentFilter {
+            until: Some(moment(3)),
+            ..all()
+        },
+        &[1, 2],
+    )
+    .await;
+    check(
+        DocumentFilter {
+            parent: Some(id(1)),
+            ..all()
+        },
+        &[5],
+    )
+    .await;
+    check(
+        DocumentFilter {
+            top_level: true,
+            ..all()
+        },
+        &[1, 2, 3, 4],
+    )
+    .await;
+    check(
+        DocumentFilter {
+            undecided: true,
+            ..all()
+        },
+        &[1, 4, 5],
+    )
+    .await;
     let several = DocumentFilter {
         service: Some(named("voirie")),
         from: Some(moment(1)),
@@ -212,9 +329,18 @@ async fn documents_are_listed_by_reception_then_id(ledger: &dyn Ledger) {
 
 async fn an_envelope_is_stored_once(ledger: &dyn Ledger) {
     let series = SubjectId::from_bytes(keyed("series", 1));
-    assert_eq!(ledger.envelope_or(series, b"first").await.unwrap(), b"first");
-    assert_eq!(ledger.envelope_or(series, b"second").await.unwrap(), b"first");
-    assert_eq!(ledger.envelope(series).await.unwrap().as_deref(), Some(&b"first"[..]));
+    assert_eq!(
+        ledger.envelope_or(series, b"first").await.unwrap(),
+        b"first"
+    );
+    assert_eq!(
+        ledger.envelope_or(series, b"second").await.unwrap(),
+        b"first"
+    );
+    assert_eq!(
+        ledger.envelope(series).await.unwrap().as_deref(),
+        Some(&b"first"[..])
+    );
 
     ledger.admit(&admission(1)).await.unwrap();
     let in_force = ledger.envelope_or(id(1).into(), b"another").await.unwrap();
@@ -224,7 +350,12 @@ async fn an_envelope_is_stored_once(ledger: &dyn Ledger) {
 async fn envelopes_stored_at_once_are_one(ledger: &dyn Ledger) {
     let series = SubjectId::from_bytes(keyed("series", 1));
     let wrapped: Vec<_> = (0..6).map(|n| keyed::<32>("wrapped", n)).collect();
-    let given = join_all(wrapped.iter().map(|wrapped| ledger.envelope_or(series, wrapped))).await;
+    let given = join_all(
+        wrapped
+            .iter()
+            .map(|wrapped| ledger.envelope_or(series, wrapped)),
+    )
+    .await;
     let in_force = ledger.envelope(series).await.unwrap().unwrap();
     assert!(given.into_iter().all(|given| given.unwrap() == in_force));
 }

@@ -24,15 +24,28 @@ pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
 async fn checked_log(ledger: &dyn Ledger) -> Vec<StoredRecord> {
     let log = ledger.log(0, u32::MAX).await.unwrap();
     let counts = ledger.counts().await.unwrap();
-    assert_eq!((log.len() as u64, counts.sequenced), (counts.records, counts.records));
+    assert_eq!(
+        (log.len() as u64, counts.sequenced),
+        (counts.records, counts.records)
+    );
     assert_eq!(ledger.log_size().await.unwrap(), counts.records);
     let mut frontier = merkle::Frontier::empty();
     for (index, leaf) in (0..).zip(&log) {
         assert_eq!(leaf.leaf_index, Some(index));
-        let stored = ledger.record(leaf.record.run_key, leaf.record.generation).await.unwrap();
+        let stored = ledger
+            .record(leaf.record.run_key, leaf.record.generation)
+            .await
+            .unwrap();
         assert_eq!(stored.as_ref(), Some(leaf));
-        frontier.push(merkle::leaf_hash(&leaf.record.bytes)).unwrap();
-        assert_eq!(root(ledger, index + 1).await, frontier.root(), "at size {}", index + 1);
+        frontier
+            .push(merkle::leaf_hash(&leaf.record.bytes))
+            .unwrap();
+        assert_eq!(
+            root(ledger, index + 1).await,
+            frontier.root(),
+            "at size {}",
+            index + 1
+        );
     }
     log
 }
@@ -40,16 +53,25 @@ async fn checked_log(ledger: &dyn Ledger) -> Vec<StoredRecord> {
 async fn every_record_becomes_a_leaf(ledger: &dyn Ledger) {
     for n in 0..5 {
         ledger.admit(&admission(n)).await.unwrap();
-        ledger.complete(&completion(n, "extract", None)).await.unwrap();
+        ledger
+            .complete(&completion(n, "extract", None))
+            .await
+            .unwrap();
         ledger.act(&act(n, "voirie")).await.unwrap();
     }
     let (edition, record, settings) = edition("2026-W47", 1);
-    ledger.publish_edition(&edition, &record, &settings).await.unwrap();
+    ledger
+        .publish_edition(&edition, &record, &settings)
+        .await
+        .unwrap();
     sequence_all(ledger).await;
     let log = checked_log(ledger).await;
     assert_eq!(log.len(), 16);
     // One after the other they were committed: that is their order.
-    let activities: Vec<_> = log.iter().map(|leaf| leaf.record.activity.as_str()).collect();
+    let activities: Vec<_> = log
+        .iter()
+        .map(|leaf| leaf.record.activity.as_str())
+        .collect();
     assert_eq!(activities[..4], ["receive", "extract", "review", "receive"]);
     assert_eq!(activities[15], "synthesise");
     assert_eq!(ledger.sequence(10).await.unwrap(), 0, "nothing waits");
@@ -110,7 +132,11 @@ async fn the_log_is_read_in_ranges(ledger: &dyn Ledger) {
     let check = async |from: u64, limit: u32, expected: std::ops::Range<u64>| {
         let leaves = ledger.log(from, limit).await.unwrap();
         let found: Vec<_> = leaves.iter().map(|leaf| leaf.leaf_index.unwrap()).collect();
-        assert_eq!(found, expected.collect::<Vec<_>>(), "from {from}, {limit} at most");
+        assert_eq!(
+            found,
+            expected.collect::<Vec<_>>(),
+            "from {from}, {limit} at most"
+        );
     };
     check(0, 100, 0..6).await;
     check(0, 2, 0..2).await;
@@ -128,12 +154,22 @@ async fn nodes_that_are_not_complete_are_absent(ledger: &dyn Ledger) {
     sequence_all(ledger).await;
     let node = |level, index| NodeId { level, index };
     // In the order asked for, and as often.
-    let asked =
-        [node(1, 0), node(1, 1), node(0, 2), node(0, 3), node(63, 0), node(0, u64::MAX), node(0, 2)];
+    let asked = [
+        node(1, 0),
+        node(1, 1),
+        node(0, 2),
+        node(0, 3),
+        node(63, 0),
+        node(0, u64::MAX),
+        node(0, 2),
+    ];
     let found = ledger.log_nodes(&asked).await.unwrap();
     let there: Vec<_> = found.iter().map(Option::is_some).collect();
     assert_eq!(there, [true, false, true, false, false, false, true]);
-    assert_eq!(found[2], Some(merkle::leaf_hash(&record(2, "receive").bytes)));
+    assert_eq!(
+        found[2],
+        Some(merkle::leaf_hash(&record(2, "receive").bytes))
+    );
     assert_eq!(found[6], found[2]);
     assert!(ledger.log_nodes(&[]).await.unwrap().is_empty());
 }

@@ -12,7 +12,10 @@ use crate::ledger::{
 /// All that can be seen of a ledger that holds [`samples`](super::samples), but for the attempts
 /// at a task, which [`Ledger::begin`] only says by counting one more.
 #[derive(Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each field is the answer of the method with its name")]
+#[expect(
+    missing_docs,
+    reason = "each field is the answer of the method with its name"
+)]
 pub struct Observed {
     pub documents: Vec<DocumentRow>,
     pub envelopes: Vec<Option<Vec<u8>>>,
@@ -57,7 +60,10 @@ pub async fn observe(ledger: &dyn Ledger) -> Observed {
         log: ledger.log(0, 100_000).await.unwrap(),
         root: root(ledger, ledger.log_size().await.unwrap()).await,
         records_of,
-        editions: ledger.editions(&named("synthesise"), &named("courrier"), None).await.unwrap(),
+        editions: ledger
+            .editions(&named("synthesise"), &named("courrier"), None)
+            .await
+            .unwrap(),
         edition_subjects,
         settings: kept,
         checkpoints: ledger.checkpoints().await.unwrap(),
@@ -81,7 +87,9 @@ pub async fn root(ledger: &dyn Ledger, size: u64) -> Digest {
     let nodes = merkle::frontier_nodes(size);
     let hashes = ledger.log_nodes(&nodes).await.unwrap();
     let lookup = |level, index| {
-        let place = nodes.iter().position(|node| (node.level, node.index) == (level, index));
+        let place = nodes
+            .iter()
+            .position(|node| (node.level, node.index) == (level, index));
         place.and_then(|place| hashes[place])
     };
     merkle::root(size, lookup).unwrap()

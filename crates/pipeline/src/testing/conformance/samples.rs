@@ -28,7 +28,9 @@ pub fn named<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 
 /// A moment, so many seconds after the first one.
 pub fn moment(seconds: i64) -> Timestamp {
-    Timestamp::from_micros(1_795_000_000_000_000).unwrap().plus_micros(seconds * 1_000_000)
+    Timestamp::from_micros(1_795_000_000_000_000)
+        .unwrap()
+        .plus_micros(seconds * 1_000_000)
 }
 
 /// The id of document `n`.
@@ -93,7 +95,11 @@ pub fn attachment(n: u32, parent: u32) -> Admission {
 /// Where a stage or a person sends a document.
 pub fn route(service: &str, decided: bool) -> RouteView {
     RouteView {
-        outcome: if decided { Outcome::Automatic } else { Outcome::Review },
+        outcome: if decided {
+            Outcome::Automatic
+        } else {
+            Outcome::Review
+        },
         service: Some(named(service)),
         confidence: Probability::from_millionths(873_421),
         decided,
@@ -114,7 +120,11 @@ pub fn completion(n: u32, stage: &str, next: Option<&str>) -> Completion {
         settings: Some(settings(n)),
         next: next.map(|stage| task(n, stage)),
         children: Vec::new(),
-        state: if next.is_some() { DocumentState::Processing } else { DocumentState::Done },
+        state: if next.is_some() {
+            DocumentState::Processing
+        } else {
+            DocumentState::Done
+        },
         route: None,
     }
 }
@@ -144,6 +154,11 @@ pub fn edition(period: &str, number: u32) -> (Edition, NewRecord, (Digest, Vec<u
         made_at: moment(i64::from(number)),
     };
     let bytes = format!("record of {period} edition {number}").into_bytes();
-    let record = NewRecord { run_key: run, subject, bytes, ..record(0, "synthesise") };
+    let record = NewRecord {
+        run_key: run,
+        subject,
+        bytes,
+        ..record(0, "synthesise")
+    };
     (edition, record, settings(number))
 }

@@ -34,14 +34,20 @@ async fn artifacts_are_kept_byte_for_byte(blobs: &dyn Blobs) {
         blobs.put(name(n), sealed).await.unwrap();
     }
     for (n, sealed) in (0..).zip(&sealed) {
-        assert!(blobs.get(name(n)).await.unwrap().as_ref() == Some(sealed), "artifact {n}");
+        assert!(
+            blobs.get(name(n)).await.unwrap().as_ref() == Some(sealed),
+            "artifact {n}"
+        );
     }
 }
 
 async fn the_same_name_again_changes_nothing(blobs: &dyn Blobs) {
     blobs.put(name(1), b"first").await.unwrap();
     blobs.put(name(1), b"second").await.unwrap();
-    assert_eq!(blobs.get(name(1)).await.unwrap().as_deref(), Some(&b"first"[..]));
+    assert_eq!(
+        blobs.get(name(1)).await.unwrap().as_deref(),
+        Some(&b"first"[..])
+    );
     assert_eq!(blobs.names().await.unwrap(), [name(1)]);
 }
 
@@ -64,7 +70,10 @@ async fn a_removed_artifact_is_gone(blobs: &dyn Blobs) {
     assert_eq!(blobs.get(name(1)).await.unwrap(), None);
     assert_eq!(blobs.names().await.unwrap(), [name(2)]);
     blobs.put(name(1), b"again").await.unwrap();
-    assert_eq!(blobs.get(name(1)).await.unwrap().as_deref(), Some(&b"again"[..]));
+    assert_eq!(
+        blobs.get(name(1)).await.unwrap().as_deref(),
+        Some(&b"again"[..])
+    );
 }
 
 async fn names_are_sorted(blobs: &dyn Blobs) {

@@ -11,6 +11,7 @@ use crate::ledger::{Completed, DocumentState, Ledger};
 pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
     cases![
         attempts_are_counted_until_the_task_is_finished,
+        an_attempt_that_is_put_off_does_not_count,
         a_completion_is_one_transaction,
         a_completion_without_a_route_keeps_it,
         what_a_person_decided_outlives_a_stage,
@@ -24,6 +25,7 @@ pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
         tasks_are_due_oldest_first,
         a_deferred_task_is_due_later,
         a_published_task_is_not_due_until_reclaimed,
+        a_task_put_off_before_it_is_marked_is_not_lost,
         finished_tasks_are_not_brought_back,
         a_task_keeps_its_class,
     ]
@@ -35,16 +37,37 @@ async fn attempts_are_counted_until_the_task_is_finished(ledger: &dyn Ledger) {
     for attempt in 1..=3 {
         assert_eq!(ledger.begin(&task).await.unwrap(), Some(attempt));
     }
-    ledger.published(std::slice::from_ref(&task), moment(1)).await.unwrap();
-    ledger.defer(&task, moment(2), "busy").await.unwrap();
+    ledger
+        .published(std::slice::from_ref(&task), moment(1))
+        .await
+        .unwrap();
     ledger.reclaim(moment(9)).await.unwrap();
     assert_eq!(ledger.begin(&task).await.unwrap(), Some(4));
     let at_once = join_all((0..4).map(|_| ledger.begin(&task))).await;
     let mut at_once: Vec<_> = at_once.into_iter().map(Result::unwrap).collect();
     at_once.sort_unstable();
     assert_eq!(at_once, [Some(5), Some(6), Some(7), Some(8)]);
-    ledger.complete(&completion(1, "extract", None)).await.unwrap();
+    ledger
+        .complete(&completion(1, "extract", None))
+        .await
+        .unwrap();
     assert_eq!(ledger.begin(&task).await.unwrap(), None);
+}
+
+async fn an_attempt_that_is_put_off_does_not_count(ledger: &dyn Ledger) {
+    ledger.admit(&admission(1)).await.unwrap();
+    let task = task(1, "extract");
+    ledger.defer(&task, moment(2), "busy").await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(ledger.begin(&task).await.unwrap(), Some(1));
+        ledger.defer(&task, moment(2), "busy").await.unwrap();
+    }
+    ledger.begin(&task).await.unwrap();
+    assert_eq!(
+        ledger.begin(&task).await.unwrap(),
+        Some(2),
+        "the first was cut short"
+    );
 }
 
 async fn a_completion_is_one_transaction(ledger: &dyn Ledger) {
@@ -56,28 +79,52 @@ async fn a_completion_is_one_transaction(ledger: &dyn Ledger) {
     done.route = Some(route("voirie", false));
     assert_eq!(ledger.complete(&done).await.unwrap(), Completed::New);
 
-    let stored = ledger.record(record(1, "extract").run_key, 0).await.unwrap().unwrap();
+    let stored = ledger
+        .record(record(1, "extract").run_key, 0)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(stored.record, record(1, "extract"));
     let (digest, json) = settings(1);
     assert_eq!(ledger.settings(digest).await.unwrap(), Some(json));
     let document = ledger.document(id(1)).await.unwrap().unwrap();
     assert_eq!(document.state, DocumentState::Processing);
     assert_eq!(document.route, Some(route("voirie", false)));
-    let mut owed: Vec<_> =
-        ledger.owed().await.unwrap().into_iter().map(|(task, _)| task).collect();
+    let mut owed: Vec<_> = ledger
+        .owed()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(task, _)| task)
+        .collect();
     owed.sort();
     let mut expected = [task(1, "split"), task(2, "extract"), task(3, "extract")];
     expected.sort();
     assert_eq!(owed, expected);
     for (n, duplicate_of) in [(2, None), (3, Some(id(2)))] {
         let child = ledger.document(id(n)).await.unwrap().unwrap();
-        assert_eq!((child.parent, child.duplicate_of), (Some(id(1)), duplicate_of));
+        assert_eq!(
+            (child.parent, child.duplicate_of),
+            (Some(id(1)), duplicate_of)
+        );
         let envelope = ledger.envelope(id(n).into()).await.unwrap();
         assert_eq!(envelope, Some(admission(n).envelope));
-        assert!(ledger.record(record(n, "receive").run_key, 0).await.unwrap().is_some());
+        assert!(
+            ledger
+                .record(record(n, "receive").run_key, 0)
+                .await
+                .unwrap()
+                .is_some()
+        );
     }
 
-    assert_eq!(ledger.complete(&completion(1, "split", None)).await.unwrap(), Completed::New);
+    assert_eq!(
+        ledger
+            .complete(&completion(1, "split", None))
+            .await
+            .unwrap(),
+        Completed::New
+    );
     let document = ledger.document(id(1)).await.unwrap().unwrap();
     assert_eq!(document.state, DocumentState::Done);
 }
@@ -87,7 +134,10 @@ async fn a_completion_without_a_route_keeps_it(ledger: &dyn Ledger) {
     let mut routed = completion(1, "extract", Some("check"));
     routed.route = Some(route("voirie", false));
     ledger.complete(&routed).await.unwrap();
-    ledger.complete(&completion(1, "check", Some("route"))).await.unwrap();
+    ledger
+        .complete(&completion(1, "check", Some("route")))
+        .await
+        .unwrap();
     let routed = ledger.document(id(1)).await.unwrap().unwrap().route;
     assert_eq!(routed, Some(route("voirie", false)));
 
@@ -95,7 +145,10 @@ async fn a_completion_without_a_route_keeps_it(ledger: &dyn Ledger) {
     changed.route = Some(route("culture", false));
     changed.route.as_mut().unwrap().service = None;
     ledger.complete(&changed).await.unwrap();
-    assert_eq!(ledger.document(id(1)).await.unwrap().unwrap().route, changed.route);
+    assert_eq!(
+        ledger.document(id(1)).await.unwrap().unwrap().route,
+        changed.route
+    );
 }
 
 async fn what_a_person_decided_outlives_a_stage(ledger: &dyn Ledger) {
@@ -112,17 +165,31 @@ async fn what_a_person_decided_outlives_a_stage(ledger: &dyn Ledger) {
 async fn a_recorded_run_still_moves_on(ledger: &dyn Ledger) {
     ledger.admit(&admission(1)).await.unwrap();
     ledger.admit(&admission(2)).await.unwrap();
-    ledger.complete(&completion(1, "extract", None)).await.unwrap();
+    ledger
+        .complete(&completion(1, "extract", None))
+        .await
+        .unwrap();
 
     let mut again = completion(2, "extract", Some("split"));
     again.record = Some(record(1, "extract"));
     again.record.as_mut().unwrap().bytes = b"other circumstances".to_vec();
     again.children = vec![attachment(3, 2)];
     again.route = Some(route("voirie", false));
-    assert_eq!(ledger.complete(&again).await.unwrap(), Completed::AlreadyRecorded);
+    assert_eq!(
+        ledger.complete(&again).await.unwrap(),
+        Completed::AlreadyRecorded
+    );
 
-    let stored = ledger.record(record(1, "extract").run_key, 0).await.unwrap().unwrap();
-    assert_eq!(stored.record.bytes, record(1, "extract").bytes, "the first record stands");
+    let stored = ledger
+        .record(record(1, "extract").run_key, 0)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        stored.record.bytes,
+        record(1, "extract").bytes,
+        "the first record stands"
+    );
     assert_eq!(ledger.begin(&task(2, "extract")).await.unwrap(), None);
     assert_eq!(ledger.begin(&task(2, "split")).await.unwrap(), Some(1));
     assert!(ledger.document(id(3)).await.unwrap().is_some());
@@ -135,14 +202,20 @@ async fn a_memo_moves_on_without_a_record(ledger: &dyn Ledger) {
     let mut memo = completion(1, "extract", Some("split"));
     memo.record = None;
     memo.settings = None;
-    assert_eq!(ledger.complete(&memo).await.unwrap(), Completed::AlreadyRecorded);
+    assert_eq!(
+        ledger.complete(&memo).await.unwrap(),
+        Completed::AlreadyRecorded
+    );
     assert_eq!(ledger.begin(&task(1, "split")).await.unwrap(), Some(1));
     assert_eq!(ledger.counts().await.unwrap().records, 1);
 }
 
 async fn a_finished_task_is_stale(ledger: &dyn Ledger) {
     ledger.admit(&admission(1)).await.unwrap();
-    ledger.complete(&completion(1, "extract", Some("split"))).await.unwrap();
+    ledger
+        .complete(&completion(1, "extract", Some("split")))
+        .await
+        .unwrap();
     let before = observe(ledger).await;
 
     let mut late = completion(1, "extract", Some("check"));
@@ -164,8 +237,17 @@ async fn completions_at_once_are_one_new_and_the_rest_stale(ledger: &dyn Ledger)
         done.children = vec![attachment(10 + n, n)];
         let completed = join_all((0..4).map(|_| ledger.complete(&done))).await;
         let completed: Vec<_> = completed.into_iter().map(Result::unwrap).collect();
-        let count = |kind| completed.iter().filter(|completed| **completed == kind).count();
-        assert_eq!((count(Completed::New), count(Completed::Stale)), (1, 3), "{completed:?}");
+        let count = |kind| {
+            completed
+                .iter()
+                .filter(|completed| **completed == kind)
+                .count()
+        };
+        assert_eq!(
+            (count(Completed::New), count(Completed::Stale)),
+            (1, 3),
+            "{completed:?}"
+        );
     }
     let counts = ledger.counts().await.unwrap();
     // Each document: received, extracted, its child received; `split` owed, its child's `extract`.
@@ -177,12 +259,18 @@ async fn a_child_that_is_here_stays_as_it_is(ledger: &dyn Ledger) {
     let mut done = completion(1, "extract", Some("split"));
     done.children = vec![attachment(2, 1)];
     ledger.complete(&done).await.unwrap();
-    ledger.complete(&completion(2, "extract", None)).await.unwrap();
+    ledger
+        .complete(&completion(2, "extract", None))
+        .await
+        .unwrap();
 
     let mut again = completion(1, "split", None);
     again.children = vec![attachment(2, 1), attachment(3, 1)];
     assert_eq!(ledger.complete(&again).await.unwrap(), Completed::New);
-    assert_eq!(ledger.document(id(2)).await.unwrap().unwrap().state, DocumentState::Done);
+    assert_eq!(
+        ledger.document(id(2)).await.unwrap().unwrap().state,
+        DocumentState::Done
+    );
     assert_eq!(ledger.owed().await.unwrap(), [(task(3, "extract"), None)]);
 }
 
@@ -191,15 +279,24 @@ async fn a_next_task_that_is_owed_stays_as_it_is(ledger: &dyn Ledger) {
         ledger.admit(&admission(n)).await.unwrap();
     }
     let split = task(1, "split");
-    ledger.complete(&completion(1, "extract", Some("split"))).await.unwrap();
+    ledger
+        .complete(&completion(1, "extract", Some("split")))
+        .await
+        .unwrap();
     ledger.begin(&split).await.unwrap();
-    ledger.published(std::slice::from_ref(&split), moment(1)).await.unwrap();
+    ledger
+        .published(std::slice::from_ref(&split), moment(1))
+        .await
+        .unwrap();
 
     let mut other = completion(2, "extract", None);
     other.next = Some(split.clone());
     ledger.complete(&other).await.unwrap();
     assert_eq!(ledger.owed().await.unwrap(), [(split.clone(), None)]);
-    assert!(ledger.due(moment(9), 10).await.unwrap().is_empty(), "it stays published");
+    assert!(
+        ledger.due(moment(9), 10).await.unwrap().is_empty(),
+        "it stays published"
+    );
     assert_eq!(ledger.begin(&split).await.unwrap(), Some(2));
 }
 
@@ -229,13 +326,26 @@ async fn tasks_are_due_oldest_first(ledger: &dyn Ledger) {
         ledger.admit(&admission(n)).await.unwrap();
     }
     // Its next task is younger than all of them.
-    ledger.complete(&completion(3, "extract", Some("split"))).await.unwrap();
+    ledger
+        .complete(&completion(3, "extract", Some("split")))
+        .await
+        .unwrap();
     let due = [task(1, "extract"), task(2, "extract"), task(3, "split")];
     assert_eq!(ledger.due(moment(0), 10).await.unwrap(), due);
     assert_eq!(ledger.due(moment(0), 2).await.unwrap(), due[..2]);
-    assert_eq!(ledger.due(moment(0), 2).await.unwrap(), due[..2], "reading them marks nothing");
+    assert_eq!(
+        ledger.due(moment(0), 2).await.unwrap(),
+        due[..2],
+        "reading them marks nothing"
+    );
     assert!(ledger.due(moment(0), 0).await.unwrap().is_empty());
-    let owed: Vec<_> = ledger.owed().await.unwrap().into_iter().map(|(task, _)| task).collect();
+    let owed: Vec<_> = ledger
+        .owed()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(task, _)| task)
+        .collect();
     assert_eq!(owed, due);
 }
 
@@ -245,7 +355,10 @@ async fn a_deferred_task_is_due_later(ledger: &dyn Ledger) {
     }
     assert_eq!(ledger.next_due().await.unwrap(), None);
     let (first, second) = (task(1, "extract"), task(2, "extract"));
-    ledger.published(std::slice::from_ref(&first), moment(1)).await.unwrap();
+    ledger
+        .published(std::slice::from_ref(&first), moment(1))
+        .await
+        .unwrap();
     ledger.defer(&first, moment(50), "no-model").await.unwrap();
     ledger.defer(&second, moment(40), "busy").await.unwrap();
 
@@ -258,10 +371,17 @@ async fn a_deferred_task_is_due_later(ledger: &dyn Ledger) {
     check(40, &[&second, &third]).await;
     check(50, &[&first, &second, &third]).await;
     assert_eq!(ledger.next_due().await.unwrap(), Some(moment(40)));
-    ledger.defer(&second, moment(60), "still-busy").await.unwrap();
+    ledger
+        .defer(&second, moment(60), "still-busy")
+        .await
+        .unwrap();
     assert_eq!(ledger.next_due().await.unwrap(), Some(moment(50)));
     let reason = |text: &str| Some(text.to_owned());
-    let owed = [(first, reason("no-model")), (second, reason("still-busy")), (third, None)];
+    let owed = [
+        (first, reason("no-model")),
+        (second, reason("still-busy")),
+        (third, None),
+    ];
     assert_eq!(ledger.owed().await.unwrap(), owed);
 }
 
@@ -277,9 +397,20 @@ async fn a_published_task_is_not_due_until_reclaimed(ledger: &dyn Ledger) {
 
     assert_eq!(ledger.reclaim(moment(10)).await.unwrap(), 0);
     assert_eq!(ledger.reclaim(moment(11)).await.unwrap(), 1);
-    assert_eq!(ledger.due(moment(30), 10).await.unwrap(), [tasks[0].clone(), tasks[2].clone()]);
-    assert_eq!(ledger.reclaim(moment(11)).await.unwrap(), 0, "what is due is not reclaimed again");
-    assert_eq!(ledger.counts().await.unwrap().tasks, 3, "published tasks are owed");
+    assert_eq!(
+        ledger.due(moment(30), 10).await.unwrap(),
+        [tasks[0].clone(), tasks[2].clone()]
+    );
+    assert_eq!(
+        ledger.reclaim(moment(11)).await.unwrap(),
+        0,
+        "what is due is not reclaimed again"
+    );
+    assert_eq!(
+        ledger.counts().await.unwrap().tasks,
+        3,
+        "published tasks are owed"
+    );
 
     // A put-off task that is published is not waited for.
     ledger.defer(&tasks[2], moment(25), "busy").await.unwrap();
@@ -288,10 +419,23 @@ async fn a_published_task_is_not_due_until_reclaimed(ledger: &dyn Ledger) {
     assert!(ledger.due(moment(30), 10).await.unwrap().is_empty());
 }
 
+/// The worker may be faster than the publisher: it puts the task off before it is marked.
+async fn a_task_put_off_before_it_is_marked_is_not_lost(ledger: &dyn Ledger) {
+    ledger.admit(&admission(1)).await.unwrap();
+    let tasks = ledger.due(moment(1), 10).await.unwrap();
+    ledger.defer(&tasks[0], moment(20), "busy").await.unwrap();
+    ledger.published(&tasks, moment(2)).await.unwrap();
+    assert_eq!(ledger.next_due().await.unwrap(), Some(moment(20)));
+    assert_eq!(ledger.due(moment(20), 10).await.unwrap(), tasks);
+}
+
 async fn finished_tasks_are_not_brought_back(ledger: &dyn Ledger) {
     ledger.admit(&admission(1)).await.unwrap();
     ledger.admit(&admission(2)).await.unwrap();
-    ledger.complete(&completion(1, "extract", None)).await.unwrap();
+    ledger
+        .complete(&completion(1, "extract", None))
+        .await
+        .unwrap();
     let tasks = [task(1, "extract"), task(2, "extract"), task(3, "extract")];
     ledger.published(&tasks, moment(1)).await.unwrap();
     ledger.defer(&tasks[0], moment(2), "busy").await.unwrap();

@@ -1,0 +1,395 @@
+//! A document under construction. Readers add lines, fields and attachments; [`Draft::finish`]
+//! makes the stored text and is the only place where spans are computed.
+
+use std::collections::BTreeSet;
+
+use domain::layout::Points;
+use domain::{
+    Attachment, Block, Field, Layout, Line, Note, NoteCode, Page, PageBox, Span, StoredText,
+};
+
+use crate::budgets::{Budget, Budgets};
+use crate::{Child, Extraction, language, pairs};
+
+/// A range within the lines of one block, before spans exist. Offsets are bytes of the lines'
+/// stored form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) page: usize,
+    pub(crate) block: usize,
+    /// Line within the block, byte within the line.
+    pub(crate) start: (usize, usize),
+    pub(crate) end: (usize, usize),
+}
+
+/// One line in stored form.
+pub(crate) struct DraftLine {
+    pub(crate) text: String,
+    pub(crate) bbox: Option<PageBox>,
+    kind: LineKind,
+}
+
+/// What a line is, for those who read "label : value" pairs from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineKind {
+    Text,
+    /// A row of a table, its cells separated by tabs.
+    Row,
+    /// A label and a value that already are a field.
+    Field,
+}
+
+struct DraftPage {
+    width: f64,
+    height: f64,
+    blocks: Vec<Vec<DraftLine>>,
+    /// The next line starts a block.
+    block_ended: bool,
+}
+
+struct DraftField {
+    field: Field,
+    place: Option<Place>,
+}
+
+/// See the module.
+pub(crate) struct Draft<'b> {
+    pub(crate) budgets: &'b Budgets,
+    pub(crate) media_type: String,
+    pub(crate) title: Option<String>,
+    /// Whether "label : value" lines become fields.
+    pub(crate) infer_pairs: bool,
+    pages: Vec<DraftPage>,
+    fields: Vec<DraftField>,
+    notes: BTreeSet<Note>,
+    attachments: Vec<Attachment>,
+    children: Vec<Child>,
+    characters: u64,
+    lines: u64,
+    attachment_bytes: u64,
+}
+
+impl<'b> Draft<'b> {
+    pub(crate) fn new(budgets: &'b Budgets) -> Self {
+        Self {
+            budgets,
+            media_type: "application/octet-stream".into(),
+            title: None,
+            infer_pairs: false,
+            pages: Vec::new(),
+            fields: Vec::new(),
+            notes: BTreeSet::new(),
+            attachments: Vec::new(),
+            children: Vec::new(),
+            characters: 0,
+            lines: 0,
+            attachment_bytes: 0,
+        }
+    }
+
+    pub(crate) fn note(&mut self, code: NoteCode, detail: Option<String>) {
+        self.notes.insert(Note::document(code, detail));
+    }
+
+    /// A note on the page being built.
+    pub(crate) fn note_page(&mut self, code: NoteCode, detail: Option<String>) {
+        let number = self.pages.len().max(1) as u32;
+        self.notes.insert(Note::page(code, number, detail));
+    }
+
+    pub(crate) fn reached(&mut self, budget: Budget) {
+        let detail = budget.reached(self.budgets);
+        self.note(NoteCode::BudgetReached, Some(detail));
+    }
+
+    /// Starts a page; sizes are in points, 0 where there are none. `false` when no more pages may
+    /// be read.
+    pub(crate) fn page(&mut self, width: f64, height: f64) -> bool {
+        if self.pages.len() as u64 >= u64::from(self.budgets.pages) {
+            self.reached(Budget::Pages);
+            return false;
+        }
+        self.pages.push(DraftPage {
+            width,
+            height,
+            blocks: Vec::new(),
+            block_ended: true,
+        });
+        true
+    }
+
+    /// Number of pages so far.
+    pub(crate) fn page_count(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// The lines of a page with their block and line numbers.
+    pub(crate) fn lines_of(&self, page: usize) -> impl Iterator<Item = (usize, usize, &DraftLine)> {
+        self.pages
+            .get(page)
+            .into_iter()
+            .flat_map(|page| page.blocks.iter().enumerate())
+            .flat_map(|(b, block)| block.iter().enumerate().map(move |(l, line)| (b, l, line)))
+    }
+
+    /// Ends the block: the next line starts another.
+    pub(crate) fn end_block(&mut self) {
+        if let Some(page) = self.pages.last_mut() {
+            page.block_ended = true;
+        }
+    }
+
+    /// Adds text to the last page; line feeds in it make several lines of the block, blank lines
+    /// are left out. Returns where it stands, `None` when there is nothing or no room.
+    pub(crate) fn line(&mut self, raw: &str, bbox: Option<PageBox>) -> Option<Place> {
+        let page = self.pages.len().checked_sub(1)?;
+        self.line_on(page, raw, bbox, LineKind::Text)
+    }
+
+    /// Adds a row of a table: its cells in one line, separated by tabs.
+    pub(crate) fn row(&mut self, cells: &[String]) -> Option<Place> {
+        let page = self.pages.len().checked_sub(1)?;
+        let cells: Vec<_> = cells
+            .iter()
+            .map(|cell| cell.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        let raw = cells.join("\t");
+        self.line_on(page, raw.trim_end(), None, LineKind::Row)
+    }
+
+    fn line_on(
+        &mut self,
+        page: usize,
+        raw: &str,
+        bbox: Option<PageBox>,
+        kind: LineKind,
+    ) -> Option<Place> {
+        let stored = StoredText::page(raw);
+        let mut place: Option<Place> = None;
+        for text in stored.split('\n') {
+            let text = text.trim_end();
+            if text.is_empty() {
+                continue;
+            }
+            self.characters += text.chars().count() as u64 + 1;
+            if self.characters > self.budgets.characters {
+                self.reached(Budget::Characters);
+                break;
+            }
+            self.lines += 1;
+            if self.lines > self.budgets.lines {
+                self.reached(Budget::Lines);
+                break;
+            }
+            let page_draft = self.pages.get_mut(page)?;
+            if page_draft.block_ended || page_draft.blocks.is_empty() {
+                page_draft.blocks.push(Vec::new());
+                page_draft.block_ended = false;
+            }
+            let block = page_draft.blocks.len() - 1;
+            let lines = &mut page_draft.blocks[block];
+            lines.push(DraftLine {
+                text: text.to_owned(),
+                bbox,
+                kind,
+            });
+            let end = (lines.len() - 1, text.len());
+            let start = place.map_or((end.0, 0), |p| p.start);
+            place = Some(Place {
+                page,
+                block,
+                start,
+                end,
+            });
+        }
+        place
+    }
+
+    /// Adds "label : value" to a page and returns the place of the value.
+    pub(crate) fn labelled(
+        &mut self,
+        page: usize,
+        label: &str,
+        value: &str,
+        bbox: Option<PageBox>,
+    ) -> Option<Place> {
+        let value = StoredText::page(value);
+        let value = value.trim();
+        if value.is_empty() {
+            return None;
+        }
+        let prefix = StoredText::page(&format!("{} : ", label.trim())).replace('\n', " ");
+        let mut place = self.line_on(page, &format!("{prefix}{value}"), bbox, LineKind::Field)?;
+        place.start.1 = prefix.len().min(
+            self.pages[page].blocks[place.block][place.start.0]
+                .text
+                .len(),
+        );
+        Some(place)
+    }
+
+    /// Ends the last block of any page.
+    pub(crate) fn end_block_on(&mut self, page: usize) {
+        if let Some(page) = self.pages.get_mut(page) {
+            page.block_ended = true;
+        }
+    }
+
+    /// Adds a form field and where its value stands. `false` when there is no room.
+    pub(crate) fn field(&mut self, field: Field, place: Option<Place>) -> bool {
+        if self.fields.len() as u64 >= self.budgets.fields {
+            self.reached(Budget::Fields);
+            return false;
+        }
+        self.fields.push(DraftField { field, place });
+        true
+    }
+
+    /// Adds an attachment and its bytes.
+    pub(crate) fn attach(&mut self, part: String, name: String, media_type: String, bytes: &[u8]) {
+        if self.attachments.len() as u64 >= self.budgets.attachments {
+            self.reached(Budget::Attachments);
+            return;
+        }
+        let size = bytes.len() as u64;
+        self.attachments.push(Attachment {
+            name: name.clone(),
+            part: part.clone(),
+            media_type: media_type.clone(),
+            size,
+        });
+        if self.attachment_bytes + size > self.budgets.attachment_bytes {
+            self.reached(Budget::AttachmentBytes);
+            self.note(NoteCode::AttachmentUnreadable, Some(format!("part {part}")));
+            return;
+        }
+        self.attachment_bytes += size;
+        self.children.push(Child {
+            part,
+            name,
+            media_type,
+            bytes: bytes.to_vec(),
+        });
+    }
+
+    /// Names an attachment that could not be taken out.
+    pub(crate) fn attach_unreadable(&mut self, part: String, name: String, media_type: String) {
+        self.note(NoteCode::AttachmentUnreadable, Some(format!("part {part}")));
+        if (self.attachments.len() as u64) < self.budgets.attachments {
+            self.attachments.push(Attachment {
+                name,
+                part,
+                media_type,
+                size: 0,
+            });
+        }
+    }
+
+    /// How many attachments there are so far.
+    pub(crate) fn attachment_count(&self) -> usize {
+        self.attachments.len()
+    }
+
+    /// The stored text and its layout.
+    pub(crate) fn finish(mut self) -> Extraction {
+        if self.infer_pairs {
+            self.infer();
+        }
+        let mut texts = Vec::with_capacity(self.pages.len());
+        let mut layouts = Vec::with_capacity(self.pages.len());
+        let mut page_start = 0u32;
+        for (number, page) in (1u32..).zip(&self.pages) {
+            let mut text = String::new();
+            let mut blocks = Vec::with_capacity(page.blocks.len());
+            for (b, block) in page.blocks.iter().enumerate() {
+                text.push_str(if b == 0 { "" } else { "\n\n" });
+                let mut lines = Vec::with_capacity(block.len());
+                for (l, line) in block.iter().enumerate() {
+                    text.push_str(if l == 0 { "" } else { "\n" });
+                    let start = page_start + text.len() as u32;
+                    text.push_str(&line.text);
+                    lines.push(Line {
+                        span: Span::new(start, page_start + text.len() as u32),
+                        bbox: line.bbox,
+                    });
+                }
+                blocks.push(Block { lines });
+            }
+            let end = page_start + text.len() as u32;
+            layouts.push(Page {
+                number,
+                width: Points::new(page.width),
+                height: Points::new(page.height),
+                span: Span::new(page_start, end),
+                blocks,
+            });
+            // The form feed between pages is one byte.
+            page_start = end + 1;
+            texts.push(text);
+        }
+        let (text, spans) = StoredText::from_pages(&texts);
+        debug_assert!(spans.iter().eq(layouts.iter().map(|page| &page.span)));
+        let fields = self
+            .fields
+            .into_iter()
+            .map(|DraftField { mut field, place }| {
+                field.span = place.and_then(|place| {
+                    let lines = &layouts.get(place.page)?.blocks.get(place.block)?.lines;
+                    let start = lines.get(place.start.0)?.span.start + place.start.1 as u32;
+                    let end = lines.get(place.end.0)?.span.start + place.end.1 as u32;
+                    Some(Span::new(start, end))
+                });
+                field
+            })
+            .collect();
+        let layout = Layout {
+            language: language::detect(&text),
+            title: self
+                .title
+                .map(|title| {
+                    let title = StoredText::page(&title);
+                    title.split_whitespace().collect::<Vec<_>>().join(" ")
+                })
+                .filter(|title| !title.is_empty()),
+            pages: layouts,
+            fields,
+            attachments: self.attachments,
+            notes: self.notes.into_iter().collect(),
+            ..Layout::empty(self.media_type)
+        };
+        Extraction {
+            text,
+            layout,
+            children: self.children,
+        }
+    }
+
+    fn infer(&mut self) {
+        let mut found = Vec::new();
+        for (p, page) in self.pages.iter().enumerate() {
+            for (b, block) in page.blocks.iter().enumerate() {
+                for (l, line) in block.iter().enumerate() {
+                    if line.kind == LineKind::Field {
+                        continue;
+                    }
+                    for pair in pairs::pairs(&line.text, line.kind == LineKind::Row) {
+                        let place = Place {
+                            page: p,
+                            block: b,
+                            start: (l, pair.value.start),
+                            end: (l, pair.value.end),
+                        };
+                        let label = line.text[pair.label].to_owned();
+                        let value = line.text[pair.value].to_owned();
+                        found.push((pairs::field(label, value, p as u32 + 1, line.bbox), place));
+                    }
+                }
+            }
+        }
+        for (field, place) in found {
+            if !self.field(field, Some(place)) {
+                break;
+            }
+        }
+    }
+}

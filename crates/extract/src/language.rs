@@ -1,0 +1,103 @@
+//! The language of most of a text.
+
+use whichlang::Lang;
+
+/// Fewer letters say too little.
+const LETTERS_MIN: usize = 20;
+
+/// With fewer letters, only likely languages are believed.
+const LETTERS_SURE: usize = 200;
+
+/// Enough to decide; reading more would only cost time.
+const CHARACTERS_MAX: usize = 20_000;
+
+/// ISO 639-1 code of the language of most of `text`; `None` when it has too few letters.
+pub(crate) fn detect(text: &str) -> Option<String> {
+    let end = text
+        .char_indices()
+        .nth(CHARACTERS_MAX)
+        .map_or(text.len(), |(at, _)| at);
+    let head = &text[..end];
+    let letters = head.chars().filter(|c| c.is_alphabetic()).count();
+    if letters < LETTERS_MIN {
+        return None;
+    }
+    // Forms and lists have few sentences, where letters alone mislead; small words decide first.
+    if let Some(code) = by_small_words(head) {
+        return Some(code.into());
+    }
+    let code = match whichlang::detect_language(head) {
+        Lang::Ara => "ar",
+        Lang::Cmn => "zh",
+        Lang::Deu => "de",
+        Lang::Eng => "en",
+        Lang::Fra => "fr",
+        Lang::Hin => "hi",
+        Lang::Ita => "it",
+        Lang::Jpn => "ja",
+        Lang::Kor => "ko",
+        Lang::Nld => "nl",
+        Lang::Por => "pt",
+        Lang::Rus => "ru",
+        Lang::Spa => "es",
+        Lang::Swe => "sv",
+        Lang::Tur => "tr",
+        Lang::Vie => "vi",
+    };
+    // In a short text only the languages that are likely here are believed.
+    (letters >= LETTERS_SURE || matches!(code, "fr" | "en")).then(|| code.into())
+}
+
+/// French and English by words that only they have, when these are frequent enough.
+fn by_small_words(text: &str) -> Option<&'static str> {
+    const FRENCH: [&str; 28] = [
+        "le", "les", "des", "du", "une", "et", "dans", "pour", "qui", "est", "sur", "au", "aux",
+        "vous", "nous", "je", "ne", "pas", "avec", "votre", "vos", "cette", "ou", "par", "être",
+        "où", "ce", "sont",
+    ];
+    const ENGLISH: [&str; 24] = [
+        "the", "of", "and", "to", "is", "that", "for", "with", "this", "are", "was", "not", "you",
+        "be", "it", "or", "your", "have", "from", "by", "will", "at", "been", "which",
+    ];
+    let (mut words, mut french, mut english) = (0usize, 0usize, 0usize);
+    for word in text
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| !word.is_empty())
+    {
+        let word = word.to_lowercase();
+        words += 1;
+        french += usize::from(FRENCH.contains(&word.as_str()));
+        english += usize::from(ENGLISH.contains(&word.as_str()));
+    }
+    let frequent = |count: usize| count >= 3 && count * 20 >= words;
+    match (french, english) {
+        (f, e) if frequent(f) && f > 2 * e => Some("fr"),
+        (f, e) if frequent(e) && e > 2 * f => Some("en"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_the_language_or_says_nothing() {
+        let check = |text: &str, code: Option<&str>| assert_eq!(detect(text).as_deref(), code);
+        check(
+            "Le lampadaire de la rue est en panne depuis lundi.",
+            Some("fr"),
+        );
+        check(
+            "The street light has been out since Monday evening.",
+            Some("en"),
+        );
+        check("RAS, pluie.", None);
+        check(
+            "Nom, prénom : adresse, code postal, commune, objet du don et date de la remise",
+            Some("fr"),
+        );
+        check("Potato Potato Potato Potato", None);
+        check("12 345 678 901 234 567 890", None);
+    }
+}

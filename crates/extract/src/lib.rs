@@ -1,0 +1,131 @@
+//! Bytes to text with places, form fields and attachments.
+//!
+//! [`extract`] is a plain function from bytes and settings to stored text, layout and attachments.
+//! [`isolation`] runs it in a child process that can be killed, because a hostile file can still
+//! hang or exhaust a parser; that is how the product calls it.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `sniff` | which format the bytes are, whatever their name says |
+//! | `charset`, `language` | encodings, and the language of a text |
+//! | `pdf` | pages, glyphs, reading order, AcroForm, embedded files |
+//! | `html`, `mail`, `docx`, `plain`, `row` | the other formats that are read |
+//! | `pairs` | "label : value" lines read as fields |
+//! | `draft` | lines and fields under construction; the only place that makes spans |
+//! | [`rows`] | tables split into rows, for intake |
+//! | [`split`] | stored text to passages |
+//! | [`budgets`] | how much is read before reading stops |
+//! | [`isolation`] | the child process, its limits and the pool of children |
+//! | [`view`] | what a person or a program is shown of an extraction |
+//!
+//! Invariants:
+//! - the output is a function of the bytes, the name, the declared type and the budgets: no clock,
+//!   no thread, no hash order, nothing installed on the machine;
+//! - `extract` never fails and never panics on purpose: bad input is data, and notes say what could
+//!   not be read; a parser's panic on one page costs that page;
+//! - every span indexes the stored text exactly;
+//! - notes come from content and budgets only. What depends on load is a [`isolation::ReadFault`],
+//!   never a note.
+
+pub mod budgets;
+pub mod isolation;
+pub mod rows;
+pub mod split;
+pub mod view;
+
+mod charset;
+mod docx;
+mod draft;
+mod html;
+mod language;
+mod mail;
+mod pairs;
+mod pdf;
+mod plain;
+mod row;
+mod sniff;
+
+use domain::arrival::{ROW_MEDIA_TYPE, RowColumns};
+use domain::{Layout, NoteCode, StoredText};
+
+pub use budgets::Budgets;
+
+use budgets::Budget;
+use draft::Draft;
+use sniff::Kind;
+
+/// What is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The document.
+    pub bytes: &'a [u8],
+    /// Its file name as given, to notice a name that contradicts the content.
+    pub file_name: Option<&'a str>,
+    /// Its media type as declared. Only [`ROW_MEDIA_TYPE`] decides how it is read.
+    pub media_type: Option<&'a str>,
+    /// For a row: which column holds the text and the title.
+    pub columns: Option<&'a RowColumns>,
+}
+
+/// A file within the file, to become a document of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// Which part of the parent it is; unique within the parent.
+    pub part: String,
+    /// File name as given, or one made from the part.
+    pub name: String,
+    /// Media type as declared by the parent.
+    pub media_type: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What was read of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extraction {
+    /// The text that every span of the layout refers to.
+    pub text: StoredText,
+    /// Pages, lines, fields, attachments, notes.
+    pub layout: Layout,
+    /// The attachments' bytes, in the order of `layout.attachments`.
+    pub children: Vec<Child>,
+}
+
+/// Reads a document. Same input and budgets, same output, to the byte.
+///
+/// Never fails: what could not be read is a note. A hostile file can still take long or much
+/// memory: outside tests, call it through [`isolation::Reader`].
+pub fn extract(input: &Input, budgets: &Budgets) -> Extraction {
+    let mut draft = Draft::new(budgets);
+    if input.bytes.is_empty() {
+        draft.note(NoteCode::Empty, None);
+        return draft.finish();
+    }
+    if input.bytes.len() as u64 > budgets.input_bytes {
+        draft.reached(Budget::InputBytes);
+        return draft.finish();
+    }
+    if input.media_type.map(sniff::essence).as_deref() == Some(ROW_MEDIA_TYPE) {
+        draft.media_type = ROW_MEDIA_TYPE.into();
+        row::read(input, &mut draft);
+        return draft.finish();
+    }
+    let kind = sniff::sniff(input, budgets);
+    draft.media_type = kind.media_type().into();
+    for mismatch in kind.mismatches(input) {
+        draft.note(NoteCode::NameMismatch, Some(mismatch));
+    }
+    match &kind {
+        Kind::Pdf => pdf::read(input.bytes, &mut draft),
+        Kind::Docx => docx::read(input.bytes, &mut draft),
+        Kind::Html => html::read(input.bytes, &mut draft),
+        Kind::Mail => mail::read(input.bytes, &mut draft),
+        Kind::Table(_) | Kind::Json => plain::read_lines(input.bytes, &mut draft),
+        Kind::Text | Kind::Markdown => plain::read(input.bytes, &mut draft),
+        Kind::Encrypted(format) => draft.note(NoteCode::Encrypted, Some((*format).into())),
+        Kind::Damaged(format) => draft.note(NoteCode::DamagedFile, Some((*format).into())),
+        Kind::Known { name, .. } => draft.note(NoteCode::NotReadableYet, Some(name.clone())),
+        Kind::Unknown => draft.note(NoteCode::UnknownFormat, None),
+    }
+    draft.finish()
+}

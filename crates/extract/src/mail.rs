@@ -1,0 +1,234 @@
+//! Messages (RFC 5322, MIME): a block of headers, then the body; attachments become documents.
+
+use domain::{Field, FieldKind, NoteCode};
+use mail_parser::{Address, Encoding, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+
+use crate::draft::Draft;
+use crate::{html, plain};
+
+/// Reads a message.
+pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
+    let Some(message) = MessageParser::default().parse(bytes) else {
+        draft.note(NoteCode::DamagedFile, Some("EML".into()));
+        return;
+    };
+    if !draft.page(0.0, 0.0) {
+        return;
+    }
+    draft.infer_pairs = true;
+    draft.title = message.subject().map(str::to_owned);
+    headers(&message, draft);
+    body(&message, draft);
+    for part in &message.attachments {
+        if let Some(part) = message.parts.get(*part as usize) {
+            attachment(&message, part, draft);
+        }
+    }
+}
+
+fn headers(message: &Message, draft: &mut Draft) {
+    let date = message
+        .date()
+        .filter(|date| date.is_valid())
+        .map(|date| date.to_rfc3339());
+    let values = [
+        ("from", "De", message.from().map(addresses)),
+        ("to", "À", message.to().map(addresses)),
+        ("cc", "Cc", message.cc().map(addresses)),
+        ("date", "Date", date),
+        ("subject", "Objet", message.subject().map(str::to_owned)),
+    ];
+    for (name, label, value) in values {
+        let value = value.unwrap_or_default();
+        let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+        if value.is_empty() {
+            continue;
+        }
+        let place = draft.labelled(0, label, &value, None);
+        let field = Field {
+            name: name.into(),
+            label: Some(label.into()),
+            kind: FieldKind::Column,
+            value: Some(value),
+            checked: None,
+            options: Vec::new(),
+            page: Some(1),
+            bbox: None,
+            span: None,
+            required: false,
+            read_only: false,
+            inferred: false,
+        };
+        draft.field(field, place);
+    }
+    draft.end_block();
+}
+
+/// `Anne Roy <anne@exemple.fr>, b@exemple.fr`.
+fn addresses(address: &Address) -> String {
+    let mut out = Vec::new();
+    for address in address.iter() {
+        match (address.name(), address.address()) {
+            (Some(name), Some(address)) => out.push(format!("{name} <{address}>")),
+            (Some(one), None) | (None, Some(one)) => out.push(one.to_owned()),
+            (None, None) => {}
+        }
+    }
+    out.join(", ")
+}
+
+/// The plain parts; where they say nothing, the HTML parts.
+fn body(message: &Message, draft: &mut Draft) {
+    let part = |id: &u32| message.parts.get(*id as usize);
+    let blank = message.text_body.iter().filter_map(part).all(|part| {
+        part.text_contents()
+            .is_none_or(|text| text.trim().is_empty())
+    });
+    let ids = if blank {
+        &message.html_body
+    } else {
+        &message.text_body
+    };
+    for part in ids.iter().filter_map(part) {
+        if part.is_encoding_problem {
+            draft.note(NoteCode::InvalidBytes, Some("transfer encoding".into()));
+        }
+        match &part.body {
+            PartType::Text(text) => plain::paragraphs(text, draft),
+            PartType::Html(text) => html::read_str(text, draft),
+            _ => {}
+        }
+    }
+}
+
+fn attachment(message: &Message, part: &MessagePart, draft: &mut Draft) {
+    let number = (draft.attachment_count() + 1).to_string();
+    let nested = matches!(part.body, PartType::Message(_));
+    let media_type = match part.content_type() {
+        _ if nested => "message/rfc822".to_owned(),
+        Some(content_type) => match content_type.subtype() {
+            Some(subtype) => format!("{}/{subtype}", content_type.ctype()).to_ascii_lowercase(),
+            None => content_type.ctype().to_ascii_lowercase(),
+        },
+        None => "application/octet-stream".to_owned(),
+    };
+    if media_type == "application/pkcs7-mime" {
+        draft.note(NoteCode::Encrypted, Some("S/MIME".into()));
+    }
+    let name = match part.attachment_name().map(str::trim) {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        _ if nested => format!("message-{number}.eml"),
+        _ => format!("part-{number}"),
+    };
+    match &part.body {
+        PartType::Text(text) | PartType::Html(text) => {
+            draft.attach(number, name, media_type, text.as_bytes());
+        }
+        PartType::Binary(bytes) | PartType::InlineBinary(bytes) => {
+            draft.attach(number, name, media_type, bytes);
+        }
+        PartType::Message(nested) => {
+            // An encoded message has bytes of its own; a plain one is a range of ours.
+            let bytes = match part.encoding {
+                Encoding::None => message
+                    .raw_message()
+                    .get(part.offset_body as usize..part.offset_end as usize),
+                _ => Some(nested.raw_message()),
+            };
+            match bytes {
+                Some(bytes) => draft.attach(number, name, media_type, bytes),
+                None => draft.attach_unreadable(number, name, media_type),
+            }
+        }
+        PartType::Multipart(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Span;
+
+    use crate::{Budgets, Extraction, Input, extract};
+
+    fn read(mail: &str) -> Extraction {
+        let input = Input {
+            bytes: mail.as_bytes(),
+            file_name: Some("courriel.eml"),
+            media_type: None,
+            columns: None,
+        };
+        extract(&input, &Budgets::default())
+    }
+
+    const MAIL: &str = "From: =?utf-8?q?Ana=C3=AFs_Roy?= <anais@exemple.fr>\r\n\
+        To: mairie@exemple.fr, Voirie <voirie@exemple.fr>\r\n\
+        Date: Wed, 18 Nov 2026 19:40:00 +0100\r\n\
+        Subject: =?iso-8859-1?q?=C9clairage?= HS\r\n\
+        MIME-Version: 1.0\r\n\
+        Content-Type: multipart/mixed; boundary=b\r\n\r\n\
+        --b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n\
+        --c\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\
+        Bonjour,\r\n\r\nLieu : 12 rue des Lilas\r\n\
+        --c\r\nContent-Type: text/html\r\n\r\n<p>Bonjour,</p>\r\n--c--\r\n\
+        --b\r\nContent-Type: application/pdf; name=\"plan.pdf\"\r\n\
+        Content-Disposition: attachment; filename=\"plan.pdf\"\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\nJVBERi0x\r\n\
+        --b\r\nContent-Type: message/rfc822\r\n\r\n\
+        From: x@exemple.fr\r\nSubject: dedans\r\n\r\nCorps\r\n--b--\r\n";
+
+    #[test]
+    fn reads_headers_body_and_attachments() {
+        let read = read(MAIL);
+        assert_eq!(
+            read.text.as_str(),
+            "De : Anaïs Roy <anais@exemple.fr>\n\
+             À : mairie@exemple.fr, Voirie <voirie@exemple.fr>\n\
+             Date : 2026-11-18T19:40:00+01:00\nObjet : Éclairage HS\n\n\
+             Bonjour,\n\nLieu : 12 rue des Lilas"
+        );
+        assert_eq!(read.layout.title.as_deref(), Some("Éclairage HS"));
+        let value = |name: &str| {
+            let span = read.layout.field(name).and_then(|field| field.span)?;
+            Span::of(span, &read.text)
+        };
+        assert_eq!(value("from"), Some("Anaïs Roy <anais@exemple.fr>"));
+        assert_eq!(value("subject"), Some("Éclairage HS"));
+        assert_eq!(value("Lieu"), Some("12 rue des Lilas"));
+        let children: Vec<_> = read
+            .children
+            .iter()
+            .map(|c| {
+                (
+                    c.part.as_str(),
+                    c.name.as_str(),
+                    c.media_type.as_str(),
+                    c.bytes.as_slice(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            children,
+            [
+                ("1", "plan.pdf", "application/pdf", b"%PDF-1".as_slice()),
+                (
+                    "2",
+                    "message-2.eml",
+                    "message/rfc822",
+                    b"From: x@exemple.fr\r\nSubject: dedans\r\n\r\nCorps".as_slice()
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn html_is_read_where_there_is_no_plain_text() {
+        let read = read(
+            "From: a@exemple.fr\r\nTo: b@exemple.fr\r\nContent-Type: text/html\r\n\r\n\
+             <p>Un</p><p>Deux</p>",
+        );
+        assert_eq!(
+            read.text.as_str(),
+            "De : a@exemple.fr\nÀ : b@exemple.fr\n\nUn\n\nDeux"
+        );
+    }
+}

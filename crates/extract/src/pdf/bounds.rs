@@ -1,0 +1,210 @@
+//! How large streams are once inflated, measured before the interpreter inflates them: it would do
+//! so without a bound.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use flate2::read::{DeflateDecoder, ZlibDecoder};
+use hayro_syntax::Filter;
+use hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier, Stream};
+use hayro_syntax::page::Page;
+
+/// DEFLATE cannot do better than 1032 to 1.
+const DEFLATE_RATIO_MAX: u64 = 1032;
+
+/// Dictionaries followed for one page. What lies beyond is left to the process's limits.
+const DICTS_MAX: usize = 20_000;
+
+/// Which streams fit, remembered over the pages of a document.
+pub(super) struct Bounds {
+    limit: u64,
+    seen: BTreeMap<(u32, i32), bool>,
+}
+
+impl Bounds {
+    pub(super) fn new(limit: u64) -> Self {
+        Self {
+            limit,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// Whether everything that drawing this page inflates stays below the limit.
+    pub(super) fn page_fits(&mut self, page: &Page) -> bool {
+        let raw = page.raw();
+        let contents: Vec<Stream> = match raw.get::<Object>(b"Contents") {
+            Some(Object::Stream(stream)) => vec![stream],
+            Some(Object::Array(array)) => array.iter::<Stream>().collect(),
+            _ => Vec::new(),
+        };
+        let mut total = 0;
+        for stream in &contents {
+            total += self.inflated(stream);
+            // Content streams are put together before they are read.
+            if total > self.limit {
+                return false;
+            }
+        }
+        let resources = page.resources();
+        let mut pending = vec![
+            resources.x_objects.clone(),
+            resources.fonts.clone(),
+            resources.patterns.clone(),
+            resources.ext_g_states.clone(),
+        ];
+        if let Some(annots) = raw.get::<Array>(b"Annots") {
+            pending.extend(
+                annots
+                    .iter::<Dict>()
+                    .filter_map(|annot| annot.get::<Dict>(b"AP")),
+            );
+        }
+        self.reachable_fits(pending)
+    }
+
+    /// Whether this stream fits.
+    pub(super) fn fits(&mut self, stream: &Stream) -> bool {
+        let id = stream.obj_id();
+        let key = (id.obj_number, id.gen_number);
+        if let Some(fits) = self.seen.get(&key)
+            && id != ObjectIdentifier::new(0, 0)
+        {
+            return *fits;
+        }
+        let fits = self.inflated(stream) <= self.limit;
+        self.seen.insert(key, fits);
+        fits
+    }
+
+    /// Follows resources: forms in forms, fonts and their programs, patterns, soft masks. Images
+    /// are not followed: nothing here decodes them.
+    fn reachable_fits(&mut self, mut pending: Vec<Dict>) -> bool {
+        let mut visited = std::collections::BTreeSet::new();
+        let mut followed = 0;
+        while let Some(dict) = pending.pop() {
+            followed += 1;
+            if followed > DICTS_MAX {
+                return true;
+            }
+            for (key, value) in dict.entries() {
+                if let Some(id) = value.as_obj_ref()
+                    && !visited.insert((id.obj_number, id.gen_number))
+                {
+                    continue;
+                }
+                let inner = match dict.get::<Object>(&key) {
+                    Some(Object::Stream(stream)) => {
+                        let inner = stream.dict().clone();
+                        let image = inner
+                            .get::<Name>(b"Subtype")
+                            .is_some_and(|n| &*n == b"Image");
+                        if image {
+                            continue;
+                        }
+                        if !self.fits(&stream) {
+                            return false;
+                        }
+                        inner
+                    }
+                    Some(Object::Dict(inner)) => inner,
+                    _ => continue,
+                };
+                follow(&inner, &mut pending);
+                if !self.font_fits(&inner) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn font_fits(&mut self, dict: &Dict) -> bool {
+        let mut dicts = vec![dict.clone()];
+        if let Some(array) = dict.get::<Array>(b"DescendantFonts") {
+            dicts.extend(array.iter::<Dict>().take(4));
+        }
+        dicts.iter().all(|font| {
+            let descriptor = font.get::<Dict>(b"FontDescriptor");
+            let programs = ["FontFile", "FontFile2", "FontFile3"]
+                .into_iter()
+                .filter_map(|key| descriptor.as_ref()?.get::<Stream>(key));
+            let maps = font.get::<Stream>(b"ToUnicode").into_iter();
+            programs.chain(maps).all(|stream| self.fits(&stream))
+        })
+    }
+
+    /// Size once inflated, counted up to one byte over the limit. Only DEFLATE is measured: other
+    /// filters expand far less, and stacks of them are left to the process's limits.
+    fn inflated(&self, stream: &Stream) -> u64 {
+        let raw = stream.raw_data();
+        let size = raw.len() as u64;
+        let filters = stream.filters();
+        let stages = filters
+            .iter()
+            .take_while(|f| **f == Filter::FlateDecode)
+            .count();
+        match stages {
+            0 => size,
+            1 if size.saturating_mul(DEFLATE_RATIO_MAX) <= self.limit => {
+                // It cannot be too large, and is not worth inflating twice.
+                size
+            }
+            1 => count(&raw, self.limit),
+            _ => {
+                let mut data = raw.into_owned();
+                for _ in 1..stages.min(4) {
+                    data = inflate(&data, self.limit);
+                    if data.len() as u64 > self.limit {
+                        return data.len() as u64;
+                    }
+                }
+                count(&data, self.limit)
+            }
+        }
+    }
+}
+
+/// What drawing an object with this dictionary may draw in turn.
+fn follow<'a>(dict: &Dict<'a>, pending: &mut Vec<Dict<'a>>) {
+    if let Some(resources) = dict.get::<Dict>(b"Resources") {
+        for key in ["XObject", "Font", "Pattern", "ExtGState"] {
+            pending.extend(resources.get::<Dict>(key));
+        }
+    }
+    // A font's glyphs, an annotation's states, a soft mask's group.
+    pending.extend(dict.get::<Dict>(b"CharProcs"));
+    pending.extend(dict.get::<Dict>(b"N"));
+    pending.extend(
+        dict.get::<Dict>(b"SMask")
+            .filter(|mask| mask.contains_key(b"G")),
+    );
+}
+
+fn inflate(data: &[u8], limit: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    // What was inflated before an error still counts.
+    let _ = ZlibDecoder::new(data).take(limit + 1).read_to_end(&mut out);
+    out
+}
+
+/// Counts inflated bytes without keeping them.
+fn count(data: &[u8], limit: u64) -> u64 {
+    let counted = |reader: &mut dyn Read| {
+        let mut buffer = vec![0; 64 << 10];
+        let mut total = 0u64;
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) | Err(_) => return total,
+                Ok(n) => total += n as u64,
+            }
+            if total > limit {
+                return total;
+            }
+        }
+    };
+    let zlib = counted(&mut ZlibDecoder::new(data));
+    match zlib {
+        0 => counted(&mut DeflateDecoder::new(data)),
+        total => total,
+    }
+}

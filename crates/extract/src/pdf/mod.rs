@@ -1,0 +1,153 @@
+//! PDF (ISO 32000): text with places, form fields, embedded files.
+//!
+//! The interpreter draws each page on a device that only keeps glyphs; `layout` puts them in
+//! reading order. Two guards stand before it: `bounds` measures compressed streams before they are
+//! inflated, and the device stops the interpreter when a budget is reached.
+
+mod bounds;
+mod files;
+mod form;
+mod glyphs;
+mod layout;
+mod strings;
+#[cfg(test)]
+mod tests;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use domain::{NoteCode, PageBox};
+use hayro_interpret::InterpreterCache;
+use hayro_syntax::page::Page;
+use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
+
+use crate::budgets::Budget;
+use crate::draft::Draft;
+use bounds::Bounds;
+use glyphs::{Canvas, Spent, Stop};
+
+/// After this many pages the fonts kept for the next ones are dropped, so that memory depends on
+/// the page and not on the document.
+const PAGES_PER_CACHE: usize = 64;
+
+/// Reads a document.
+pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
+    let Ok(loaded) = catch_unwind(|| Pdf::new(bytes.to_vec())) else {
+        draft.note(NoteCode::DamagedFile, Some("PDF".into()));
+        return;
+    };
+    let pdf = match loaded {
+        Ok(pdf) => pdf,
+        Err(LoadPdfError::Decryption(error)) => {
+            let detail = match error {
+                DecryptionError::PasswordProtected => "password",
+                _ => "unsupported encryption",
+            };
+            draft.note(NoteCode::Encrypted, Some(detail.into()));
+            return;
+        }
+        Err(LoadPdfError::Invalid) => {
+            draft.note(NoteCode::DamagedFile, Some("PDF".into()));
+            return;
+        }
+    };
+    if pdf.len() as u64 > draft.budgets.objects {
+        draft.reached(Budget::Objects);
+        return;
+    }
+    draft.title = pdf.metadata().title.as_deref().map(strings::title);
+    pages(&pdf, draft);
+    // Pages are there already: a panic below costs the fields or the files only.
+    let fields = catch_unwind(AssertUnwindSafe(|| form::read(&pdf, draft)));
+    if fields.is_err() {
+        draft.note(NoteCode::DamagedFile, Some("AcroForm".into()));
+    }
+    let files = catch_unwind(AssertUnwindSafe(|| files::read(&pdf, draft)));
+    if files.is_err() {
+        draft.note(NoteCode::DamagedFile, Some("EmbeddedFiles".into()));
+    }
+}
+
+fn pages(pdf: &Pdf, draft: &mut Draft) {
+    let mut bounds = Bounds::new(draft.budgets.stream_bytes);
+    let mut spent = Spent::default();
+    let mut cache = InterpreterCache::new();
+    for (i, page) in pdf.pages().iter().enumerate() {
+        let (width, height) = page.render_dimensions();
+        if !draft.page(f64::from(width), f64::from(height)) {
+            return;
+        }
+        if i > 0 && i % PAGES_PER_CACHE == 0 {
+            cache = InterpreterCache::new();
+        }
+        let fits = catch_unwind(AssertUnwindSafe(|| bounds.page_fits(page)));
+        match fits {
+            Ok(true) => {}
+            Ok(false) => {
+                let detail = Budget::StreamBytes.reached(draft.budgets);
+                draft.note_page(NoteCode::BudgetReached, Some(detail));
+                continue;
+            }
+            Err(_) => {
+                draft.note_page(NoteCode::DamagedPage, None);
+                bounds = Bounds::new(draft.budgets.stream_bytes);
+                continue;
+            }
+        }
+        let mut canvas = Canvas::new(page, draft.budgets, spent);
+        let drawn = catch_unwind(AssertUnwindSafe(|| canvas.draw(page, &cache)));
+        spent = canvas.spent();
+        let stop = match drawn {
+            Ok(()) => None,
+            Err(cause) => {
+                // What the interpreter was doing when it was stopped is unknown: start afresh.
+                cache = InterpreterCache::new();
+                match cause.downcast::<Stop>() {
+                    Ok(stop) => Some(stop.0),
+                    Err(_) => {
+                        draft.note_page(NoteCode::DamagedPage, None);
+                        None
+                    }
+                }
+            }
+        };
+        write(canvas, draft);
+        if let Some(budget) = stop {
+            let detail = budget.reached(draft.budgets);
+            draft.note_page(NoteCode::BudgetReached, Some(detail));
+            return;
+        }
+    }
+}
+
+fn write(canvas: Canvas, draft: &mut Draft) {
+    if canvas.is_image_only() {
+        draft.note_page(NoteCode::NeedsOcr, None);
+    }
+    if canvas.is_unmapped() {
+        draft.note_page(
+            NoteCode::GarbledText,
+            Some("glyphs without characters".into()),
+        );
+    }
+    let blocks = layout::blocks(canvas.into_glyphs());
+    let garbled = strings::is_garbled(blocks.iter().flatten().map(|line| line.text.as_str()));
+    if garbled {
+        draft.note_page(NoteCode::GarbledText, Some("letters of no language".into()));
+    }
+    for block in blocks {
+        draft.end_block();
+        for line in block {
+            draft.line(&line.text, Some(line.bbox));
+        }
+    }
+    draft.end_block();
+}
+
+/// A rectangle of the page's own space, as a box from the top left after rotation.
+fn page_box(page: &Page, rect: hayro_syntax::object::Rect) -> PageBox {
+    let [a, b, c, d, e, f] = page.initial_transform(true).as_coeffs();
+    let at = |x: f64, y: f64| (a * x + c * y + e, b * x + d * y + f);
+    let (x0, y0) = at(rect.x0, rect.y0);
+    let (x1, y1) = at(rect.x1, rect.y1);
+    PageBox::new(x0, y0, x1, y1)
+}

@@ -1,0 +1,153 @@
+//! What a person or a program is shown of an extraction: every line and field with its text, so
+//! that nobody needs to compute byte ranges.
+
+use domain::layout::Points;
+use domain::{Attachment, FieldKind, Note, PageBox, Span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Extraction;
+
+/// A document as read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExtractView {
+    /// Media type as sniffed from the content.
+    pub media_type: String,
+    /// Language of most of the text, ISO 639-1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Title the document gives itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Pages in order.
+    pub pages: Vec<PageView>,
+    /// Form fields in reading order.
+    pub fields: Vec<FieldView>,
+    /// Files within the file.
+    pub attachments: Vec<Attachment>,
+    /// What could not be read or was surprising.
+    pub notes: Vec<Note>,
+}
+
+/// One page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PageView {
+    /// From 1.
+    pub number: u32,
+    /// Width in points after rotation; 0 for formats without a page size.
+    pub width: Points,
+    /// Height in points after rotation; 0 for formats without a page size.
+    pub height: Points,
+    /// Blocks in reading order.
+    pub blocks: Vec<BlockView>,
+}
+
+/// Lines that belong together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BlockView {
+    /// Lines in reading order.
+    pub lines: Vec<LineView>,
+}
+
+/// One line and where it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LineView {
+    /// What it says.
+    pub text: String,
+    /// `[x0, y0, x1, y1]` in points from the top left of the page.
+    #[serde(rename = "box", default, skip_serializing_if = "Option::is_none")]
+    pub bbox: Option<PageBox>,
+    /// First byte in the stored text.
+    pub start: u32,
+    /// First byte after it.
+    pub end: u32,
+}
+
+/// A form field and its value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FieldView {
+    /// Full dotted name, as the file has it.
+    pub name: String,
+    /// What a person reads beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What kind.
+    #[serde(rename = "type")]
+    pub kind: FieldKind,
+    /// The value, absent when empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// For check boxes and radio buttons: whether it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<bool>,
+    /// The values offered by a choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// Page number from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// `[x0, y0, x1, y1]` in points from the top left of the page.
+    #[serde(rename = "box", default, skip_serializing_if = "Option::is_none")]
+    pub bbox: Option<PageBox>,
+    /// First byte of the value in the stored text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<u32>,
+    /// First byte after the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<u32>,
+    /// The file says the field must be filled.
+    pub required: bool,
+    /// The file says the field cannot be changed.
+    pub read_only: bool,
+    /// Read from the text or the geometry, not declared by the file.
+    pub inferred: bool,
+}
+
+impl ExtractView {
+    /// Shows an extraction.
+    pub fn new(extraction: &Extraction) -> Self {
+        let (text, layout) = (&extraction.text, &extraction.layout);
+        let line = |span: Span, bbox: Option<PageBox>| LineView {
+            text: span.of(text).unwrap_or_default().to_owned(),
+            bbox,
+            start: span.start,
+            end: span.end,
+        };
+        let pages = layout.pages.iter().map(|page| PageView {
+            number: page.number,
+            width: page.width,
+            height: page.height,
+            blocks: page
+                .blocks
+                .iter()
+                .map(|block| BlockView {
+                    lines: block.lines.iter().map(|l| line(l.span, l.bbox)).collect(),
+                })
+                .collect(),
+        });
+        let fields = layout.fields.iter().map(|field| FieldView {
+            name: field.name.clone(),
+            label: field.label.clone(),
+            kind: field.kind,
+            value: field.value.clone(),
+            checked: field.checked,
+            options: field.options.clone(),
+            page: field.page,
+            bbox: field.bbox,
+            start: field.span.map(|span| span.start),
+            end: field.span.map(|span| span.end),
+            required: field.required,
+            read_only: field.read_only,
+            inferred: field.inferred,
+        });
+        Self {
+            media_type: layout.media_type.clone(),
+            language: layout.language.clone(),
+            title: layout.title.clone(),
+            pages: pages.collect(),
+            fields: fields.collect(),
+            attachments: layout.attachments.clone(),
+            notes: layout.notes.clone(),
+        }
+    }
+}

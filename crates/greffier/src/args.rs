@@ -1,0 +1,310 @@
+//! What was typed. What it means is decided in [`crate::settings`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The clerk of a town hall: reads what arrives, proposes where it goes, finds it again, and can
+/// prove how each of its outputs came about. It informs; people decide.
+#[derive(Debug, Parser)]
+#[command(name = "greffier", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  greffier ingest --pipeline forms courrier/        read and route a folder
+  greffier inbox                                    what waits for a person
+  greffier review F-012 --accept --by \"A. Martin\"   decide, by name
+  greffier search \"éclairage du parking\" -k 5       find by words and by meaning
+  greffier why F-012                                the four points of CRPA R311-3-1-2
+  greffier verify                                   does everything still hold?
+
+Exit codes:
+  0  done
+  1  failed: the message says what to do
+  2  the command line is not understood
+  3  done, but some documents were refused or set aside: they are listed
+  4  something does not hold (verify), or came out different (replay)
+  5  another process works on this data directory";
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The data directory; made if it is not there.
+    #[arg(long, global = true, value_name = "DIR", env = "GREFFIER_DATA", default_value = "greffier-data")]
+    pub data: PathBuf,
+    /// Pipeline files and models.toml; else `pipelines` here, or beside the program.
+    #[arg(long, global = true, value_name = "DIR", env = "GREFFIER_PIPELINES")]
+    pub pipelines: Option<PathBuf>,
+    /// Where ONNX Runtime and encoders are; else `.runtime` here, or beside the program.
+    #[arg(long, global = true, value_name = "DIR", env = "GREFFIER_RUNTIME")]
+    pub runtime: Option<PathBuf>,
+    /// PostgreSQL to keep the ledger in, instead of SQLite in the data directory.
+    #[arg(long, global = true, value_name = "URL", env = "GREFFIER_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+    /// Language of what is shown to people.
+    #[arg(long, global = true, value_name = "LANG", env = "GREFFIER_LANG", default_value = "fr")]
+    pub lang: domain::Lang,
+    /// JSON on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Working threads; else one a processor.
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the data directory (implied by the other commands).
+    Init {
+        /// Derive every secret and salt from this file, so that tests and demonstrations repeat to
+        /// the byte. Never for real documents: whoever has the file can open everything.
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+    },
+    /// Take documents in and process them.
+    Ingest(Ingest),
+    /// Finish what is owed: documents taken in with --no-wait, or interrupted.
+    Work,
+    /// List documents.
+    Documents {
+        /// Of this pipeline.
+        #[arg(long, value_name = "P")]
+        pipeline: Option<String>,
+    },
+    /// Show a document: fields, decision, what is missing, what could not be read.
+    Show {
+        /// Its id, the start of it, its external id, or the stem of its file.
+        document: String,
+        /// Print the stored text alone: places and quotes refer to its bytes.
+        #[arg(long)]
+        text: bool,
+    },
+    /// Read a file without keeping anything.
+    Extract {
+        /// The file.
+        file: PathBuf,
+        /// Print the text alone.
+        #[arg(long)]
+        text: bool,
+    },
+    /// What waits for a person.
+    Inbox {
+        /// Of this service.
+        #[arg(long, value_name = "S")]
+        service: Option<String>,
+        /// Of this pipeline.
+        #[arg(long, value_name = "P")]
+        pipeline: Option<String>,
+    },
+    /// Decide where a document goes, by name.
+    Review {
+        /// The document.
+        document: String,
+        /// Accept what is proposed.
+        #[arg(long, conflicts_with = "route", required_unless_present = "route")]
+        accept: bool,
+        /// Send it to this service.
+        #[arg(long, value_name = "SERVICE")]
+        route: Option<String>,
+        /// Who decides.
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Search by words and by meaning.
+    Search(Search),
+    /// Train the classifier of a pipeline from labelled documents, and put it in force.
+    Train {
+        /// The pipeline.
+        #[arg(long, value_name = "P")]
+        pipeline: String,
+        /// A TSV with the columns `text` and `label`.
+        #[arg(long, value_name = "FILE.tsv")]
+        labelled: PathBuf,
+    },
+    /// Classify texts without keeping anything.
+    Classify {
+        /// The pipeline.
+        #[arg(long, value_name = "P")]
+        pipeline: String,
+        /// A TSV with the column `text`.
+        #[arg(long = "in", value_name = "FILE.tsv")]
+        input: PathBuf,
+        /// One JSON object a line, in the order of the input.
+        #[arg(long = "out", value_name = "FILE.jsonl")]
+        output: PathBuf,
+    },
+    /// Make the synthesis of a week, or show the one these reports already made.
+    Synthesise {
+        /// The pipeline.
+        #[arg(long, value_name = "P", default_value = "field-reports")]
+        pipeline: String,
+        /// The ISO week, such as 2026-W47.
+        #[arg(long, value_name = "WEEK")]
+        week: domain::IsoWeek,
+    },
+    /// Show alerts.
+    Alerts {
+        /// The pipeline.
+        #[arg(long, value_name = "P", default_value = "field-reports")]
+        pipeline: String,
+        /// Of this ISO week; else of every week.
+        #[arg(long, value_name = "WEEK")]
+        week: Option<domain::IsoWeek>,
+    },
+    /// Why a document was routed so, in the four points of CRPA R311-3-1-2.
+    Why {
+        /// The document.
+        document: String,
+    },
+    /// Run records again and compare bytes.
+    Replay {
+        /// A document or a run.
+        #[arg(required_unless_present = "all")]
+        id: Option<String>,
+        /// Every record.
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+    /// Write one file that proves one run offline.
+    Proof {
+        /// A run, as `why` and `show` name it.
+        run: String,
+    },
+    /// Check that everything holds.
+    Verify {
+        /// A signed checkpoint kept elsewhere: finds a rollback.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
+    /// Print the latest signed checkpoint of the log, to be kept elsewhere.
+    Checkpoint,
+    /// The pipelines in force.
+    Pipelines {
+        /// What to do.
+        #[command(subcommand)]
+        action: Option<PipelinesAction>,
+    },
+    /// The models in force.
+    Models {
+        /// What to do.
+        #[command(subcommand)]
+        action: Option<ModelsAction>,
+    },
+    /// The JSON Schemas of everything that leaves the process.
+    Schemas {
+        /// Write them into this folder.
+        #[arg(long, value_name = "DIR")]
+        write: Option<PathBuf>,
+    },
+    /// Pages for the browser of this machine.
+    Serve {
+        /// Where to listen: a loopback address, until people can sign in.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+        listen: std::net::SocketAddr,
+    },
+    /// Read documents handed over by a parent process.
+    #[command(hide = true)]
+    ExtractChild,
+}
+
+/// Options of `ingest`.
+#[derive(Debug, Args)]
+pub struct Ingest {
+    /// The pipeline they go through.
+    #[arg(long, value_name = "P")]
+    pub pipeline: String,
+    /// Files and folders.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// When they were received; else the moment of the command.
+    #[arg(long, value_name = "DATE")]
+    pub received_at: Option<String>,
+    /// JSON Lines that say, for each file, `path`, `id`, `received_at`, `channel`, and anything else.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub manifest: Option<PathBuf>,
+    /// In tables, the column that holds the text.
+    #[arg(long, value_name = "COLUMN")]
+    pub text_column: Option<String>,
+    /// In tables, the column that identifies the row.
+    #[arg(long, value_name = "COLUMN")]
+    pub id_column: Option<String>,
+    /// In tables, the column that holds a title.
+    #[arg(long, value_name = "COLUMN")]
+    pub title_column: Option<String>,
+    /// In tables, the column that says when it was received.
+    #[arg(long, value_name = "COLUMN")]
+    pub date_column: Option<String>,
+    /// Return once the documents are in; `greffier work` processes them.
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// Options of `search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// What is looked for. "Quotation marks" keep words together.
+    #[arg(required_unless_present = "queries")]
+    pub query: Option<String>,
+    /// How many documents, at most 1000.
+    #[arg(short, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub k: u16,
+    /// By words, by meaning, or both.
+    #[arg(long, default_value = "hybrid")]
+    pub mode: Mode,
+    /// In this pipeline.
+    #[arg(long, value_name = "P")]
+    pub pipeline: Option<String>,
+    /// JSON Lines of {"id","text"}, one query a line.
+    #[arg(long, value_name = "FILE.jsonl", requires = "run", conflicts_with = "query")]
+    pub queries: Option<PathBuf>,
+    /// Where to write results in TREC run format.
+    #[arg(long, value_name = "FILE.trec", requires = "queries")]
+    pub run: Option<PathBuf>,
+}
+
+/// How to search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Words and meaning.
+    Hybrid,
+    /// Words alone.
+    Lexical,
+    /// Meaning alone.
+    Meaning,
+}
+
+/// What to do with pipelines.
+#[derive(Debug, Subcommand)]
+pub enum PipelinesAction {
+    /// List them.
+    List,
+    /// Check a file, naming the line of whatever is wrong.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// What to do with models.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// List them, and whether their files are here and the pinned ones.
+    List,
+    /// Make the running model from published weights in the runtime folder.
+    Import {
+        /// Its name in models.toml.
+        name: String,
+    },
+}

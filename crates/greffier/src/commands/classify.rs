@@ -1,0 +1,243 @@
+//! `train` and `classify`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use domain::decision::Method;
+use domain::{Lang, Outcome, Probability};
+use inference::head::{Example, TrainSettings, train as train_head};
+use serde::Serialize;
+
+use super::Ending;
+use crate::args::Global;
+use crate::house::House;
+use crate::print;
+use crate::stages::{Classifier, EmbedSettings, Rules};
+
+/// Texts encoded at a time, so that the bar moves.
+const BATCH: usize = 256;
+
+/// The columns of a TSV, in the order asked; every row whole or the file is refused with the line.
+fn columns(path: &Path, wanted: &[&str]) -> Result<Vec<Vec<String>>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(b'\t')
+        .quoting(false)
+        .flexible(true)
+        .from_path(path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let header = reader.headers().with_context(|| format!("{}: no header", path.display()))?.clone();
+    let mut places = Vec::new();
+    for name in wanted {
+        let place = header.iter().position(|h| h.trim_start_matches('\u{feff}') == *name);
+        let found: Vec<&str> = header.iter().collect();
+        places.push(place.with_context(|| {
+            format!("{}:1: no column `{name}`: found {}", path.display(), found.join(", "))
+        })?);
+    }
+    let mut rows = Vec::new();
+    for (n, record) in reader.records().enumerate() {
+        let record = record.with_context(|| format!("{}:{}", path.display(), n + 2))?;
+        let row: Option<Vec<String>> =
+            places.iter().map(|p| record.get(*p).map(str::to_owned)).collect();
+        rows.push(row.with_context(|| {
+            format!("{}:{}: {} columns, expected {}", path.display(), n + 2, record.len(), header.len())
+        })?);
+    }
+    Ok(rows)
+}
+
+/// The vectors of texts, with a bar.
+fn encode(house: &House, texts: &[String], what: &str) -> Result<Vec<Vec<f32>>> {
+    let encoder = house.models.encoder(&EmbedSettings::default().encoder)?;
+    let bar = print::bar(texts.len() as u64, what);
+    let chunks: Vec<&[String]> = texts.chunks(BATCH).collect();
+    use rayon::prelude::*;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(house.threads).build()?;
+    let parts: Vec<Vec<Vec<f32>>> = pool.install(|| {
+        chunks
+            .par_iter()
+            .map(|chunk| {
+                let vectors = encoder.encode(chunk)?;
+                bar.inc(chunk.len() as u64);
+                Ok::<_, anyhow::Error>(vectors)
+            })
+            .collect::<Result<_>>()
+    })?;
+    bar.finish_and_clear();
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// What training says of itself.
+#[derive(Debug, Serialize)]
+struct Trained {
+    pipeline: String,
+    head: domain::Digest,
+    encoder: domain::Digest,
+    documents: usize,
+    labels: usize,
+    unknown_labels: Vec<String>,
+    accuracy: f64,
+    macro_f1: f64,
+    calibration_error: f64,
+    promise: inference::promise::Promise,
+    max_misrouting: f64,
+    confidence: f64,
+}
+
+/// Trains the classifier of a pipeline and puts it in force.
+pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<Ending> {
+    let house = House::open(global).await?;
+    let pipeline = house.pipeline(pipeline)?.clone();
+    let rows = columns(labelled, &["text", "label"])?;
+    let (texts, labels): (Vec<String>, Vec<String>) = rows
+        .into_iter()
+        .filter_map(|mut row| {
+            let label = row.pop()?.trim().to_owned();
+            let text = row.pop()?;
+            (!label.is_empty()).then_some((text, label))
+        })
+        .unzip();
+    ensure!(!texts.is_empty(), "{} has no labelled row", labelled.display());
+    let known: BTreeSet<&str> =
+        pipeline.source.file.services.iter().map(|s| s.id().as_str()).collect();
+    let unknown: BTreeSet<&String> = labels.iter().filter(|l| !known.contains(l.as_str())).collect();
+    let vectors = encode(&house, &texts, global.lang.pick("lecture", "encoding"))?;
+    let rules = Rules::build(&pipeline.source)?;
+    let (max_misrouting, confidence) = rules.promise();
+    let settings = TrainSettings { max_misrouting, confidence, ..TrainSettings::default() };
+    let examples: Vec<Example<'_>> = texts
+        .iter()
+        .zip(&vectors)
+        .zip(&labels)
+        .map(|((text, vector), label)| Example { text, vector, label, validated: true })
+        .collect();
+    let bar = print::bar(1, global.lang.pick("apprentissage", "training"));
+    let encoder = house.models.encoder_digest(&EmbedSettings::default().encoder)?;
+    let head = train_head(&examples, &settings, encoder)?;
+    bar.finish_and_clear();
+    let digest = house.models.promote(pipeline.name(), &head)?;
+    let card = head.card();
+    let trained = Trained {
+        pipeline: pipeline.name().to_string(),
+        head: digest,
+        encoder: card.encoder,
+        documents: card.out_of_fold.documents,
+        labels: card.labels.len(),
+        unknown_labels: unknown.iter().map(|l| (*l).clone()).collect(),
+        accuracy: card.out_of_fold.accuracy,
+        macro_f1: card.out_of_fold.macro_f1,
+        calibration_error: card.out_of_fold.calibration_error,
+        promise: card.promise.clone(),
+        max_misrouting,
+        confidence,
+    };
+    if global.json {
+        print::json(&trained)?;
+        return Ok(Ending::Done);
+    }
+    let percent = |x: f64| format!("{:.1} %", 100.0 * x);
+    let fr = global.lang == Lang::Fr;
+    print::line(if fr {
+        format!(
+            "{} documents, {} services ; justes sur des documents jamais vus : {}",
+            trained.documents, trained.labels, percent(trained.accuracy)
+        )
+    } else {
+        format!(
+            "{} documents, {} services; right on documents never seen: {}",
+            trained.documents, trained.labels, percent(trained.accuracy)
+        )
+    });
+    print::line(match (&trained.promise, fr) {
+        (inference::promise::Promise::Kept { threshold, automatic, misrouted, bound, validated }, true) => format!(
+            "promesse tenue à partir de {threshold:.3} : {automatic} documents sur {validated} seraient envoyés sans vérification, dont {misrouted} à tort (borne {} pour {} promis)",
+            percent(*bound), percent(max_misrouting)
+        ),
+        (inference::promise::Promise::Kept { threshold, automatic, misrouted, bound, validated }, false) => format!(
+            "promise kept from {threshold:.3}: {automatic} of {validated} documents would be passed on unchecked, {misrouted} of them wrongly (bound {}, promised {})",
+            percent(*bound), percent(max_misrouting)
+        ),
+        (inference::promise::Promise::NotEnough { validated, more }, true) => format!(
+            "rien d’automatique : {validated} documents validés, il en faut au moins {more} de plus sans erreur"
+        ),
+        (inference::promise::Promise::NotEnough { validated, more }, false) => format!(
+            "nothing automatic: {validated} validated documents, at least {more} more without an error are needed"
+        ),
+    });
+    for label in &trained.unknown_labels {
+        print::note(if fr {
+            format!("« {label} » n’est pas un service de `{}` : rien n’y sera jamais envoyé", trained.pipeline)
+        } else {
+            format!("`{label}` is no service of `{}`: nothing will ever be routed to it", trained.pipeline)
+        });
+    }
+    print::line(format!("head {digest}"));
+    Ok(Ending::Done)
+}
+
+/// One line of `classify --out`.
+#[derive(Debug, Serialize)]
+struct Line {
+    label: Option<String>,
+    decision: Outcome,
+    candidates: Vec<LineCandidate>,
+    threshold: Option<Probability>,
+}
+
+#[derive(Debug, Serialize)]
+struct LineCandidate {
+    service: String,
+    probability: Probability,
+}
+
+/// Classifies texts without keeping anything.
+pub async fn classify(global: &Global, pipeline: &str, input: &Path, output: &Path) -> Result<Ending> {
+    let house = House::open(global).await?;
+    let pipeline = house.pipeline(pipeline)?.clone();
+    let texts: Vec<String> = columns(input, &["text"])?.into_iter().flatten().collect();
+    let vectors = encode(&house, &texts, global.lang.pick("lecture", "encoding"))?;
+    let settings = crate::stages::classify_settings(&pipeline.source)?;
+    let classifier = Classifier::new(&pipeline.source, settings, house.models.clone())?;
+    let rules = Rules::build(&pipeline.source)?;
+    let file = std::fs::File::create(output)
+        .with_context(|| format!("cannot write {}", output.display()))?;
+    let mut out = std::io::BufWriter::new(file);
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let bar = print::bar(texts.len() as u64, global.lang.pick("classement", "classifying"));
+    for (text, vector) in texts.iter().zip(&vectors) {
+        let blank = text.trim().is_empty();
+        let classified = classifier.classify(text, vector, false)?;
+        let first = classified.candidates.first().filter(|_| !blank);
+        let decision = match first {
+            None => Outcome::Unknown,
+            Some(_) if classified.method == Method::Descriptions => Outcome::Review,
+            Some((_, p)) if *p < rules.unknown_below() => Outcome::Unknown,
+            Some((_, p)) if rules.reaches(*p, classified.threshold.as_ref()) => Outcome::Automatic,
+            Some(_) => Outcome::Review,
+        };
+        *counts.entry(decision.as_str()).or_default() += 1;
+        let line = Line {
+            label: first.map(|(label, _)| label.clone()),
+            decision,
+            threshold: classified.threshold.and_then(|t| t.value),
+            candidates: classified
+                .candidates
+                .into_iter()
+                .map(|(service, probability)| LineCandidate { service, probability })
+                .collect(),
+        };
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    out.flush().with_context(|| format!("cannot write {}", output.display()))?;
+    if texts.is_empty() {
+        bail!("{} has no row", input.display());
+    }
+    print::note(counts.iter().map(|(d, n)| format!("{d} {n}")).collect::<Vec<_>>().join(", "));
+    Ok(Ending::Done)
+}
+

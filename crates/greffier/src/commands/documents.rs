@@ -1,0 +1,446 @@
+//! `documents`, `show`, `extract`, `inbox`, `review`, `why`.
+
+use anyhow::{Context, Result};
+use domain::catalogue::{Lang, Said};
+use domain::{Missing, Outcome, ServiceId};
+use extract::view::ExtractView;
+use extract::{Budgets, Input};
+use pipeline::desk::{Opened, Review};
+use pipeline::ledger::{DocumentFilter, DocumentState};
+use serde::Serialize;
+
+use super::Ending;
+use crate::args::Global;
+use crate::house::{House, reading};
+use crate::print;
+
+/// A document in a list.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    /// Its id.
+    pub id: domain::DocumentId,
+    /// The name people know it by, percent-encoded.
+    pub name: String,
+    /// Its pipeline.
+    pub pipeline: domain::PipelineName,
+    /// The document it was found in.
+    pub parent: Option<domain::DocumentId>,
+    /// The first document with the same bytes.
+    pub duplicate_of: Option<domain::DocumentId>,
+    /// When it was received.
+    pub received_at: domain::Timestamp,
+    /// `processing`, `done` or `quarantined`.
+    pub state: &'static str,
+    /// What became of it.
+    pub outcome: Option<Outcome>,
+    /// The service proposed or decided.
+    pub service: Option<ServiceId>,
+    /// Probability of the first candidate.
+    pub confidence: Option<domain::Probability>,
+    /// Whether a person decided.
+    pub decided: bool,
+    /// What is missing.
+    pub missing: Vec<Missing>,
+    /// What could not be read.
+    pub notes: Vec<domain::Note>,
+    /// Why it was set aside.
+    pub set_aside: Option<String>,
+    /// Why, in a few words.
+    pub why: String,
+}
+
+impl Listed {
+    /// An opened document as listed.
+    pub fn of(opened: &Opened, lang: Lang) -> Self {
+        let route = opened.row.route.as_ref();
+        Self {
+            id: opened.row.id,
+            name: encoded(&opened.name),
+            pipeline: opened.row.pipeline.clone(),
+            parent: opened.row.parent,
+            duplicate_of: opened.row.duplicate_of,
+            received_at: opened.row.received_at,
+            state: opened.row.state.as_str(),
+            outcome: route.map(|r| r.outcome),
+            service: route.and_then(|r| r.service.clone()),
+            confidence: route.map(|r| r.confidence),
+            decided: route.is_some_and(|r| r.decided),
+            missing: opened.completeness.as_ref().map(|c| c.missing.clone()).unwrap_or_default(),
+            notes: opened.layout.as_ref().map(|l| l.notes.clone()).unwrap_or_default(),
+            set_aside: opened.set_aside().map(str::to_owned),
+            why: why_in_brief(opened, lang),
+        }
+    }
+}
+
+/// A name as printed where names are separated by spaces: RFC 3986 unreserved characters stay.
+pub fn encoded(name: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~');
+    percent_encoding::utf8_percent_encode(name, KEPT).to_string()
+}
+
+/// Why a document was routed so, in a few words.
+fn why_in_brief(opened: &Opened, lang: Lang) -> String {
+    let Some(decision) = &opened.decision else {
+        return opened.set_aside().unwrap_or_default().to_owned();
+    };
+    let mut parts: Vec<String> = Vec::new();
+    if let Some(act) = &opened.act {
+        parts.push(match lang {
+            Lang::Fr => format!("décidé par {}", act.by),
+            Lang::En => format!("decided by {}", act.by),
+        });
+    }
+    for reason in &decision.reasons {
+        if let domain::Reason::Rule { rule, matched, .. } = reason {
+            parts.push(match lang {
+                Lang::Fr => format!("règle {rule} (« {matched} »)"),
+                Lang::En => format!("rule {rule} (“{matched}”)"),
+            });
+        }
+    }
+    parts.extend(decision.review.iter().map(|c| c.say(lang).to_owned()));
+    if decision.rule.is_none() && decision.outcome == Outcome::Automatic {
+        parts.push(lang.pick("au-dessus du seuil promis", "above the promised threshold").to_owned());
+    }
+    parts.join(" ; ")
+}
+
+/// What is missing, in a few words.
+fn missing_in_brief(missing: &[Missing], lang: Lang) -> String {
+    let words: Vec<String> = missing
+        .iter()
+        .map(|m| match m {
+            Missing::Field { label, .. } => label.clone(),
+            Missing::Format { label, expected, .. } => match lang {
+                Lang::Fr => format!("{label} (mal rempli, attendu : {expected})"),
+                Lang::En => format!("{label} (ill-formed, expected: {expected})"),
+            },
+            Missing::Piece { name } => match lang {
+                Lang::Fr => format!("pièce : {name}"),
+                Lang::En => format!("piece: {name}"),
+            },
+        })
+        .collect();
+    words.join(" ; ")
+}
+
+/// The routing table: document, service proposed, confidence, what becomes of it, why.
+pub fn routing_table(house: &House, opened: &[Opened], lang: Lang) {
+    let rows = opened
+        .iter()
+        .map(|o| {
+            let listed = Listed::of(o, lang);
+            let service = listed.service.as_ref().map_or_else(String::new, |s| {
+                house.desk.pipelines.get(&o.row.pipeline).map_or_else(|_| s.to_string(), |p| p.service_name(s))
+            });
+            let notes: Vec<&str> = listed.notes.iter().map(|n| n.code.say(lang)).collect();
+            let mut remarks = missing_in_brief(&listed.missing, lang);
+            if !notes.is_empty() {
+                let notes = notes.join(", ");
+                remarks = if remarks.is_empty() { notes } else { format!("{remarks} ; {notes}") };
+            }
+            if listed.duplicate_of.is_some() {
+                let same = lang.pick("déjà reçu", "received before");
+                remarks = if remarks.is_empty() { same.into() } else { format!("{same} ; {remarks}") };
+            }
+            let outcome = match (&listed.set_aside, listed.decided, listed.outcome) {
+                (Some(_), ..) => domain::RunOutcome::Quarantine.say(lang).to_owned(),
+                (_, true, _) => lang.pick("décidé", "decided").to_owned(),
+                (_, _, Some(outcome)) => outcome.say(lang).to_owned(),
+                _ => String::new(),
+            };
+            vec![
+                o.name.clone(),
+                print::short(o.title(), 40),
+                print::short(&service, 30),
+                listed.confidence.map_or_else(String::new, |c| c.to_string()),
+                outcome,
+                print::short(&listed.why, 70),
+                print::short(&remarks, 60),
+            ]
+        })
+        .collect();
+    print::table(
+        &[
+            lang.pick("document", "document"),
+            lang.pick("objet", "subject"),
+            lang.pick("service", "service"),
+            lang.pick("modèle", "model"),
+            lang.pick("suite", "outcome"),
+            lang.pick("pourquoi", "why"),
+            lang.pick("manque ou remarque", "missing or remarks"),
+        ],
+        rows,
+    );
+}
+
+/// Lists documents.
+pub async fn documents(global: &Global, pipeline: Option<&str>) -> Result<Ending> {
+    let house = House::open(global).await?;
+    let pipeline = pipeline.map(|p| house.pipeline(p).map(|p| p.name().clone())).transpose()?;
+    let filter = DocumentFilter { pipeline, ..DocumentFilter::default() };
+    let mut opened = Vec::new();
+    for row in house.desk.vault.ledger.documents(&filter).await? {
+        opened.push(house.desk.open(row).await?);
+    }
+    if global.json {
+        let listed: Vec<Listed> = opened.iter().map(|o| Listed::of(o, global.lang)).collect();
+        print::json(&listed)?;
+        return Ok(Ending::Done);
+    }
+    let lang = global.lang;
+    let rows = opened
+        .iter()
+        .map(|o| {
+            let notes: Vec<&str> =
+                o.layout.iter().flat_map(|l| &l.notes).map(|n| n.code.say(lang)).collect();
+            vec![
+                encoded(&o.name),
+                o.row.id.short(),
+                o.row.pipeline.to_string(),
+                o.row.received_at.day_in(&domain::time::Zone::paris()),
+                state_in_words(o.row.state, lang).to_owned(),
+                print::short(o.title(), 50),
+                notes.join(", "),
+            ]
+        })
+        .collect();
+    print::table(
+        &[
+            lang.pick("nom", "name"),
+            "id",
+            lang.pick("filière", "pipeline"),
+            lang.pick("reçu", "received"),
+            lang.pick("état", "state"),
+            lang.pick("objet", "subject"),
+            lang.pick("remarques", "remarks"),
+        ],
+        rows,
+    );
+    Ok(Ending::Done)
+}
+
+fn state_in_words(state: DocumentState, lang: Lang) -> &'static str {
+    match state {
+        DocumentState::Processing => lang.pick("en cours", "processing"),
+        DocumentState::Done => lang.pick("traité", "done"),
+        DocumentState::Quarantined => lang.pick("mis de côté", "set aside"),
+    }
+}
+
+/// A document in full.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    listed: Listed,
+    title: &'a str,
+    arrival: &'a domain::Arrival,
+    layout: &'a Option<domain::Layout>,
+    decision: &'a Option<domain::Decision>,
+    completeness: &'a Option<domain::Completeness>,
+    act: &'a Option<domain::record::Act>,
+    records: Vec<&'a domain::Record>,
+}
+
+/// Shows a document.
+pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending> {
+    let house = House::open(global).await?;
+    let row = house.desk.find(document).await?;
+    if text {
+        let text = house.desk.text(row.id).await?.with_context(|| {
+            format!("{} has no text: it was not read, or set aside (greffier show {document})", row.id)
+        })?;
+        print::raw(text.as_str());
+        return Ok(Ending::Done);
+    }
+    let opened = house.desk.open(row).await?;
+    let lang = global.lang;
+    if global.json {
+        print::json(&Shown {
+            listed: Listed::of(&opened, lang),
+            title: opened.title(),
+            arrival: &opened.arrival,
+            layout: &opened.layout,
+            decision: &opened.decision,
+            completeness: &opened.completeness,
+            act: &opened.act,
+            records: opened.records.iter().map(|(r, _)| r).collect(),
+        })?;
+        return Ok(Ending::Done);
+    }
+    print::heading(&format!("{} — {}", opened.name, opened.title()));
+    print::line(format!("{}  {}", opened.row.id, state_in_words(opened.row.state, lang)));
+    if let Some(first) = opened.row.duplicate_of {
+        print::line(match lang {
+            Lang::Fr => format!("mêmes octets que {first}"),
+            Lang::En => format!("same bytes as {first}"),
+        });
+    }
+    routing_table(&house, std::slice::from_ref(&opened), lang);
+    if let Some(layout) = &opened.layout {
+        let rows: Vec<Vec<String>> = layout
+            .fields
+            .iter()
+            .filter(|f| f.value.is_some())
+            .map(|f| {
+                vec![
+                    f.label.clone().unwrap_or_else(|| f.name.clone()),
+                    print::short(f.value.as_deref().unwrap_or_default(), 80),
+                    f.page.map_or_else(String::new, |p| p.to_string()),
+                ]
+            })
+            .collect();
+        if !rows.is_empty() {
+            print::table(
+                &[lang.pick("champ", "field"), lang.pick("valeur", "value"), "page"],
+                rows,
+            );
+        }
+        for attachment in &layout.attachments {
+            print::line(match lang {
+                Lang::Fr => format!("pièce jointe {} : {} ({} octets)", attachment.part, attachment.name, attachment.size),
+                Lang::En => format!("attachment {}: {} ({} bytes)", attachment.part, attachment.name, attachment.size),
+            });
+        }
+        for note in &layout.notes {
+            let page = note.page.map(|p| format!(", page {p}")).unwrap_or_default();
+            let detail = note.detail.as_deref().map(|d| format!(" : {d}")).unwrap_or_default();
+            print::line(format!("! {}{page}{detail}", note.code.say(lang)));
+        }
+    }
+    for (record, leaf) in &opened.records {
+        let s = record.statement();
+        let leaf = leaf.map(|l| format!("#{l}")).unwrap_or_default();
+        print::line(format!("{:>6}  {:<9} {}  {}", leaf, s.activity, record.circumstances().ended_at, s.run_key));
+    }
+    Ok(Ending::Done)
+}
+
+/// Reads a file without keeping anything.
+pub async fn extract(global: &Global, file: &std::path::Path, text: bool) -> Result<Ending> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let name = file.file_name().map(|n| n.to_string_lossy().into_owned());
+    let reader = (reading().reader)(Budgets::default());
+    let read = tokio::task::spawn_blocking(move || {
+        reader.read(&Input {
+            bytes: &bytes,
+            file_name: name.as_deref(),
+            media_type: None,
+            columns: None,
+        })
+    })
+    .await?;
+    let extraction = match read {
+        Ok(extraction) => extraction,
+        Err(fault) => {
+            print::note(format!(
+                "{}: {} ({})",
+                file.display(),
+                pipeline::verify::chain(&fault),
+                fault.code()
+            ));
+            return Ok(Ending::SomeRefused);
+        }
+    };
+    if text {
+        print::raw(extraction.text.as_str());
+        return Ok(Ending::Done);
+    }
+    let view = ExtractView::new(&extraction);
+    if global.json {
+        print::json(&view)?;
+        return Ok(Ending::Done);
+    }
+    print::raw(extraction.text.as_str());
+    print::line("");
+    for note in &extraction.layout.notes {
+        let page = note.page.map(|p| format!(", page {p}")).unwrap_or_default();
+        let detail = note.detail.as_deref().map(|d| format!(" : {d}")).unwrap_or_default();
+        print::note(format!("! {}{page}{detail}", note.code.say(global.lang)));
+    }
+    Ok(Ending::Done)
+}
+
+/// What waits for a person.
+pub async fn inbox(global: &Global, service: Option<&str>, pipeline: Option<&str>) -> Result<Ending> {
+    let house = House::open(global).await?;
+    let pipeline = pipeline.map(|p| house.pipeline(p).map(|p| p.name().clone())).transpose()?;
+    let service: Option<ServiceId> = match service {
+        None => None,
+        Some(id) => {
+            // Known to one of the pipelines, or refused with those there are.
+            let mut known = None;
+            let mut refused = None;
+            for p in house.desk.pipelines.iter().filter(|p| !p.source.file.services.is_empty()) {
+                match p.service(id) {
+                    Ok(service) => known = Some(service.id().clone()),
+                    Err(error) => refused = Some(error),
+                }
+            }
+            match (known, refused) {
+                (Some(id), _) => Some(id),
+                (None, Some(error)) => return Err(error.into()),
+                (None, None) => Some(id.parse()?),
+            }
+        }
+    };
+    let items = house.desk.inbox(pipeline.as_ref(), service.as_ref()).await?;
+    if global.json {
+        let listed: Vec<Listed> = items.iter().map(|o| Listed::of(o, global.lang)).collect();
+        print::json(&listed)?;
+    } else if items.is_empty() {
+        print::line(global.lang.pick("Rien n’attend.", "Nothing waits."));
+    } else {
+        routing_table(&house, &items, global.lang);
+    }
+    Ok(Ending::Done)
+}
+
+/// Records what a person decides.
+pub async fn review(
+    global: &Global,
+    document: &str,
+    route: Option<&str>,
+    by: &str,
+    reason: Option<&str>,
+) -> Result<Ending> {
+    let house = House::open(global).await?;
+    anyhow::ensure!(!by.trim().is_empty(), "--by is empty: give the name of the person who decides");
+    let row = house.desk.find(document).await?;
+    let review = route.map_or(Review::Accept, |s| Review::Route(s.to_owned()));
+    let act = house.desk.review(&row, &review, by.trim(), reason).await?;
+    if global.json {
+        print::json(&act)?;
+        return Ok(Ending::Done);
+    }
+    let service = act.verdict.service();
+    let name = house
+        .desk
+        .pipelines
+        .get(&row.pipeline)
+        .map_or_else(|_| service.to_string(), |p| p.service_name(service));
+    print::line(match global.lang {
+        Lang::Fr => format!("{document} : {name}, décidé par {} (identité non vérifiée)", act.by),
+        Lang::En => format!("{document}: {name}, decided by {} (identity not verified)", act.by),
+    });
+    Ok(Ending::Done)
+}
+
+/// Why a document was routed so.
+pub async fn why(global: &Global, document: &str) -> Result<Ending> {
+    let house = House::open(global).await?;
+    let row = house.desk.find(document).await?;
+    let opened = house.desk.open(row).await?;
+    let explanation = pipeline::explain::explain(&house.desk, &opened, global.lang).await?;
+    if global.json {
+        print::json(&explanation)?;
+    } else {
+        print::raw(&pipeline::explain::to_text(&explanation));
+    }
+    Ok(Ending::Done)
+}

@@ -1,0 +1,31 @@
+//! The commands, one short file a subject.
+
+pub mod admin;
+pub mod classify;
+pub mod documents;
+pub mod ingest;
+pub mod insight;
+pub mod search;
+pub mod trust;
+
+/// What a command ends with. See the exit codes in the help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// 0.
+    Done,
+    /// 3: done, but some documents were refused or set aside.
+    SomeRefused,
+    /// 4: something does not hold.
+    DoesNotHold,
+}
+
+impl Ending {
+    /// The process's exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::SomeRefused => 3,
+            Self::DoesNotHold => 4,
+        }
+    }
+}

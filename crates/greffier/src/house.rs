@@ -1,0 +1,276 @@
+//! One data directory, opened: its ledger, its blobs, its keys, its pipelines and its index.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use domain::{CollectionName, PipelineName};
+use extract::isolation::{ProcessLimits, Reader};
+use pipeline::blobs::Blobs;
+use pipeline::circumstances::{Build, SystemClock};
+use pipeline::desk::Desk;
+use pipeline::file::SourceFile;
+use pipeline::ledger::Ledger;
+use pipeline::pipelines::Pipelines;
+use pipeline::vault::Vault;
+use pipeline::worker::{Bench, Worker};
+use privacy::Secrets;
+use store::{FolderBlobs, SqlLedger};
+
+use crate::args::Global;
+use crate::models::{Models, runtime_version};
+use crate::stages::{Reading, Workshop, assemble};
+
+/// Another process works on the data directory.
+#[derive(Debug, thiserror::Error)]
+#[error("process {pid} works on {}: wait until it ends, or stop it", data.display())]
+pub struct Busy {
+    /// Which.
+    pub pid: String,
+    /// On what.
+    pub data: PathBuf,
+}
+
+/// A data directory, opened.
+pub struct House {
+    /// The data directory.
+    pub data: PathBuf,
+    /// Where pipeline files are.
+    pub pipelines_dir: PathBuf,
+    /// People's side: documents, reviews.
+    pub desk: Desk,
+    /// The models.
+    pub models: Arc<Models>,
+    /// Working threads.
+    pub threads: usize,
+}
+
+/// Proof that this process is the one that works on the data directory; released when dropped,
+/// and by the system when the process dies.
+pub struct WorkLock(#[expect(dead_code, reason = "held for its lock")] File);
+
+impl House {
+    /// Opens a data directory, making what is missing.
+    ///
+    /// # Errors
+    /// When something cannot be read or made, or a pipeline file is wrong.
+    pub async fn open(global: &Global) -> Result<Self> {
+        Self::open_with(global, None).await
+    }
+
+    /// As [`open`](Self::open); a new directory derives its secrets from `secret_file`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when the directory already has other secrets.
+    pub async fn open_with(global: &Global, secret_file: Option<&Path>) -> Result<Self> {
+        let data = global.data.clone();
+        let make = |dir: &Path| {
+            std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))
+        };
+        make(&data)?;
+        let secrets = Arc::new(secrets(&data, secret_file)?);
+        let ledger: Arc<dyn Ledger> = match &global.database {
+            Some(url) => Arc::new(SqlLedger::open_service(url).await?),
+            None => Arc::new(SqlLedger::open_embedded(&data.join("greffier.db")).await?),
+        };
+        let blobs: Arc<dyn Blobs> = Arc::new(FolderBlobs::open(&data.join("objects"))?);
+        let threads = global.threads.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        });
+        let (pipelines_dir, models) = models(global, threads)?;
+        let models = Arc::new(models);
+        let shop = Workshop { models: models.clone(), reading: Arc::new(reading()) };
+        let pipelines = Arc::new(load_pipelines(&pipelines_dir, &shop)?);
+        let build = Build {
+            build: concat!("greffier ", env!("CARGO_PKG_VERSION")).to_owned(),
+            platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+            runtime: Some(runtime_version(&models)),
+        };
+        let vault = Vault { ledger, blobs, secrets };
+        let desk = Desk { vault, pipelines, clock: Arc::new(SystemClock), build };
+        Ok(Self { data, pipelines_dir, desk, models, threads })
+    }
+
+    /// Takes the right to work on the data directory.
+    ///
+    /// # Errors
+    /// [`Busy`] when another process has it.
+    pub fn lock(&self) -> Result<WorkLock> {
+        let path = self.data.join("work.lock");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0)?;
+                write!(file, "{}", std::process::id())?;
+                Ok(WorkLock(file))
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // Who holds the lock wrote its number; a number not yet written is said as such.
+                let _ = file.read_to_string(&mut pid);
+                let pid = if pid.trim().is_empty() { "?".to_owned() } else { pid.trim().to_owned() };
+                Err(Busy { pid, data: self.data.clone() }.into())
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
+    }
+
+    /// A worker on this house.
+    pub fn worker(&self) -> Worker {
+        Worker {
+            vault: self.desk.vault.clone(),
+            pipelines: self.desk.pipelines.clone(),
+            clock: self.desk.clock.clone(),
+            build: self.desk.build.clone(),
+            bench: Bench::BlockingThreads,
+        }
+    }
+
+    /// The pipeline of this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn pipeline(&self, name: &str) -> Result<&pipeline::pipelines::Pipeline> {
+        let name: PipelineName = name.parse()?;
+        Ok(self.desk.pipelines.get(&name)?)
+    }
+
+    /// Where the search index of a collection is.
+    pub fn index_dir(&self, collection: &CollectionName) -> PathBuf {
+        self.data.join("index").join(collection.as_str())
+    }
+
+    /// Every collection that a pipeline feeds.
+    pub fn collections(&self) -> Vec<CollectionName> {
+        let mut all: Vec<CollectionName> =
+            self.desk.pipelines.iter().map(|p| p.source.file.collection.clone()).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+}
+
+/// Documents are read by children of this very program.
+pub fn reading() -> Reading {
+    Reading {
+        reader: Box::new(|budgets| {
+            let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("greffier"));
+            Reader::new(program, vec!["extract-child".into()], ProcessLimits::default(), budgets)
+        }),
+    }
+}
+
+/// Finds pipeline files and models: where asked, here, or beside the program and above it.
+///
+/// # Errors
+/// When there are none.
+pub fn models(global: &Global, threads: usize) -> Result<(PathBuf, Models)> {
+    let pipelines = match &global.pipelines {
+        Some(dir) => dir.clone(),
+        None => places("pipelines").into_iter().find(|d| d.join("models.toml").is_file()).context(
+            "no folder `pipelines` with a models.toml here or beside the program: give --pipelines DIR",
+        )?,
+    };
+    let runtime = match &global.runtime {
+        Some(dir) => vec![dir.clone()],
+        None => places(".runtime"),
+    };
+    let models = Models::open(pipelines.join("models.toml"), runtime, global.data.join("models"), threads)?;
+    Ok((pipelines, models))
+}
+
+/// Where a folder of this name may be, nearest first.
+fn places(folder: &str) -> Vec<PathBuf> {
+    let mut places = vec![PathBuf::from(folder)];
+    if let Ok(program) = std::env::current_exe() {
+        places.extend(program.ancestors().skip(1).take(4).map(|dir| dir.join(folder)));
+    }
+    // A program built elsewhere than under its sources finds theirs.
+    places.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder));
+    places
+}
+
+/// Every pipeline file of a folder, checked and assembled.
+///
+/// # Errors
+/// With the file and line of the first thing wrong.
+fn load_pipelines(dir: &Path, shop: &Workshop) -> Result<Pipelines> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .with_context(|| format!("cannot read {}", dir.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .filter(|path| path.file_name().is_some_and(|n| n != "models.toml"))
+        .collect();
+    files.sort();
+    let mut all = Vec::new();
+    for path in files {
+        let source = SourceFile::load(&path)?;
+        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        if source.file.pipeline.as_str() != stem {
+            bail!(
+                "{}: pipeline `{}` is in a file of another name: expected {}.toml",
+                path.display(), source.file.pipeline, source.file.pipeline
+            );
+        }
+        crate::reconcilers::check(&source)?;
+        all.push(assemble(Arc::new(source), shop)?);
+    }
+    Ok(Pipelines::new(all))
+}
+
+/// The authority's secrets: those there are, or new ones.
+fn secrets(data: &Path, secret_file: Option<&Path>) -> Result<Secrets> {
+    let path = data.join("secrets.json");
+    let from_file = match secret_file {
+        Some(file) => {
+            let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+            Some(Secrets::derived(&bytes)?)
+        }
+        None => None,
+    };
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let secrets =
+                Secrets::from_json(&bytes).with_context(|| format!("in {}", path.display()))?;
+            if let Some(wanted) = from_file
+                && wanted.authority_id() != secrets.authority_id()
+            {
+                bail!("{} already has other secrets: choose an empty directory", data.display());
+            }
+            Ok(secrets)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let secrets = match from_file {
+                Some(secrets) => secrets,
+                None => Secrets::random()?,
+            };
+            write_private(&path, secrets.to_json().as_bytes())
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            Ok(secrets)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let part = path.with_extension(format!("part-{}", std::process::id()));
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&part, path)
+}

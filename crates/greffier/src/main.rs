@@ -1,0 +1,105 @@
+//! The one binary: it opens a data directory, joins stages to the workshops they use, and answers
+//! commands. Nothing is decided here that the crates below do not already know.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`args`] | what was typed |
+//! | [`house`], [`models`] | a data directory, opened; the models in force |
+//! | [`stages`], [`reconcilers`], [`followers`] | the three shapes of work, joined to their workshops |
+//! | [`commands`] | one file a subject |
+//! | [`print`], [`schemas`] | what is shown; what leaves the process |
+
+mod args;
+mod commands;
+mod followers;
+mod house;
+mod models;
+mod print;
+mod reconcilers;
+mod schemas;
+mod stages;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::commands::{Ending, admin, classify, documents, ingest, insight, search, trust};
+use crate::house::Busy;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::ExtractChild = cli.command {
+        return match extract::isolation::serve(&extract::isolation::ProcessLimits::default()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let filter = tracing_subscriber::EnvFilter::try_from_env("GREFFIER_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            print::note(format!("greffier: cannot start threads: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(&cli)) {
+        Ok(ending) => ExitCode::from(ending.code()),
+        Err(error) => {
+            print::note(format!("greffier: {}", message(&error)));
+            ExitCode::from(if error.is::<Busy>() { 5 } else { 1 })
+        }
+    }
+}
+
+/// An error with its causes, each said once.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}\n  because: {cause}");
+        }
+    }
+    text
+}
+
+async fn run(cli: &Cli) -> Result<Ending> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Init { secret_file } => admin::init(global, secret_file.as_deref()).await,
+        Command::Ingest(args) => ingest::ingest(global, args).await,
+        Command::Work => ingest::work(global).await,
+        Command::Documents { pipeline } => documents::documents(global, pipeline.as_deref()).await,
+        Command::Show { document, text } => documents::show(global, document, *text).await,
+        Command::Extract { file, text } => documents::extract(global, file, *text).await,
+        Command::Inbox { service, pipeline } => {
+            documents::inbox(global, service.as_deref(), pipeline.as_deref()).await
+        }
+        Command::Review { document, accept: _, route, by, reason } => {
+            documents::review(global, document, route.as_deref(), by, reason.as_deref()).await
+        }
+        Command::Search(args) => search::search(global, args).await,
+        Command::Train { pipeline, labelled } => classify::train(global, pipeline, labelled).await,
+        Command::Classify { pipeline, input, output } => {
+            classify::classify(global, pipeline, input, output).await
+        }
+        Command::Synthesise { pipeline, week } => insight::synthesise(global, pipeline, *week).await,
+        Command::Alerts { pipeline, week } => insight::alerts(global, pipeline, *week).await,
+        Command::Why { document } => documents::why(global, document).await,
+        Command::Replay { id, all: _ } => trust::replay(global, id.as_deref()).await,
+        Command::Proof { run } => trust::proof(global, run).await,
+        Command::Verify { checkpoint } => trust::verify(global, checkpoint.as_deref()).await,
+        Command::Checkpoint => trust::checkpoint(global).await,
+        Command::Pipelines { action } => admin::pipelines(global, action.as_ref()).await,
+        Command::Models { action } => admin::models(global, action.as_ref()).await,
+        Command::Schemas { write } => admin::schemas(write.as_ref()),
+        Command::Serve { listen } => admin::serve(global, *listen).await,
+        Command::ExtractChild => Ok(Ending::Done),
+    }
+}

@@ -1,0 +1,146 @@
+//! The models in force: named by digest at once, loaded when first needed.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use domain::{Digest, PipelineName};
+use inference::{Encoder, Head, Registry, Runtime};
+
+/// Where models and the library that runs them are, and those already loaded.
+pub struct Models {
+    /// What `models.toml` pins.
+    pub registry: Registry,
+    /// The file it was read from.
+    pub registry_path: PathBuf,
+    runtime_dirs: Vec<PathBuf>,
+    heads_dir: PathBuf,
+    sessions: usize,
+    encoder: Mutex<Option<Arc<Encoder>>>,
+    heads: Mutex<Vec<Arc<Head>>>,
+}
+
+impl Models {
+    /// Reads `models.toml`. `runtime_dirs` are where ONNX Runtime and encoders may be; heads are
+    /// in the data directory, under `heads_dir`.
+    pub fn open(
+        registry_path: PathBuf,
+        runtime_dirs: Vec<PathBuf>,
+        heads_dir: PathBuf,
+        sessions: usize,
+    ) -> Result<Self> {
+        let registry = Registry::load(&registry_path)?;
+        Ok(Self {
+            registry,
+            registry_path,
+            runtime_dirs,
+            heads_dir,
+            sessions,
+            encoder: Mutex::default(),
+            heads: Mutex::default(),
+        })
+    }
+
+    /// ONNX Runtime, loaded once a process.
+    pub fn runtime(&self) -> Result<Runtime> {
+        Ok(Runtime::load(&self.registry.runtime, &self.runtime_dirs)?)
+    }
+
+    /// The folder of the first place that has an encoder of this name.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        self.runtime_dirs
+            .iter()
+            .map(|dir| dir.join("models"))
+            .find(|dir| dir.join(name).is_dir())
+            .with_context(|| {
+                let looked: Vec<String> =
+                    self.runtime_dirs.iter().map(|d| d.join("models").display().to_string()).collect();
+                format!("model `{name}` is in none of {}: run `cargo xtask setup`", looked.join(", "))
+            })
+    }
+
+    /// The encoder of this name. One encoder is in force at a time.
+    pub fn encoder(&self, name: &str) -> Result<Arc<Encoder>> {
+        let mut loaded = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encoder) = loaded.as_ref()
+            && encoder.name() == name
+        {
+            return Ok(encoder.clone());
+        }
+        let models = self.folder(name)?;
+        let encoder =
+            Arc::new(self.registry.encoder(name, &models, &self.runtime()?, self.sessions)?);
+        *loaded = Some(encoder.clone());
+        Ok(encoder)
+    }
+
+    /// The digest of the encoder of this name, without loading it.
+    pub fn encoder_digest(&self, name: &str) -> Result<Digest> {
+        Ok(self.registry.model(name)?.digest())
+    }
+
+    /// The digest of the head in force for a pipeline, if one was trained.
+    pub fn head_digest(&self, pipeline: &PipelineName) -> Result<Option<Digest>> {
+        let path = self.current(pipeline);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text.trim().parse().with_context(|| format!("in {}", path.display()))?)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// The head of this digest.
+    pub fn head(&self, pipeline: &PipelineName, digest: Digest) -> Result<Arc<Head>> {
+        let mut loaded = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(head) = loaded.iter().find(|h| h.digest() == digest) {
+            return Ok(head.clone());
+        }
+        let dir = self.head_dir(pipeline, digest);
+        let head = Arc::new(Head::load(&dir, &self.runtime()?, Some(digest))?);
+        loaded.push(head.clone());
+        Ok(head)
+    }
+
+    /// Keeps a head and puts it in force. The one before stays where it is.
+    pub fn promote(&self, pipeline: &PipelineName, head: &inference::head::TrainedHead) -> Result<Digest> {
+        let staging = self.heads_dir.join(pipeline.as_str()).join("new");
+        let digest = head.save(&staging)?;
+        let dir = self.head_dir(pipeline, digest);
+        if dir.is_dir() {
+            std::fs::remove_dir_all(&staging)?;
+        } else {
+            std::fs::rename(&staging, &dir)
+                .with_context(|| format!("cannot keep the head in {}", dir.display()))?;
+        }
+        let path = self.current(pipeline);
+        let part = path.with_extension("part");
+        std::fs::write(&part, format!("{digest}\n"))
+            .and_then(|()| std::fs::rename(&part, &path))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(digest)
+    }
+
+    fn current(&self, pipeline: &PipelineName) -> PathBuf {
+        self.heads_dir.join(pipeline.as_str()).join("in-force")
+    }
+
+    fn head_dir(&self, pipeline: &PipelineName, digest: Digest) -> PathBuf {
+        let name = digest.to_string().replace("sha256:", "");
+        self.heads_dir.join(pipeline.as_str()).join(&name[..name.len().min(24)])
+    }
+
+    /// Where the library and the encoders are looked for.
+    pub fn runtime_dirs(&self) -> &[PathBuf] {
+        &self.runtime_dirs
+    }
+}
+
+/// The version of ONNX Runtime that `models.toml` pins: the only one that is ever loaded.
+pub fn runtime_version(models: &Models) -> String {
+    format!("{} {}", models.registry.runtime.name, models.registry.runtime.version)
+}
+
+/// Whether `dir` looks like the place `cargo xtask setup` fills.
+pub fn is_runtime_dir(dir: &Path) -> bool {
+    dir.is_dir()
+}

@@ -1,0 +1,318 @@
+//! Reconcilers: the weekly synthesis and the alerts it rests on.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use domain::passage::VectorSet;
+use domain::record::Record;
+use domain::{
+    AlertId, AlertSet, FieldReport, IsoWeek, Kind, Layout, PassageSet, RunKey, StageName, SubjectId,
+    Synthesis, canonical,
+};
+use insight::{AlertSettings, Corpus, Entry, SynthesisSettings};
+use pipeline::desk::Desk;
+use pipeline::file::{FileError, SourceFile};
+use pipeline::ledger::{DocumentFilter, DocumentState};
+use pipeline::pipelines::Pipeline;
+use pipeline::reconcile::{Made, Making, publish};
+use pipeline::vault::latest_of;
+use pipeline::verify::Verification;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+/// Raised whenever the synthesis may change for the same reports.
+const SYNTHESISE_VERSION: u32 = 1;
+/// Raised whenever the alerts may change for the same reports.
+const ALERT_VERSION: u32 = 1;
+
+/// The alerts and the synthesis of one week.
+pub struct Week {
+    /// The alerts, and the edition that holds them.
+    pub alerts: (AlertSet, Made),
+    /// The synthesis, and the edition that holds it.
+    pub synthesis: (Synthesis, Made),
+}
+
+fn slug(name: &str) -> StageName {
+    name.parse().unwrap_or_else(|_| unreachable!("`{name}` is a slug"))
+}
+
+/// Checks the reconcilers of a file and their settings.
+///
+/// # Errors
+/// With the line of what is wrong.
+pub fn check(source: &SourceFile) -> Result<(), FileError> {
+    for (name, entry) in &source.file.reconcile {
+        match name.as_str() {
+            "synthesise" | "alert" => {}
+            other => {
+                return Err(source.wrong_at(
+                    entry.settings.span().start,
+                    format!("reconciler `{other}` is not known"),
+                    "synthesise or alert",
+                ));
+            }
+        }
+    }
+    let (themes, at) = settings::<SynthesisSettings>(source, "synthesise")?;
+    themes.check().map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))?;
+    let (alerts, at) = settings::<AlertSettings>(source, "alert")?;
+    alerts.check(&themes).map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))
+}
+
+fn settings<T: DeserializeOwned + Default + JsonSchema>(
+    source: &SourceFile,
+    reconciler: &str,
+) -> Result<(T, usize), FileError> {
+    let Some(entry) = source.file.reconcile.get(&slug(reconciler)) else {
+        return Ok((T::default(), 0));
+    };
+    let at = entry.settings.span().start;
+    match entry.settings.get_ref().clone().try_into::<T>() {
+        Ok(settings) => Ok((settings, at)),
+        Err(error) => {
+            let message = error.message().to_owned();
+            let key = message.split('`').nth(1).unwrap_or_default().to_owned();
+            Err(source.wrong_in(at, &key, message, format!("the settings of `{reconciler}`")))
+        }
+    }
+}
+
+/// Whether a pipeline makes weekly syntheses.
+pub fn reconciles(pipeline: &Pipeline) -> bool {
+    pipeline.source.file.reconcile.contains_key(&slug("synthesise"))
+}
+
+/// Makes the alerts of a week, or finds the edition that the same reports made.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub async fn alerts(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(AlertSet, Made)> {
+    let source = &pipeline.source;
+    let (themes, _) = settings::<SynthesisSettings>(source, "synthesise")?;
+    let (alerting, _) = settings::<AlertSettings>(source, "alert")?;
+    let (corpus, runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    let making = Making {
+        reconciler: slug("alert"),
+        version: ALERT_VERSION,
+        pipeline: pipeline.name().clone(),
+        collection: source.file.collection.clone(),
+        period: week.to_string(),
+        input_runs: runs,
+        settings: serde_json::json!({ "alert": alerting, "synthesise": themes }),
+        models: Vec::new(),
+        kind: Kind::Alerts,
+    };
+    let id = |kind: &str, about: &str, period: &str| alert_id(desk, pipeline, kind, about, period);
+    let made = publish(&desk.vault, making, desk.clock.as_ref(), &desk.build, || {
+        let set = insight::alerts(&corpus, &themes, &alerting, &id)?;
+        Ok::<_, anyhow::Error>(canonical::to_bytes(&set)?)
+    })
+    .await?;
+    Ok((serde_json::from_slice(&made.bytes)?, made))
+}
+
+/// Makes the synthesis of a week, or finds the edition that the same reports made.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub async fn synthesise(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<Week> {
+    let (set, alerts_made) = alerts(desk, pipeline, week).await?;
+    let source = &pipeline.source;
+    let (themes, _) = settings::<SynthesisSettings>(source, "synthesise")?;
+    let (corpus, mut runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    runs.push(alerts_made.edition.run_key);
+    let making = Making {
+        reconciler: slug("synthesise"),
+        version: SYNTHESISE_VERSION,
+        pipeline: pipeline.name().clone(),
+        collection: source.file.collection.clone(),
+        period: week.to_string(),
+        input_runs: runs,
+        settings: serde_json::json!({ "synthesise": themes }),
+        models: Vec::new(),
+        kind: Kind::Synthesis,
+    };
+    let made = publish(&desk.vault, making, desk.clock.as_ref(), &desk.build, || {
+        let synthesis = insight::synthesise(&corpus, &themes, &set)?;
+        Ok::<_, anyhow::Error>(canonical::to_bytes(&synthesis)?)
+    })
+    .await?;
+    pipeline::log::checkpoint(&desk.vault).await?;
+    let synthesis = serde_json::from_slice(&made.bytes)?;
+    Ok(Week { alerts: (set, alerts_made), synthesis: (synthesis, made) })
+}
+
+/// An alert keeps its id from one edition to the next: a keyed hash of what it is about.
+fn alert_id(desk: &Desk, pipeline: &Pipeline, kind: &str, about: &str, period: &str) -> AlertId {
+    let secret = desk.vault.secrets.collection_secret(&pipeline.source.file.collection);
+    let tuple = serde_json::json!(["alert", pipeline.name(), kind, about, period]);
+    let bytes = canonical::to_bytes(&tuple).unwrap_or_default();
+    AlertId::from_bytes(*secret.document_id(&bytes).as_bytes())
+}
+
+/// The reports of a week and of the weeks before, with the runs that read them.
+async fn corpus(
+    desk: &Desk,
+    pipeline: &Pipeline,
+    week: IsoWeek,
+    history_weeks: u32,
+) -> Result<(Corpus, Vec<RunKey>)> {
+    let (zone, _) = pipeline.source.zone();
+    let bounds = |week: IsoWeek| {
+        week.bounds(&zone).with_context(|| format!("week {week} is outside the calendar"))
+    };
+    let (from, _) = bounds(week.plus(-i64::from(history_weeks)))?;
+    let (_, until) = bounds(week)?;
+    let filter = DocumentFilter {
+        pipeline: Some(pipeline.name().clone()),
+        state: Some(DocumentState::Done),
+        from: Some(from),
+        until: Some(until),
+        top_level: true,
+        ..DocumentFilter::default()
+    };
+    let mut entries = Vec::new();
+    let mut runs = Vec::new();
+    for row in desk.vault.ledger.documents(&filter).await? {
+        let records: Vec<Record> =
+            desk.vault.records(row.id.into()).await?.into_iter().map(|(r, _)| r).collect();
+        // The same bytes received again are one report: counting it twice would be a rise.
+        if row.duplicate_of.is_some() {
+            continue;
+        }
+        if let Some((entry, read)) = entry(desk, row.id.into(), row.received_at, &records).await? {
+            entries.push(entry);
+            runs.extend(read);
+        }
+    }
+    Ok((assemble(pipeline, week, entries)?, runs))
+}
+
+fn assemble(pipeline: &Pipeline, week: IsoWeek, entries: Vec<Entry>) -> Result<Corpus> {
+    let (zone, zone_name) = pipeline.source.zone();
+    Ok(Corpus::new(pipeline.name().clone(), week, &zone, zone_name, entries)?)
+}
+
+/// One report as the latest of `records` read it, with the runs that did.
+async fn entry(
+    desk: &Desk,
+    subject: SubjectId,
+    received_at: domain::Timestamp,
+    records: &[Record],
+) -> Result<Option<(Entry, Vec<RunKey>)>> {
+    let all: Vec<(Record, Option<u64>)> = records.iter().cloned().map(|r| (r, None)).collect();
+    let (Some(text), Some(layout)) = (latest_of(&all, Kind::Text), latest_of(&all, Kind::Layout)) else {
+        return Ok(None);
+    };
+    let mut runs = vec![text.record.statement().run_key];
+    let vault = &desk.vault;
+    let envelope = vault.envelope(subject).await?;
+    let text_version = text.name;
+    let text = String::from_utf8(vault.read(subject, &envelope, text.name).await?)?;
+    let layout: Layout = vault.read_json(subject, &envelope, layout.name).await?;
+    let mut passages = Vec::new();
+    if let (Some(set), Some(vectors)) = (latest_of(&all, Kind::Passages), latest_of(&all, Kind::Vectors)) {
+        runs.push(set.record.statement().run_key);
+        runs.push(vectors.record.statement().run_key);
+        let set: PassageSet = vault.read_json(subject, &envelope, set.name).await?;
+        let vectors = VectorSet::from_bytes(&vault.read(subject, &envelope, vectors.name).await?)?;
+        passages = set.passages.iter().map(domain::Passage::span).zip(vectors.vectors).collect();
+    }
+    let masks = privacy::identifiers::masks(&privacy::identifiers::find(&text));
+    let report = FieldReport::from_fields(&layout.fields);
+    let entry = Entry {
+        document: subject.as_document(),
+        received_at,
+        text_version,
+        text,
+        report,
+        masks,
+        passages,
+    };
+    Ok(Some((entry, runs)))
+}
+
+/// Re-reads every quote and re-runs every figure of every edition, from the very runs it names.
+///
+/// # Errors
+/// When the ledger or the store does not answer.
+pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
+    for pipeline in desk.pipelines.iter().filter(|p| reconciles(p)) {
+        for reconciler in ["alert", "synthesise"] {
+            let editions = desk.vault.ledger.editions(&slug(reconciler), pipeline.name(), None).await?;
+            for edition in editions {
+                let about = format!("{reconciler} {} {}, edition {}", edition.pipeline, edition.period, edition.number);
+                if let Err(error) = verify_edition(desk, pipeline, &edition, &about, v).await {
+                    v.find(about, format!("{error:#}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn verify_edition(
+    desk: &Desk,
+    pipeline: &Pipeline,
+    edition: &pipeline::ledger::Edition,
+    about: &str,
+    v: &mut Verification,
+) -> Result<()> {
+    let vault = &desk.vault;
+    let stored = vault.ledger.record(edition.run_key, 0).await?.context("its record is missing")?;
+    let (record, _) = pipeline::vault::read_record(stored)?;
+    let statement = record.statement();
+    let settings_bytes =
+        vault.ledger.settings(statement.settings).await?.context("its settings are not kept")?;
+    let kept: serde_json::Value = serde_json::from_slice(&settings_bytes)?;
+    let themes: SynthesisSettings = serde_json::from_value(kept["settings"]["synthesise"].clone())?;
+    let week: IsoWeek = edition.period.parse()?;
+
+    let wanted: BTreeSet<RunKey> = statement.input_runs.iter().copied().collect();
+    let mut subjects = BTreeSet::new();
+    for run in &wanted {
+        let stored = vault.ledger.record(*run, 0).await?.with_context(|| format!("{run} is missing"))?;
+        if stored.record.activity.as_str() != "alert" {
+            subjects.insert(stored.record.subject);
+        }
+    }
+    let mut entries = Vec::new();
+    for subject in subjects {
+        let row = vault.ledger.document(subject.as_document()).await?.context("a report is missing")?;
+        let records: Vec<Record> = vault
+            .records(subject)
+            .await?
+            .into_iter()
+            .map(|(r, _)| r)
+            .filter(|r| wanted.contains(&r.statement().run_key))
+            .collect();
+        entries.extend(entry(desk, subject, row.received_at, &records).await?.map(|(e, _)| e));
+    }
+    let corpus = assemble(pipeline, week, entries)?;
+    let envelope = vault.envelope(edition.subject).await?;
+    let bytes = vault.read(edition.subject, &envelope, edition.artifact).await?;
+    let (sentences, findings) = if edition.reconciler.as_str() == "alert" {
+        let set: AlertSet = serde_json::from_slice(&bytes)?;
+        let sentences: Vec<domain::Sentence> = set
+            .alerts
+            .iter()
+            .flat_map(|a| std::iter::once(&a.statement).chain(&a.evidence))
+            .cloned()
+            .collect();
+        (sentences, insight::verify_alerts(&set, &corpus, &themes))
+    } else {
+        let synthesis: Synthesis = serde_json::from_slice(&bytes)?;
+        (synthesis.sentences().cloned().collect(), insight::verify(&synthesis, &corpus, &themes))
+    };
+    for sentence in &sentences {
+        match sentence {
+            domain::Sentence::Quote(_) => v.quotes += 1,
+            domain::Sentence::Counted(_) => v.figures += 1,
+        }
+    }
+    for finding in findings {
+        v.find(about, finding.to_string());
+    }
+    Ok(())
+}

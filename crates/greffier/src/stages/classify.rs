@@ -1,0 +1,258 @@
+//! `classify`: services by probability, with the words that weighed most.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use domain::decision::{Classification, ClassificationFormat, Method};
+use domain::passage::VectorSet;
+use domain::{
+    Candidate, Digest, Kind, ModelRef, PipelineName, Probability, Reason, ServiceId, StageName,
+    Threshold,
+};
+use inference::promise::Promise;
+use inference::prototypes::Prototypes;
+use pipeline::file::{FileError, SourceFile};
+use pipeline::stage::{Fault, Inputs, Output, Stage};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::embed::{encoder_digest, unavailable};
+use super::{Workshop, name, settings};
+use crate::models::Models;
+
+/// Settings of `classify`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClassifySettings {
+    /// The encoder, a name in `models.toml`; the same as that of `embed`.
+    pub encoder: String,
+    /// Words given as reasons, at most.
+    pub reasons: usize,
+    /// Characters of a document that are read to classify it.
+    pub characters: usize,
+}
+
+impl Default for ClassifySettings {
+    fn default() -> Self {
+        Self { encoder: "all-minilm-l6-v2".to_owned(), reasons: 8, characters: 20_000 }
+    }
+}
+
+/// A classifier of texts: the head in force, or the descriptions of the services.
+pub struct Classifier {
+    pipeline: PipelineName,
+    settings: ClassifySettings,
+    services: Vec<(ServiceId, String)>,
+    head: Option<Digest>,
+    models: Arc<Models>,
+    prototypes: std::sync::OnceLock<Prototypes>,
+}
+
+/// What a classifier says of a text, with labels as they were learnt.
+pub struct Classified {
+    /// By falling probability.
+    pub candidates: Vec<(String, Probability)>,
+    /// How the probabilities were had.
+    pub method: Method,
+    /// What may be automatic.
+    pub threshold: Option<Threshold>,
+    /// Why the first rather than the second.
+    pub reasons: Vec<Reason>,
+}
+
+impl Classifier {
+    /// The classifier in force for a pipeline.
+    pub fn new(source: &SourceFile, settings: ClassifySettings, models: Arc<Models>) -> Result<Self> {
+        let pipeline = source.file.pipeline.clone();
+        let services = source
+            .file
+            .services
+            .iter()
+            .map(|s| (s.id().clone(), format!("{}. {}", s.name, s.description)))
+            .collect();
+        let head = models.head_digest(&pipeline)?;
+        Ok(Self { pipeline, settings, services, head, models, prototypes: std::sync::OnceLock::new() })
+    }
+
+    /// Classifies one text, given its vector.
+    pub fn classify(&self, text: &str, vector: &[f32], reasons: bool) -> Result<Classified> {
+        let text = cut(text, self.settings.characters);
+        match self.head {
+            Some(digest) => self.by_head(digest, text, vector, reasons),
+            None => self.by_descriptions(vector),
+        }
+    }
+
+    fn by_head(&self, digest: Digest, text: &str, vector: &[f32], reasons: bool) -> Result<Classified> {
+        let head = self.models.head(&self.pipeline, digest)?;
+        let candidates: Vec<(String, Probability)> = head
+            .classify(&[(text, vector)])?
+            .into_iter()
+            .flatten()
+            .map(|c| (c.label, Probability::from_f64(c.probability)))
+            .collect();
+        let mut found = Vec::new();
+        if let Some((first, _)) = candidates.first()
+            && reasons
+        {
+            let parts = head.reasons(text, vector, first, self.settings.reasons)?;
+            let thousandths = |x: f64| (x * 1000.0).round() as i64;
+            found.extend(parts.terms.into_iter().map(|t| Reason::Words {
+                spans: t.spans,
+                weight_thousandths: thousandths(t.contribution),
+            }));
+            found.push(Reason::Meaning { weight_thousandths: thousandths(parts.meaning) });
+            found.push(Reason::Prior { weight_thousandths: thousandths(parts.bias) });
+        }
+        let card = head.card();
+        let (value, validated, needed) = match card.promise {
+            Promise::Kept { threshold, validated, .. } => {
+                // Rounded up: a threshold rounded down would let through what was not tested.
+                let millionths = (threshold * 1e6).ceil() as u32;
+                (Some(Probability::from_millionths(millionths)), validated, None)
+            }
+            Promise::NotEnough { validated, more } => {
+                (None, validated, Some(u32::try_from(more).unwrap_or(u32::MAX)))
+            }
+        };
+        let threshold = Threshold {
+            value,
+            max_misrouting: Probability::from_f64(card.training.max_misrouting),
+            confidence: Probability::from_f64(card.training.confidence),
+            validated: u32::try_from(validated).unwrap_or(u32::MAX),
+            needed,
+        };
+        Ok(Classified { candidates, method: Method::Trained, threshold: Some(threshold), reasons: found })
+    }
+
+    fn by_descriptions(&self, vector: &[f32]) -> Result<Classified> {
+        let prototypes = match self.prototypes.get() {
+            Some(prototypes) => prototypes,
+            None => {
+                let texts: Vec<String> = self.services.iter().map(|(_, d)| d.clone()).collect();
+                let vectors = self.models.encoder(&self.settings.encoder)?.encode(&texts)?;
+                let labels = self.services.iter().map(|(id, _)| id.to_string());
+                self.prototypes.get_or_init(|| Prototypes::new(labels.zip(vectors).collect()))
+            }
+        };
+        let candidates = prototypes
+            .rank(vector)
+            .into_iter()
+            .map(|c| (c.label, Probability::from_f64(c.probability)))
+            .collect();
+        Ok(Classified { candidates, method: Method::Descriptions, threshold: None, reasons: Vec::new() })
+    }
+}
+
+/// The first `characters` of a text.
+fn cut(text: &str, characters: usize) -> &str {
+    text.char_indices().nth(characters).map_or(text, |(at, _)| &text[..at])
+}
+
+/// The unit vector of a document: the mean of those of its passages.
+pub fn mean(vectors: &VectorSet) -> Option<Vec<f32>> {
+    if vectors.vectors.is_empty() {
+        return None;
+    }
+    // Sums in the order of the passages, in f64: the same on every machine.
+    let mut sum = vec![0f64; vectors.dimension];
+    for vector in &vectors.vectors {
+        for (total, value) in sum.iter_mut().zip(vector) {
+            *total += f64::from(*value);
+        }
+    }
+    let norm = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+    Some(sum.into_iter().map(|v| (v * scale) as f32).collect())
+}
+
+/// The stage.
+pub struct Classify {
+    classifier: Classifier,
+    value: serde_json::Value,
+    digests: Vec<ModelRef>,
+}
+
+impl Classify {
+    pub(super) fn build(source: &SourceFile, shop: &Workshop) -> Result<Self, FileError> {
+        let (settings, at) = settings::<ClassifySettings>(source, "classify")?;
+        let encoder = encoder_digest(source, at, &settings.encoder, &shop.models)?;
+        let classifier = Classifier::new(source, settings.clone(), shop.models.clone())
+            .map_err(|e| source.wrong_at(at, format!("{e:#}"), "a head that can be read, or none"))?;
+        let mut digests = vec![ModelRef { role: "encoder".into(), digest: encoder }];
+        let mut value = serde_json::json!({
+            "characters": settings.characters,
+            "reasons": settings.reasons,
+            "services": classifier.services.iter().map(|(id, _)| id).collect::<Vec<_>>(),
+        });
+        match classifier.head {
+            Some(head) => digests.push(ModelRef { role: "head".into(), digest: head }),
+            // Unused with a head, and therefore no setting of such a run.
+            None => value["descriptions"] = serde_json::json!(classifier.services),
+        }
+        Ok(Self { classifier, value, digests })
+    }
+}
+
+impl Stage for Classify {
+    fn name(&self) -> StageName {
+        name("classify")
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn inputs(&self) -> &'static [Kind] {
+        &[Kind::Text, Kind::Vectors]
+    }
+
+    fn outputs(&self) -> &'static [Kind] {
+        &[Kind::Classification]
+    }
+
+    fn settings(&self) -> &serde_json::Value {
+        &self.value
+    }
+
+    fn models(&self) -> Vec<ModelRef> {
+        self.digests.clone()
+    }
+
+    fn run(&self, inputs: &Inputs) -> Result<Output, Fault> {
+        let text = inputs.text(Kind::Text)?;
+        let vectors = VectorSet::from_bytes(inputs.bytes(Kind::Vectors)?).map_err(|e| {
+            Fault::Quarantine { reason: "broken-input".into(), detail: e.to_string() }
+        })?;
+        let nothing = Classification {
+            format: ClassificationFormat::V1,
+            candidates: Vec::new(),
+            method: Method::Nothing,
+            reasons: Vec::new(),
+            threshold: None,
+        };
+        let Some(vector) = mean(&vectors) else {
+            return Output::json(Kind::Classification, &nothing);
+        };
+        let classified = self.classifier.classify(text, &vector, true).map_err(|e| unavailable(&e))?;
+        // A head may have learnt a label that is no service of this pipeline (any more): nothing
+        // is ever proposed to it.
+        let candidates = classified
+            .candidates
+            .into_iter()
+            .filter_map(|(label, probability)| {
+                let service: ServiceId = label.parse().ok()?;
+                let known = self.classifier.services.iter().any(|(id, _)| *id == service);
+                known.then_some(Candidate { service, probability })
+            })
+            .collect();
+        let classification = Classification {
+            candidates,
+            method: classified.method,
+            reasons: classified.reasons,
+            threshold: classified.threshold,
+            ..nothing
+        };
+        Output::json(Kind::Classification, &classification)
+    }
+}

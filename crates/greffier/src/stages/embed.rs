@@ -1,0 +1,123 @@
+//! `embed`: passages to vectors.
+
+use std::sync::Arc;
+
+use domain::passage::VectorSet;
+use domain::{Digest, Kind, Layout, ModelRef, PassageSet, StageName};
+use pipeline::file::{FileError, SourceFile};
+use pipeline::stage::{Fault, Inputs, Output, Stage};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Workshop, name, settings};
+use crate::models::Models;
+
+/// Settings of `embed`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmbedSettings {
+    /// The encoder, a name in `models.toml`.
+    pub encoder: String,
+    /// Whether the document's title is read before each passage.
+    pub with_title: bool,
+}
+
+impl Default for EmbedSettings {
+    fn default() -> Self {
+        Self { encoder: "all-minilm-l6-v2".to_owned(), with_title: true }
+    }
+}
+
+/// The stage.
+pub struct Embed {
+    settings: EmbedSettings,
+    value: serde_json::Value,
+    digest: Digest,
+    models: Arc<Models>,
+}
+
+impl Embed {
+    pub(super) fn build(source: &SourceFile, shop: &Workshop) -> Result<Self, FileError> {
+        let (settings, at) = settings::<EmbedSettings>(source, "embed")?;
+        let digest = encoder_digest(source, at, &settings.encoder, &shop.models)?;
+        // The encoder's name is not a setting of the run: its digest is.
+        let value = serde_json::json!({ "with_title": settings.with_title });
+        Ok(Self { settings, value, digest, models: shop.models.clone() })
+    }
+}
+
+/// The digest of an encoder that a pipeline file names.
+pub(super) fn encoder_digest(
+    source: &SourceFile,
+    at: usize,
+    encoder: &str,
+    models: &Models,
+) -> Result<Digest, FileError> {
+    models.encoder_digest(encoder).map_err(|_| {
+        let known: Vec<&str> = models.registry.models.keys().map(String::as_str).collect();
+        source.wrong_in(
+            at,
+            "encoder",
+            format!("encoder `{encoder}` is not in models.toml"),
+            format!("one of {}", known.join(", ")),
+        )
+    })
+}
+
+/// A model that cannot be loaded is something missing on this machine: the work waits.
+pub(super) fn unavailable(error: &anyhow::Error) -> Fault {
+    tracing::error!(error = format!("{error:#}"), "a model cannot be used");
+    Fault::RetryAfter { after_seconds: 3_600, reason: "model-unavailable".into() }
+}
+
+impl Stage for Embed {
+    fn name(&self) -> StageName {
+        name("embed")
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn inputs(&self) -> &'static [Kind] {
+        &[Kind::Text, Kind::Layout, Kind::Passages]
+    }
+
+    fn outputs(&self) -> &'static [Kind] {
+        &[Kind::Vectors]
+    }
+
+    fn settings(&self) -> &serde_json::Value {
+        &self.value
+    }
+
+    fn models(&self) -> Vec<ModelRef> {
+        vec![ModelRef { role: "encoder".into(), digest: self.digest }]
+    }
+
+    fn run(&self, inputs: &Inputs) -> Result<Output, Fault> {
+        let text = inputs.text(Kind::Text)?;
+        let layout: Layout = inputs.json(Kind::Layout)?;
+        let set: PassageSet = inputs.json(Kind::Passages)?;
+        let title = layout.title.as_deref().filter(|_| self.settings.with_title).unwrap_or_default();
+        let texts: Vec<String> = set
+            .passages
+            .iter()
+            .map(|p| {
+                let passage = p.span().of(text).unwrap_or_default();
+                if title.is_empty() || passage.contains(title) {
+                    passage.to_owned()
+                } else {
+                    format!("{title}\n{passage}")
+                }
+            })
+            .collect();
+        if texts.is_empty() {
+            return Ok(Output::of(Kind::Vectors, VectorSet::default().to_bytes()));
+        }
+        let encoder = self.models.encoder(&self.settings.encoder).map_err(|e| unavailable(&e))?;
+        let vectors = encoder.encode(&texts).map_err(|e| unavailable(&e.into()))?;
+        let vectors = VectorSet { dimension: encoder.dimension(), vectors };
+        Ok(Output::of(Kind::Vectors, vectors.to_bytes()))
+    }
+}

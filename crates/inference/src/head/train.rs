@@ -1,0 +1,459 @@
+//! Training: cross-validation, choice of settings, calibration, and the head of all documents.
+//!
+//! Every figure of the report is out of fold: said of documents by a head that had not seen them.
+//! Documents with the same text are in the same fold, so that a copy does not vouch for itself.
+//! The order of the examples does not matter: they are sorted first.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::features::FeatureSettings;
+use super::fit::{Choice, Corpus, Linear, Problem, softmax};
+use super::lbfgs::Stop;
+use super::{HeadError, LabelCount, TrainedHead};
+use crate::promise::{Judged, Promise, promise};
+use domain::Digest;
+
+/// Precision while settings are compared, and of the heads that are kept.
+const ROUGH: Stop = Stop {
+    steps_max: 40,
+    decrease: 2e-3,
+};
+const FINE: Stop = Stop {
+    steps_max: 150,
+    decrease: 2e-4,
+};
+/// Documents held out that are enough to compare settings: with more, fewer folds are fitted.
+const COMPARED: usize = 2000;
+/// Bins of the calibration error.
+const BINS: usize = 10;
+
+/// A labelled document.
+#[derive(Clone, Copy, Debug)]
+pub struct Example<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// Its vector, from the encoder that will be used with the head.
+    pub vector: &'a [f32],
+    /// The service it belongs to.
+    pub label: &'a str,
+    /// Whether a person validated the label. Only such documents count for the promise.
+    pub validated: bool,
+}
+
+/// How to train. The defaults suit a few hundred to some ten thousand documents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainSettings {
+    /// What is extracted from texts.
+    pub features: FeatureSettings,
+    /// Number of folds, at least 2.
+    pub folds: usize,
+    /// Inverse strengths of the penalty to choose from.
+    pub costs: Vec<f64>,
+    /// Factors of the dense block to choose from; 0 is "without the encoder".
+    pub dense_scales: Vec<f64>,
+    /// Whether each label weighs the same, whatever its number of documents.
+    pub balanced: bool,
+    /// Highest share of misrouted documents among the automatic ones.
+    pub max_misrouting: f64,
+    /// Confidence with which that share is promised.
+    pub confidence: f64,
+}
+
+impl Default for TrainSettings {
+    fn default() -> Self {
+        Self {
+            features: FeatureSettings::default(),
+            folds: 5,
+            costs: vec![1.0, 3.0, 10.0],
+            dense_scales: vec![0.0, 0.25, 0.5, 1.0],
+            balanced: false,
+            max_misrouting: 0.03,
+            confidence: 0.95,
+        }
+    }
+}
+
+/// How well the head does on documents it had not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutOfFold {
+    /// Documents.
+    pub documents: usize,
+    /// Share whose first candidate is right.
+    pub accuracy: f64,
+    /// Mean over the labels of the harmonic mean of precision and recall.
+    pub macro_f1: f64,
+    /// Mean distance between confidence and share of right answers, over ten bins of confidence.
+    pub calibration_error: f64,
+    /// Mean of -ln(probability of the right label), calibrated.
+    pub log_loss: f64,
+}
+
+/// Trains a head on `examples`, whose vectors come from the encoder with digest `encoder`.
+///
+/// The same examples and settings give the same bytes, whatever their order and the number of
+/// threads.
+///
+/// # Errors
+/// When there are fewer than two labels, fewer documents than folds, vectors of different
+/// lengths or not finite, or settings out of range.
+pub fn train(
+    examples: &[Example<'_>],
+    settings: &TrainSettings,
+    encoder: Digest,
+) -> Result<TrainedHead, HeadError> {
+    check(examples, settings)?;
+    let mut sorted = examples.to_vec();
+    sorted.sort_by(|a, b| {
+        let key = |e: &Example<'_>| -> Vec<u32> { e.vector.iter().map(|v| v.to_bits()).collect() };
+        (a.label, a.text, a.validated)
+            .cmp(&(b.label, b.text, b.validated))
+            .then_with(|| key(a).cmp(&key(b)))
+    });
+    let mut counts = BTreeMap::<&str, u32>::new();
+    for example in &sorted {
+        *counts.entry(example.label).or_default() += 1;
+    }
+    let places: BTreeMap<&str, u32> = counts
+        .keys()
+        .zip(0..)
+        .map(|(label, i)| (*label, i))
+        .collect();
+    let texts: Vec<&str> = sorted.iter().map(|e| e.text).collect();
+    let vectors: Vec<&[f32]> = sorted.iter().map(|e| e.vector).collect();
+    let labels = sorted.iter().map(|e| places[e.label]).collect();
+    let corpus = Corpus::new(&texts, &vectors, labels, counts.len(), &settings.features);
+
+    let folds = Folds::new(&corpus, &texts, settings);
+    let choice = folds.choose(settings);
+    let scores = folds.scores(choice);
+    let temperature = temperature(&scores, &corpus.labels);
+    let (report, judged) = judge(&scores, &corpus.labels, corpus.classes, temperature);
+    let validated: Vec<Judged> = judged
+        .iter()
+        .zip(&sorted)
+        .filter(|(_, e)| e.validated)
+        .map(|(j, _)| *j)
+        .collect();
+    let promise: Promise = promise(&validated, settings.max_misrouting, settings.confidence);
+
+    let all = Problem::new(&corpus, (0..sorted.len()).collect(), settings.balanced);
+    let linear = all.fit(choice, FINE);
+    let labels = counts
+        .iter()
+        .map(|(label, count)| LabelCount {
+            label: (*label).to_owned(),
+            documents: *count,
+        })
+        .collect();
+    Ok(TrainedHead::assemble(
+        &corpus,
+        &all.idf,
+        &linear,
+        super::Learnt {
+            settings: settings.clone(),
+            encoder,
+            labels,
+            cost: choice.cost,
+            dense_scale: choice.dense_scale,
+            temperature,
+            out_of_fold: report,
+            promise,
+            judged: validated,
+        },
+    ))
+}
+
+fn check(examples: &[Example<'_>], settings: &TrainSettings) -> Result<(), HeadError> {
+    let setting = |name: &'static str, value: String| Err(HeadError::Setting { name, value });
+    let positive = |values: &[f64], zero: bool| {
+        !values.is_empty()
+            && values
+                .iter()
+                .all(|v| v.is_finite() && (*v > 0.0 || (zero && *v == 0.0)))
+    };
+    let features = &settings.features;
+    if !(8..=22).contains(&features.bucket_bits) {
+        return setting("bucket_bits", features.bucket_bits.to_string());
+    }
+    if features.char_min == 0 || features.char_max < features.char_min || features.char_max > 16 {
+        return setting(
+            "char_min..char_max",
+            format!("{}..{}", features.char_min, features.char_max),
+        );
+    }
+    if settings.folds < 2 {
+        return setting("folds", settings.folds.to_string());
+    }
+    if !positive(&settings.costs, false) {
+        return setting("costs", format!("{:?}", settings.costs));
+    }
+    if !positive(&settings.dense_scales, true) {
+        return setting("dense_scales", format!("{:?}", settings.dense_scales));
+    }
+    for (name, value) in [
+        ("max_misrouting", settings.max_misrouting),
+        ("confidence", settings.confidence),
+    ] {
+        if !(value > 0.0 && value < 1.0) {
+            return setting(name, value.to_string());
+        }
+    }
+    let labels: std::collections::BTreeSet<&str> = examples.iter().map(|e| e.label).collect();
+    if labels.len() < 2 || examples.len() < settings.folds.max(4) {
+        return Err(HeadError::TooFew {
+            documents: examples.len(),
+            labels: labels.len(),
+            wanted: settings.folds.max(4),
+        });
+    }
+    let dimension = examples[0].vector.len();
+    for (index, example) in examples.iter().enumerate() {
+        if example.vector.len() != dimension || example.vector.iter().any(|v| !v.is_finite()) {
+            return Err(HeadError::Vector {
+                index,
+                found: example.vector.len(),
+                expected: dimension,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The documents, cut in folds, with what is fitted on each fold's complement.
+struct Folds<'a> {
+    corpus: &'a Corpus,
+    problems: Vec<Problem<'a>>,
+    held: Vec<Vec<usize>>,
+}
+
+impl<'a> Folds<'a> {
+    /// Label by label, groups of equal texts go to the folds in turn, in the order of a digest of
+    /// the text, so that neither arrival nor alphabet decides.
+    fn new(corpus: &'a Corpus, texts: &[&str], settings: &TrainSettings) -> Self {
+        let mut groups = BTreeMap::<(u32, Digest), Vec<usize>>::new();
+        let mut label_of = BTreeMap::<Digest, u32>::new();
+        for (document, text) in texts.iter().enumerate() {
+            let digest = Digest::of(text.as_bytes());
+            // A text with two labels is one group, under the first.
+            let label = *label_of.entry(digest).or_insert(corpus.labels[document]);
+            groups.entry((label, digest)).or_default().push(document);
+        }
+        let mut held = vec![Vec::new(); settings.folds];
+        for (turn, group) in groups.into_values().enumerate() {
+            held[turn % settings.folds].extend(group);
+        }
+        held.iter_mut().for_each(|fold| fold.sort_unstable());
+        let problems = held
+            .par_iter()
+            .map(|fold| {
+                let others = (0..texts.len())
+                    .filter(|d| fold.binary_search(d).is_err())
+                    .collect();
+                Problem::new(corpus, others, settings.balanced)
+            })
+            .collect();
+        Self {
+            corpus,
+            problems,
+            held,
+        }
+    }
+
+    /// How many folds it takes to compare settings on enough documents.
+    fn compared(&self) -> usize {
+        let mut held = 0;
+        let enough = self.held.iter().position(|fold| {
+            held += fold.len();
+            held >= COMPARED
+        });
+        enough.map_or(self.held.len(), |last| last + 1)
+    }
+
+    /// The penalty first, with a middling dense factor, then the factor: the lowest calibrated
+    /// log-loss; at equal loss the first named.
+    fn choose(&self, settings: &TrainSettings) -> Choice {
+        let middling = settings.dense_scales[settings.dense_scales.len() / 2];
+        let mut best: Option<(f64, Choice)> = None;
+        let folds = self.compared();
+        let compare = |choice: Choice, best: &mut Option<(f64, Choice)>| {
+            let loss = self.loss(choice, folds);
+            if best.is_none_or(|(lowest, _)| loss < lowest) {
+                *best = Some((loss, choice));
+            }
+        };
+        for cost in &settings.costs {
+            compare(
+                Choice {
+                    cost: *cost,
+                    dense_scale: middling,
+                },
+                &mut best,
+            );
+        }
+        let cost = best.map_or(settings.costs[0], |(_, choice)| choice.cost);
+        for dense_scale in settings.dense_scales.iter().filter(|s| **s != middling) {
+            compare(
+                Choice {
+                    cost,
+                    dense_scale: *dense_scale,
+                },
+                &mut best,
+            );
+        }
+        best.map_or(
+            Choice {
+                cost,
+                dense_scale: middling,
+            },
+            |(_, choice)| choice,
+        )
+    }
+
+    /// Calibrated log-loss on the documents of the first `folds`.
+    fn loss(&self, choice: Choice, folds: usize) -> f64 {
+        let fitted: Vec<Linear> = self.problems[..folds]
+            .par_iter()
+            .map(|problem| problem.fit(choice, ROUGH))
+            .collect();
+        let (documents, scores) = self.gather(&fitted);
+        let labels: Vec<u32> = documents.iter().map(|d| self.corpus.labels[*d]).collect();
+        log_loss(&scores, &labels, temperature(&scores, &labels), 0.0)
+    }
+
+    /// Each document's scores, by the head that did not see it.
+    fn scores(&self, choice: Choice) -> Vec<Vec<f64>> {
+        let fitted: Vec<Linear> = self
+            .problems
+            .par_iter()
+            .map(|problem| problem.fit(choice, FINE))
+            .collect();
+        let (documents, scores) = self.gather(&fitted);
+        let mut in_order = vec![Vec::new(); documents.len()];
+        for (document, scores) in documents.into_iter().zip(scores) {
+            in_order[document] = scores;
+        }
+        in_order
+    }
+
+    /// The documents held out of the first folds, and their scores by the heads fitted on these.
+    fn gather(&self, fitted: &[Linear]) -> (Vec<usize>, Vec<Vec<f64>>) {
+        let scores = |((problem, held), linear): ((&Problem<'a>, &Vec<usize>), &Linear)| {
+            problem.scores_of(linear, held)
+        };
+        let folds = self.problems.iter().zip(&self.held).zip(fitted);
+        (
+            self.held[..fitted.len()].concat(),
+            folds.flat_map(scores).collect(),
+        )
+    }
+}
+
+/// Mean of -ln(probability of the right label), which is taken to be wrong with probability
+/// `doubt`, and then to be any other.
+fn log_loss(scores: &[Vec<f64>], labels: &[u32], temperature: f64, doubt: f64) -> f64 {
+    let loss = |(scores, label): (&Vec<f64>, &u32)| {
+        let mut cooled: Vec<f64> = scores.iter().map(|s| s / temperature).collect();
+        let of_label = cooled[*label as usize];
+        let of_others = (cooled.iter().sum::<f64>() - of_label) / (cooled.len() as f64 - 1.0);
+        softmax(&mut cooled) - (1.0 - doubt) * of_label - doubt * of_others
+    };
+    scores.iter().zip(labels).map(loss).sum::<f64>() / scores.len() as f64
+}
+
+/// The temperature of least log-loss (Guo et al. 2017), by golden section on its logarithm.
+///
+/// As in Platt 1999, n answers that are all right do not prove certainty: each is doubted by
+/// 1 / (n + 2). Without it, a head that makes no error would be as sure as floats allow.
+fn temperature(scores: &[Vec<f64>], labels: &[u32]) -> f64 {
+    let doubt = 1.0 / (scores.len() as f64 + 2.0);
+    let golden = (5.0_f64.sqrt() - 1.0) / 2.0;
+    let at = |log: f64| log_loss(scores, labels, log.exp(), doubt);
+    let (mut low, mut high) = (0.02_f64.ln(), 20.0_f64.ln());
+    let (mut a, mut b) = (high - golden * (high - low), low + golden * (high - low));
+    let (mut at_a, mut at_b) = (at(a), at(b));
+    for _ in 0..30 {
+        if at_a <= at_b {
+            (high, b, at_b) = (b, a, at_a);
+            a = high - golden * (high - low);
+            at_a = at(a);
+        } else {
+            (low, a, at_a) = (a, b, at_b);
+            b = low + golden * (high - low);
+            at_b = at(b);
+        }
+    }
+    f64::midpoint(low, high).exp()
+}
+
+fn judge(
+    scores: &[Vec<f64>],
+    labels: &[u32],
+    classes: usize,
+    temperature: f64,
+) -> (OutOfFold, Vec<Judged>) {
+    let mut judged = Vec::with_capacity(scores.len());
+    let mut hits = vec![0_u32; classes];
+    let mut said = vec![0_u32; classes];
+    let mut real = vec![0_u32; classes];
+    for (scores, label) in scores.iter().zip(labels) {
+        let mut p: Vec<f64> = scores.iter().map(|s| s / temperature).collect();
+        softmax(&mut p);
+        // The first of the highest, as candidates are sorted: by probability, then by label.
+        let first = (0..p.len())
+            .rev()
+            .max_by(|a, b| p[*a].total_cmp(&p[*b]))
+            .unwrap_or(0);
+        let correct = first == *label as usize;
+        said[first] += 1;
+        real[*label as usize] += 1;
+        hits[first] += u32::from(correct);
+        judged.push(Judged {
+            confidence: p[first],
+            correct,
+        });
+    }
+    let n = judged.len() as f64;
+    let f1 = |c: usize| 2.0 * f64::from(hits[c]) / f64::from((said[c] + real[c]).max(1));
+    let mut bins = [(0.0, 0.0); BINS];
+    for j in &judged {
+        let bin = &mut bins[((j.confidence * BINS as f64) as usize).min(BINS - 1)];
+        bin.0 += j.confidence;
+        bin.1 += f64::from(u8::from(j.correct));
+    }
+    let report = OutOfFold {
+        documents: judged.len(),
+        accuracy: f64::from(hits.iter().sum::<u32>()) / n,
+        macro_f1: (0..classes).map(f1).sum::<f64>() / classes as f64,
+        calibration_error: bins.iter().map(|(c, r)| (c - r).abs()).sum::<f64>() / n,
+        log_loss: log_loss(scores, labels, temperature, 0.0),
+    };
+    (report, judged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temperature_undoes_overconfidence() {
+        // Right three times in four whatever the margin of 8 says: it should say ln 3, less doubt.
+        let scores: Vec<Vec<f64>> = (0..400).map(|_| vec![8.0, 0.0]).collect();
+        let labels: Vec<u32> = (0..400).map(|i| u32::from(i % 4 == 0)).collect();
+        let found = temperature(&scores, &labels);
+        let sure: f64 = 0.75 - 0.5 / 402.0;
+        let expected = 8.0 / (sure / (1.0 - sure)).ln();
+        assert!((found - expected).abs() < 1e-3, "{found} {expected}");
+        let (report, judged) = judge(&scores, &labels, 2, found);
+        assert!((report.accuracy - 0.75).abs() < 1e-12 && report.calibration_error < 2e-3);
+        assert!((judged[0].confidence - sure).abs() < 1e-4);
+        // Twelve documents without an error are not a certainty.
+        let few = temperature(&scores[..12], &[0; 12]);
+        assert!((8.0 / few - 13_f64.ln()).abs() < 1e-2, "{few}");
+        assert!((report.macro_f1 - (2.0 * 300.0 / 700.0) / 2.0).abs() < 1e-12);
+    }
+}

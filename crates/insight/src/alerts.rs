@@ -1,0 +1,391 @@
+//! What someone must see: a child in danger, an urgent report, a watched theme, mentions repeated
+//! at one place, a theme that rises or is new.
+//!
+//! A report with urgent words is an alert whatever else it says, also one that begins with "RAS";
+//! a report without a note is one by what it declares.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::alert::AlertSetFormat;
+use domain::report::Urgency;
+use domain::synthesis::Trend;
+use domain::{Alert, AlertId, AlertKind, AlertSet, Sentence, Span};
+
+use crate::InsightError;
+use crate::corpus::{Corpus, Report};
+use crate::quotes::{choose, fullest, holding};
+use crate::reading::Reading;
+use crate::settings::{AlertSettings, SynthesisSettings};
+use crate::words::{Found, Lexicon, found};
+
+/// The alerts of the period, most pressing first, at most one for each kind, subject and place.
+///
+/// `id` names an alert from its kind (`urgent`), what it is about and where it belongs: for a
+/// report, `report` and the document's identifier; for a theme, its name (and for repeated
+/// mentions a line feed and the folded name of the place) and the week. It must answer the same
+/// for the same three.
+///
+/// # Errors
+/// When the settings cannot be used.
+pub fn alerts(
+    corpus: &Corpus,
+    themes: &SynthesisSettings,
+    settings: &AlertSettings,
+    id: &dyn Fn(&str, &str, &str) -> AlertId,
+) -> Result<AlertSet, InsightError> {
+    settings.check(themes)?;
+    let reading = Reading::new(corpus, themes)?;
+    let mut writer = Writer {
+        urgent: Lexicon::new("urgent_words", &settings.urgent_words)?,
+        child: Lexicon::new("child_words", &settings.child_words)?,
+        reading: &reading,
+        settings,
+        id,
+        alerts: Vec::new(),
+    };
+    for report in reading.current() {
+        writer.child_in_danger(report)?;
+        writer.urgent(report)?;
+    }
+    writer.watched()?;
+    writer.repeated()?;
+    writer.trends()?;
+
+    let mut ranked = writer.alerts;
+    ranked.sort_by(|(a, x), (b, y)| {
+        (x.kind, a, x.since, &x.about, &x.place).cmp(&(y.kind, b, y.since, &y.about, &y.place))
+    });
+    let mut seen = BTreeSet::new();
+    Ok(AlertSet {
+        format: AlertSetFormat::V1,
+        pipeline: corpus.pipeline().clone(),
+        period: corpus.period().clone(),
+        alerts: ranked
+            .into_iter()
+            .map(|(_, alert)| alert)
+            .filter(|a| seen.insert((a.kind, a.about.clone(), a.place.clone())))
+            .collect(),
+    })
+}
+
+/// How pressing an alert is among those of its kind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    First,
+    Second,
+    Third,
+}
+
+struct Writer<'a> {
+    reading: &'a Reading<'a>,
+    settings: &'a AlertSettings,
+    urgent: Lexicon,
+    child: Lexicon,
+    id: &'a dyn Fn(&str, &str, &str) -> AlertId,
+    alerts: Vec<(Rank, Alert)>,
+}
+
+impl Writer<'_> {
+    fn child_in_danger(&mut self, report: &Report) -> Result<(), InsightError> {
+        let words = found(report, &self.child, 0);
+        if words.is_empty() {
+            return Ok(());
+        }
+        let statement = self.reading.say(
+            "child-in-danger",
+            &[
+                ("document", &report.entry.document.to_string()),
+                ("words", &written(&words)),
+            ],
+        )?;
+        let basis = "Lexique « enfant en danger », dans la note ou déclaré ; une expression n’est \
+                     écartée que si une négation (« pas de », « aucun », « sans », « ni ») la \
+                     précède immédiatement."
+            .to_owned();
+        self.about_report(
+            AlertKind::ChildInDanger,
+            Rank::First,
+            report,
+            statement,
+            &words,
+            basis,
+        )
+    }
+
+    fn urgent(&mut self, report: &Report) -> Result<(), InsightError> {
+        let words = found(report, &self.urgent, self.settings.denial_words);
+        let urgency = report.entry.report.urgency;
+        let declared = urgency != Urgency::No && self.settings.declared.contains(&urgency);
+        let document = report.entry.document.to_string();
+        let denial = self.settings.denial_words.to_string();
+        let by_words = format!(
+            "lexique d’urgence, dans la note ou déclaré (mots : {}) ; un mot est écarté si une \
+             négation (« pas de », « aucun », « sans », « ni ») le précède dans la même \
+             proposition, à {denial} mots près",
+            written(&words)
+        );
+        // What its author declares comes before what its words suggest, and both before "to see".
+        let (rank, statement, basis) = if declared && urgency == Urgency::Immediate {
+            let also = if words.is_empty() {
+                String::new()
+            } else {
+                format!(" Aussi : {by_words}.")
+            };
+            (
+                Rank::First,
+                self.reading
+                    .say("urgent-field", &[("document", &document)])?,
+                format!("Urgence « immédiat » déclarée par l’auteur de la remontée.{also}"),
+            )
+        } else if !words.is_empty() {
+            (
+                Rank::Second,
+                self.reading.say(
+                    "urgent-words",
+                    &[
+                        ("denial", &denial),
+                        ("document", &document),
+                        ("words", &written(&words)),
+                    ],
+                )?,
+                format!("Règle : {by_words}."),
+            )
+        } else if declared {
+            (
+                Rank::Third,
+                self.reading
+                    .say("urgent-field", &[("document", &document)])?,
+                "Urgence « à voir » déclarée par l’auteur de la remontée.".to_owned(),
+            )
+        } else {
+            return Ok(());
+        };
+        self.about_report(AlertKind::Urgent, rank, report, statement, &words, basis)
+    }
+
+    fn about_report(
+        &mut self,
+        kind: AlertKind,
+        rank: Rank,
+        report: &Report,
+        statement: Option<Sentence>,
+        words: &[Found],
+        basis: String,
+    ) -> Result<(), InsightError> {
+        let Some(statement) = statement else {
+            return Ok(());
+        };
+        let spans: Vec<Span> = words.iter().filter_map(|w| w.span).collect();
+        let mut evidence = holding(report, &spans, self.settings.evidence_max)?;
+        if evidence.is_empty() && self.settings.evidence_max > 0 {
+            evidence.extend(fullest(report)?);
+        }
+        let id = (self.id)(slug(kind), "report", &report.entry.document.to_string());
+        self.alerts.push((
+            rank,
+            Alert {
+                id,
+                kind,
+                about: report.name.clone(),
+                place: report.place().map(str::to_owned),
+                since: report.entry.received_at,
+                statement,
+                evidence,
+                basis,
+                recipient: self.settings.recipient_of(kind).map(str::to_owned),
+            },
+        ));
+        Ok(())
+    }
+
+    fn watched(&mut self) -> Result<(), InsightError> {
+        for watched in &self.settings.watched {
+            let statement = self.reading.say(
+                "watched-theme",
+                &[
+                    ("theme", &watched.theme),
+                    ("threshold", &watched.threshold.to_string()),
+                ],
+            )?;
+            let reports: Vec<&Report> = self.reading.current_about(&watched.theme).collect();
+            let basis = format!(
+                "Thème surveillé : alerte à partir de {} remontée(s) dans la semaine.",
+                watched.threshold
+            );
+            self.about_theme(
+                AlertKind::WatchedTheme,
+                &watched.theme,
+                None,
+                &reports,
+                statement,
+                basis,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn repeated(&mut self) -> Result<(), InsightError> {
+        let Some(rule) = &self.settings.repeated else {
+            return Ok(());
+        };
+        for (theme, _) in self.reading.themes() {
+            if rule.except.iter().any(|t| t == theme) {
+                continue;
+            }
+            let places: BTreeSet<String> = self
+                .reading
+                .current_about(theme)
+                .filter_map(Report::place_key)
+                .collect();
+            for place in places {
+                let run = self.reading.repeated(theme, &place, rule.days);
+                let shown = run.last().and_then(|r| r.place());
+                let (Some(shown), true) = (shown, run.len() >= rule.mentions as usize) else {
+                    continue;
+                };
+                let statement = self.reading.say(
+                    "repeated-mentions",
+                    &[
+                        ("days", &rule.days.to_string()),
+                        ("place", shown),
+                        ("theme", theme),
+                    ],
+                )?;
+                let basis = format!(
+                    "Mentions répétées : au moins {} remontées du même thème au même lieu, reçues \
+                     en {} jours, dont une au moins cette semaine.",
+                    rule.mentions, rule.days
+                );
+                self.about_theme(
+                    AlertKind::RepeatedMentions,
+                    theme,
+                    Some((shown, &place)),
+                    &run,
+                    statement,
+                    basis,
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn trends(&mut self) -> Result<(), InsightError> {
+        let trend = &self.reading.settings.trend;
+        for (theme, series) in self.reading.themes() {
+            let verdict = &series.verdict;
+            let (kind, query, basis) = match verdict.trend {
+                Trend::Rising if self.settings.rising => (
+                    AlertKind::Rising,
+                    "theme-rose",
+                    format!(
+                        "Hausse : test de tendance unilatéral de Cochran-Armitage (poids : carré \
+                         du rang de la semaine) sur {} semaines d’historique et celle-ci, \
+                         surdispersion {}, p = {} ; fausses alertes limitées à {} des hausses \
+                         annoncées, en moyenne, sur {} thèmes testés (Benjamini-Hochberg) ; pas \
+                         de test sous {} remontées ou {} semaines d’historique.",
+                        series.history().len(),
+                        decimal(verdict.dispersion, 2),
+                        decimal(verdict.p_value.unwrap_or(1.0), 4),
+                        trend.false_alarm,
+                        verdict.tested,
+                        trend.min_reports,
+                        trend.min_weeks,
+                    ),
+                ),
+                Trend::New if self.settings.new_themes => (
+                    AlertKind::NewTheme,
+                    "theme-new",
+                    format!(
+                        "Nouveau thème : absent de {} semaines d’historique (au moins {} exigées), \
+                         et au moins {} remontées cette semaine. Règle, et non test : aucun taux \
+                         de fausse alerte n’est promis.",
+                        series.history().len(),
+                        trend.min_weeks,
+                        trend.new_reports,
+                    ),
+                ),
+                _ => continue,
+            };
+            let statement = self.reading.say(query, &[("theme", theme)])?;
+            let reports: Vec<&Report> = self.reading.current_about(theme).collect();
+            self.about_theme(kind, theme, None, &reports, statement, basis)?;
+        }
+        Ok(())
+    }
+
+    /// `place` is its name and its folded name.
+    fn about_theme(
+        &mut self,
+        kind: AlertKind,
+        theme: &str,
+        place: Option<(&str, &str)>,
+        reports: &[&Report],
+        statement: Option<Sentence>,
+        basis: String,
+    ) -> Result<(), InsightError> {
+        let (Some(statement), Some(first)) = (statement, reports.first()) else {
+            return Ok(());
+        };
+        let most = self.settings.evidence_max;
+        // Each alert is read alone: what another one quotes may be quoted again.
+        let evidence = choose(
+            reports,
+            self.reading.words_of(theme),
+            &mut BTreeSet::new(),
+            most.min(1),
+            most,
+        )?;
+        let about = match place {
+            Some((_, folded)) => format!("{theme}\n{folded}"),
+            None => theme.to_owned(),
+        };
+        let week = self.reading.corpus.period().week.to_string();
+        self.alerts.push((
+            Rank::First,
+            Alert {
+                id: (self.id)(slug(kind), &about, &week),
+                kind,
+                about: theme.to_owned(),
+                place: place.map(|(shown, _)| shown.to_owned()),
+                since: first.entry.received_at,
+                statement,
+                evidence,
+                basis,
+                recipient: self.settings.recipient_of(kind).map(str::to_owned),
+            },
+        ));
+        Ok(())
+    }
+}
+
+/// The words of the settings that were found, each once.
+fn written(found: &[Found]) -> String {
+    let mut order: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, word) in found.iter().enumerate() {
+        order.entry(&word.written).or_insert(at);
+    }
+    let mut words: Vec<(usize, &str)> = order.into_iter().map(|(w, at)| (at, w)).collect();
+    words.sort_unstable();
+    words
+        .into_iter()
+        .map(|(_, w)| w)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The kind as it is written in JSON and in the name of an alert.
+const fn slug(kind: AlertKind) -> &'static str {
+    match kind {
+        AlertKind::ChildInDanger => "child-in-danger",
+        AlertKind::Urgent => "urgent",
+        AlertKind::WatchedTheme => "watched-theme",
+        AlertKind::RepeatedMentions => "repeated-mentions",
+        AlertKind::Rising => "rising",
+        AlertKind::NewTheme => "new-theme",
+    }
+}
+
+/// A number with a decimal comma.
+fn decimal(value: f64, places: usize) -> String {
+    format!("{value:.places$}").replace('.', ",")
+}

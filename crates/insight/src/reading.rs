@@ -1,0 +1,351 @@
+//! What each report is about, and each theme's series of weeks: the corpus as the settings read it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::report::Urgency;
+use domain::{DocumentId, IsoWeek};
+
+use crate::InsightError;
+use crate::corpus::{Corpus, Report, key};
+use crate::settings::{Rules, SynthesisSettings};
+use crate::trend::{Verdict, judge};
+use crate::words::{Lexicon, collapse, denied};
+
+/// The corpus as the settings read it.
+pub(crate) struct Reading<'a> {
+    pub(crate) corpus: &'a Corpus,
+    pub(crate) settings: &'a SynthesisSettings,
+    /// The weeks compared, oldest first, the period's last.
+    pub(crate) weeks: Vec<IsoWeek>,
+    rules: Rules,
+    /// For each report of the corpus: nothing to report, or its themes.
+    marks: Vec<Mark>,
+    themes: BTreeMap<String, Series>,
+}
+
+struct Mark {
+    routine: bool,
+    themes: BTreeSet<String>,
+}
+
+/// One theme over the weeks compared.
+pub(crate) struct Series {
+    /// Reports a week, oldest first, the period's last.
+    pub(crate) counts: Vec<u32>,
+    pub(crate) verdict: Verdict,
+}
+
+impl Series {
+    /// Reports of the period.
+    pub(crate) fn observed(&self) -> u32 {
+        self.counts.last().copied().unwrap_or(0)
+    }
+
+    /// Reports a week before the period, oldest first.
+    pub(crate) fn history(&self) -> &[u32] {
+        self.counts.split_last().map_or(&[], |(_, history)| history)
+    }
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(
+        corpus: &'a Corpus,
+        settings: &'a SynthesisSettings,
+    ) -> Result<Self, InsightError> {
+        let rules = settings.rules()?;
+        let tags = tag_names(corpus);
+        let marks: Vec<Mark> = corpus
+            .reports()
+            .iter()
+            .map(|report| {
+                let routine = is_routine(report, &rules, settings);
+                Mark {
+                    routine,
+                    themes: if routine {
+                        BTreeSet::new()
+                    } else {
+                        themes_of(report, &rules, &tags)
+                    },
+                }
+            })
+            .collect();
+
+        let weeks = corpus.weeks(settings.history_weeks);
+        let mut counts: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (report, mark) in corpus.reports().iter().zip(&marks) {
+            let week = weeks.iter().position(|w| *w == report.week);
+            for theme in &mark.themes {
+                let series = counts
+                    .entry(theme.clone())
+                    .or_insert_with(|| vec![0; weeks.len()]);
+                if let Some(count) = week.and_then(|w| series.get_mut(w)) {
+                    *count += 1;
+                }
+            }
+        }
+        let series: Vec<&[u32]> = counts.values().map(Vec::as_slice).collect();
+        let verdicts = judge(&series, &settings.trend);
+        let themes = counts
+            .into_iter()
+            .zip(verdicts)
+            .map(|((theme, counts), verdict)| (theme, Series { counts, verdict }))
+            .collect();
+        Ok(Self {
+            corpus,
+            settings,
+            weeks,
+            rules,
+            marks,
+            themes,
+        })
+    }
+
+    /// Weeks of history.
+    pub(crate) fn history_weeks(&self) -> usize {
+        self.weeks.len() - 1
+    }
+
+    pub(crate) fn theme(&self, name: &str) -> Option<&Series> {
+        self.themes.get(name)
+    }
+
+    /// Every theme of the corpus, by name.
+    pub(crate) fn themes(&self) -> impl Iterator<Item = (&str, &Series)> {
+        self.themes.iter().map(|(name, s)| (name.as_str(), s))
+    }
+
+    /// The words of a theme of the settings; a theme made by a tag has none.
+    pub(crate) fn words_of(&self, theme: &str) -> Option<&Lexicon> {
+        let rule = self.rules.themes.iter().find(|r| r.name == theme)?;
+        Some(&rule.words)
+    }
+
+    /// The reports of `week`.
+    pub(crate) fn of_week(&self, week: IsoWeek) -> impl Iterator<Item = &'a Report> {
+        self.corpus.reports().iter().filter(move |r| r.week == week)
+    }
+
+    /// The reports of the period.
+    pub(crate) fn current(&self) -> impl Iterator<Item = &'a Report> {
+        self.of_week(self.corpus.period().week)
+    }
+
+    /// The reports of `theme`, of all weeks of the corpus, in order.
+    pub(crate) fn about(&self, theme: &str) -> impl Iterator<Item = &'a Report> {
+        self.corpus
+            .reports()
+            .iter()
+            .zip(&self.marks)
+            .filter(move |(_, mark)| mark.themes.contains(theme))
+            .map(|(report, _)| report)
+    }
+
+    /// The reports of `theme` in the period.
+    pub(crate) fn current_about(&self, theme: &str) -> impl Iterator<Item = &'a Report> {
+        self.about(theme).filter(|r| self.corpus.is_current(r))
+    }
+
+    /// The reports of the period that say that there is nothing to report.
+    pub(crate) fn routine(&self) -> impl Iterator<Item = &'a Report> {
+        self.marked(|m| m.routine)
+    }
+
+    /// The reports of the period with a note that belongs to no theme.
+    pub(crate) fn uncovered(&self) -> impl Iterator<Item = &'a Report> {
+        self.marked(|m| !m.routine && m.themes.is_empty())
+            .filter(|r| r.has_note())
+    }
+
+    fn marked(&self, accept: fn(&Mark) -> bool) -> impl Iterator<Item = &'a Report> {
+        self.corpus
+            .reports()
+            .iter()
+            .zip(&self.marks)
+            .filter(move |(report, mark)| self.corpus.is_current(report) && accept(mark))
+            .map(|(report, _)| report)
+    }
+
+    /// The teams expected: those of the settings, else those that reported in the weeks before.
+    pub(crate) fn teams(&self) -> Vec<String> {
+        if !self.settings.teams.is_empty() {
+            return self.settings.teams.clone();
+        }
+        let mut teams: BTreeMap<String, &str> = BTreeMap::new();
+        for week in &self.weeks[..self.history_weeks()] {
+            for team in self.of_week(*week).filter_map(Report::team) {
+                spelled(&mut teams, team);
+            }
+        }
+        teams.into_values().map(str::to_owned).collect()
+    }
+
+    /// Whether a team reported in the period.
+    pub(crate) fn reported(&self, team: &str) -> bool {
+        let wanted = key(team);
+        self.current()
+            .filter_map(Report::team)
+            .any(|t| key(t) == wanted)
+    }
+}
+
+/// Documents of reports.
+pub(crate) fn documents<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Vec<DocumentId> {
+    reports.into_iter().map(|r| r.entry.document).collect()
+}
+
+/// Keeps one spelling a name, whatever the order: the greatest in byte order, which prefers lower
+/// case over upper and accents over none.
+fn spelled<'a>(names: &mut BTreeMap<String, &'a str>, name: &'a str) {
+    let kept = names.entry(key(name)).or_insert(name);
+    *kept = (*kept).max(name);
+}
+
+/// The name of each declared tag, by its key.
+fn tag_names(corpus: &Corpus) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for report in corpus.reports() {
+        for tag in &report.entry.report.themes {
+            spelled(&mut names, tag);
+        }
+    }
+    names
+        .into_iter()
+        .map(|(key, name)| (key, collapse(&name.replace('_', " "))))
+        .collect()
+}
+
+fn themes_of(report: &Report, rules: &Rules, tags: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let mut out: BTreeSet<String> = rules
+        .themes
+        .iter()
+        .filter(|rule| says(report, &rule.words, rule.affirmed_only))
+        .map(|rule| rule.name.clone())
+        .collect();
+    for tag in &report.entry.report.themes {
+        let tag = key(tag);
+        if let Some(rule) = rules.themes.iter().find(|rule| rule.tags.contains(&tag)) {
+            out.insert(rule.name.clone());
+        } else if !tag.is_empty() && !rules.ignored.contains(&tag) {
+            out.extend(tags.get(&tag).cloned());
+        }
+    }
+    out
+}
+
+/// Whether the note says a word of the lexicon outside what is masked: a name is not a theme.
+fn says(report: &Report, lexicon: &Lexicon, affirmed_only: bool) -> bool {
+    lexicon.find(&report.tokens).into_iter().any(|m| {
+        report.mask_over(m.span(&report.tokens)).is_none()
+            && !(affirmed_only && denied(&report.tokens, m.first, 2))
+    })
+}
+
+/// Whether the note says no more than that there is nothing to report.
+fn is_routine(report: &Report, rules: &Rules, settings: &SynthesisSettings) -> bool {
+    report.entry.report.urgency == Urgency::No
+        && report.tokens.len() <= settings.routine_length_max as usize
+        && !rules.routine.find(&report.tokens).is_empty()
+        && rules.routine_not.find(&report.tokens).is_empty()
+        && !rules
+            .themes
+            .iter()
+            .any(|rule| says(report, &rule.words, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::Entry;
+    use crate::settings::Theme;
+    use domain::sentence::{Mask, MaskKind};
+    use domain::time::Zone;
+    use domain::{ArtifactName, FieldReport};
+
+    fn settings() -> SynthesisSettings {
+        let theme = |name: &str, words: &[&str], tags: &[&str], affirmed_only| Theme {
+            name: name.into(),
+            words: words.iter().map(|w| (*w).to_owned()).collect(),
+            tags: tags.iter().map(|w| (*w).to_owned()).collect(),
+            affirmed_only,
+        };
+        SynthesisSettings {
+            themes: vec![
+                theme("éclairage", &["éclairage*"], &["lumière"], false),
+                theme("tensions", &["tension*"], &[], true),
+            ],
+            ..SynthesisSettings::default()
+        }
+    }
+
+    fn check(note: &str, tags: &[&str], mask: Option<&str>, expected: &str) {
+        let entry = Entry {
+            document: DocumentId::from_bytes([1; 16]),
+            received_at: "2026-11-18T10:00:00Z".parse().unwrap(),
+            text_version: ArtifactName::from_bytes([1; 32]),
+            text: note.into(),
+            report: FieldReport {
+                themes: tags.iter().map(|t| (*t).to_owned()).collect(),
+                ..FieldReport::default()
+            },
+            masks: mask
+                .map(|hidden| {
+                    let start = note.find(hidden).unwrap() as u32;
+                    Mask {
+                        start,
+                        end: start + hidden.len() as u32,
+                        kind: MaskKind::Name,
+                    }
+                })
+                .into_iter()
+                .collect(),
+            passages: vec![],
+        };
+        let corpus = Corpus::new(
+            "p".parse().unwrap(),
+            "2026-W47".parse().unwrap(),
+            &Zone::paris(),
+            "Europe/Paris",
+            vec![entry],
+        )
+        .unwrap();
+        let settings = settings();
+        let reading = Reading::new(&corpus, &settings).unwrap();
+        let mark = &reading.marks[0];
+        let said = if mark.routine {
+            "routine".to_owned()
+        } else {
+            mark.themes.iter().cloned().collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(said, expected, "{note:?} {tags:?}");
+    }
+
+    #[test]
+    fn themes_come_from_words_tags_and_undeclared_tags() {
+        check("Pas d'éclairage au parking.", &[], None, "éclairage");
+        check("Jeunes au hall, pas de tension.", &[], None, "");
+        check("Vives tensions au hall.", &[], None, "tensions");
+        check(
+            "",
+            &["Lumiere", "Social_Sante", "social_sante", "autre"],
+            None,
+            "social sante, éclairage",
+        );
+        check("Vu M. Tension.", &[], Some("Tension"), "");
+    }
+
+    #[test]
+    fn nothing_to_report_is_short_and_says_nothing_else() {
+        check("RAS, pluie.", &["éclairage"], None, "routine");
+        check("Tournée faite, rien à signaler.", &[], None, "routine");
+        check("RAS, pas de tension.", &[], None, "routine");
+        check("RAS sauf éclairage HS", &[], None, "éclairage");
+        check("RAS, éclairage HS", &[], None, "éclairage");
+        check("Ras le bol des voisins.", &[], None, "");
+        check(
+            "Longue discussion avec le gardien et le bailleur au sujet du hall, sinon RAS.",
+            &[],
+            None,
+            "",
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! An index in a folder: opening, what it holds, searching.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::DocumentId;
+use tantivy::directory::MmapDirectory;
+use tantivy::{IndexReader, ReloadPolicy, TantivyError};
+
+use crate::commit::{Commit, FORMAT};
+use crate::error::at;
+use crate::fields::{Fields, NO_ROW};
+use crate::snapshot::Snapshot;
+use crate::{IndexWriter, Query, Results, SearchError, search};
+
+/// What an index holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Documents.
+    pub documents: u64,
+    /// Passages; a document without text counts one.
+    pub passages: u64,
+    /// Passages with a vector.
+    pub vectors: u64,
+    /// Values in a vector; 0 while there is none.
+    pub vector_values: usize,
+    /// First ledger leaf not yet followed.
+    pub position: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// The index of one collection, for reading. Cheap to clone; every call sees the last commit of
+/// whichever process writes.
+#[derive(Clone)]
+pub struct Index {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    engine: tantivy::Index,
+    reader: IndexReader,
+    fields: Fields,
+    current: Mutex<Option<(Vec<u8>, Arc<Snapshot>)>>,
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index")
+            .field("dir", &self.inner.dir)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Index {
+    /// Opens the index in `dir`, making the folder and an empty index when there is none.
+    ///
+    /// # Errors
+    /// `OtherFormat` when it was made by another version, `Io` and `Engine` when it cannot be
+    /// read.
+    pub fn open(dir: &Path) -> Result<Self, SearchError> {
+        fs::create_dir_all(dir).map_err(at(dir))?;
+        let (schema, fields) = Fields::schema();
+        let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
+        let engine = tantivy::Index::open_or_create(directory, schema).map_err(|e| match e {
+            TantivyError::SchemaError(_) => SearchError::OtherFormat {
+                dir: dir.to_owned(),
+                found: "other fields".to_owned(),
+            },
+            other => other.into(),
+        })?;
+        let reader = engine
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()?;
+        let index = Self {
+            inner: Arc::new(Inner {
+                dir: dir.to_owned(),
+                engine,
+                reader,
+                fields,
+                current: Mutex::new(None),
+            }),
+        };
+        index.snapshot()?;
+        Ok(index)
+    }
+
+    /// The only writer of this index. While it lives, another is refused, in any process.
+    ///
+    /// # Errors
+    /// `WriterBusy` when there is one; `Damaged` when the vectors do not match the index.
+    pub fn writer(&self) -> Result<IndexWriter, SearchError> {
+        IndexWriter::open(self.clone())
+    }
+
+    /// First ledger leaf not yet followed, as of the last commit.
+    pub fn position(&self) -> u64 {
+        // When the last commit cannot be read, the one before it is the truth that is left.
+        match self.snapshot() {
+            Ok(snapshot) => snapshot.commit.position,
+            Err(_) => self.last().map_or(0, |s| s.commit.position),
+        }
+    }
+
+    /// What the index holds.
+    ///
+    /// # Errors
+    /// `Io` and `Engine` when it cannot be read.
+    pub fn stats(&self) -> Result<Stats, SearchError> {
+        let snapshot = self.snapshot()?;
+        let mut stats = Stats {
+            documents: documents(&snapshot).len() as u64,
+            vector_values: snapshot.vectors.values(),
+            position: snapshot.commit.position,
+            ..Stats::default()
+        };
+        for (columns, doc) in snapshot.living() {
+            stats.passages += 1;
+            stats.vectors += u64::from(columns.row.get_val(doc) != NO_ROW);
+        }
+        for entry in fs::read_dir(&self.inner.dir).map_err(at(&self.inner.dir))? {
+            // A merge may remove a file between listing and looking.
+            stats.bytes += entry
+                .and_then(|e| e.metadata())
+                .map_or(0, |m| if m.is_file() { m.len() } else { 0 });
+        }
+        Ok(stats)
+    }
+
+    /// The documents that the index holds.
+    ///
+    /// # Errors
+    /// `Io` and `Engine` when it cannot be read.
+    pub fn documents(&self) -> Result<BTreeSet<DocumentId>, SearchError> {
+        Ok(documents(&*self.snapshot()?))
+    }
+
+    /// Searches the last commit. The same state, query and reader give the same results, whatever
+    /// the order in which documents came, and whatever lies outside the reader's reach.
+    ///
+    /// # Errors
+    /// `NoVector`, `VectorLength` and `VectorValues` for a vector that does not fit; `Io` and
+    /// `Engine` when the index cannot be read. No text is an error.
+    pub fn search(&self, query: &Query) -> Result<Results, SearchError> {
+        search::search(&*self.snapshot()?, &self.inner.fields, query)
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.inner.dir
+    }
+
+    pub(crate) fn engine(&self) -> &tantivy::Index {
+        &self.inner.engine
+    }
+
+    pub(crate) fn fields(&self) -> &Fields {
+        &self.inner.fields
+    }
+
+    /// The last commit, as on disk.
+    pub(crate) fn commit(&self) -> Result<Commit, SearchError> {
+        Commit::of(&self.inner.engine.load_metas()?).map_err(|found| SearchError::OtherFormat {
+            dir: self.inner.dir.clone(),
+            found: format!("{found}, expected format {FORMAT}"),
+        })
+    }
+
+    fn last(&self) -> Option<Arc<Snapshot>> {
+        let current = self
+            .inner
+            .current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map(|(_, snapshot)| Arc::clone(snapshot))
+    }
+
+    /// The last committed state. The engine's segments and our payload are read one after the
+    /// other; both belong to one commit when the file that names them is the same before and
+    /// after.
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, SearchError> {
+        const TRIES: usize = 16;
+        let path = self.inner.dir.join("meta.json");
+        let mut current = self
+            .inner
+            .current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let before = fs::read(&path).map_err(at(&path))?;
+            if let Some((known, snapshot)) = &*current
+                && *known == before
+            {
+                return Ok(Arc::clone(snapshot));
+            }
+            let opened = self
+                .inner
+                .reader
+                .reload()
+                .map_err(SearchError::from)
+                .and_then(|()| {
+                    Snapshot::open(
+                        &self.inner.dir,
+                        self.inner.reader.searcher(),
+                        self.commit()?,
+                    )
+                });
+            let settled = fs::read(&path).map_err(at(&path))? == before;
+            match opened {
+                Ok(snapshot) if settled => {
+                    let snapshot = Arc::new(snapshot);
+                    *current = Some((before, Arc::clone(&snapshot)));
+                    return Ok(snapshot);
+                }
+                Err(error) if settled || tries >= TRIES => return Err(error),
+                // Commits come faster than they are read: what is at hand is at most one behind.
+                Ok(snapshot) if tries >= TRIES => return Ok(Arc::new(snapshot)),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn documents(snapshot: &Snapshot) -> BTreeSet<DocumentId> {
+    snapshot
+        .living()
+        .map(|(columns, doc)| columns.document(doc))
+        .collect()
+}

@@ -1,0 +1,147 @@
+//! What is asked and what is answered.
+
+use std::collections::BTreeSet;
+
+use domain::{ArtifactName, DocumentId, PipelineName, ServiceId, Span, Timestamp};
+
+/// Most documents that one search returns.
+pub const LIMIT_MAX: usize = 1000;
+
+/// Who asks: what lies outside is not searched, not counted, and changes no score.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reader {
+    /// May read every document of the collection.
+    All,
+    /// May read the documents of some services.
+    Services {
+        /// The services.
+        services: BTreeSet<ServiceId>,
+        /// Whether documents that have no service yet are within reach too.
+        include_unrouted: bool,
+    },
+}
+
+/// By what documents are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Words only.
+    Lexical,
+    /// The vector only: references and phrases have no say.
+    Meaning,
+    /// Both.
+    #[default]
+    Hybrid,
+}
+
+/// What a document must be, beyond being within reach. `None` asks nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filters {
+    /// Of this pipeline.
+    pub pipeline: Option<PipelineName>,
+    /// Of this service.
+    pub service: Option<ServiceId>,
+    /// In this language: `fr`, `en`; a country in the tag is ignored.
+    pub language: Option<String>,
+    /// Received at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Received before this moment.
+    pub until: Option<Timestamp>,
+}
+
+/// How words and meaning weigh in a hybrid search.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fusion {
+    /// Weight of the lexical score, which is at most 1.
+    pub lexical: f64,
+    /// Weight of the cosine, a negative one counting as 0.
+    pub meaning: f64,
+    /// A passage that shares no word with the query is found only when its cosine is above this.
+    /// It depends on the encoder; 0 lets nearly everything in.
+    pub meaning_min: f64,
+}
+
+impl Default for Fusion {
+    /// Half and half, which was best with a general sentence encoder; one tuned for retrieval
+    /// deserves more than half.
+    fn default() -> Self {
+        Self {
+            lexical: 0.5,
+            meaning: 0.5,
+            meaning_min: 0.2,
+        }
+    }
+}
+
+/// A search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// What a person typed. Two signs are special: `"…"` (also `«…»`, `“…”`) around words makes
+    /// them a phrase, and `*` at a word's end stands for any ending. Nothing else is, and nothing
+    /// is an error.
+    pub text: String,
+    /// The text's vector, from the model that made the passages' vectors.
+    pub vector: Option<Vec<f32>>,
+    /// By what to search. Hybrid without a vector is lexical.
+    pub mode: Mode,
+    /// Documents to return, at most [`LIMIT_MAX`].
+    pub limit: usize,
+    /// Who asks.
+    pub reader: Reader,
+    /// What documents must be.
+    pub filters: Filters,
+    /// How words and meaning weigh.
+    pub fusion: Fusion,
+}
+
+impl Query {
+    /// A hybrid search without filters for ten documents.
+    pub fn new(text: impl Into<String>, reader: Reader) -> Self {
+        Self {
+            text: text.into(),
+            vector: None,
+            mode: Mode::default(),
+            limit: 10,
+            reader,
+            filters: Filters::default(),
+            fusion: Fusion::default(),
+        }
+    }
+}
+
+/// A document found, by its best passage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// The document.
+    pub document: DocumentId,
+    /// The version of the text that `span` refers to.
+    pub text_version: ArtifactName,
+    /// The passage; empty for a document without text, found by its name or title.
+    pub span: Span,
+    /// The passage's page, from 1.
+    pub page: u32,
+    /// What orders hits: `exact` plus a share between 0 and 1.
+    pub score: f64,
+    /// References and phrases of the query that stand in the passage, or in its document's title
+    /// or name, as written. A hit with more comes before any hit with fewer. 0 by meaning.
+    pub exact: u32,
+    /// BM25F of the passage over the best of this search: between 0 and 1.
+    pub lexical: f64,
+    /// Cosine of the passage's vector with the query's; 0 without one.
+    pub meaning: f64,
+    /// Passages of this document that were found, this one included: those that share a word
+    /// with the query, or by meaning those close enough.
+    pub passages: u32,
+}
+
+/// The answer to a search.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Results {
+    /// The best documents: score first, then the document's id.
+    pub hits: Vec<Hit>,
+    /// All documents found within reach.
+    pub documents: u64,
+    /// All passages found within reach.
+    pub passages: u64,
+    /// Ledger position of the state that was searched.
+    pub position: u64,
+}

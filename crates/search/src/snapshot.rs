@@ -1,0 +1,286 @@
+//! One committed state of an index, as searches see it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::{DocumentId, ServiceId};
+use tantivy::columnar::ColumnValues;
+use tantivy::query::{
+    BooleanQuery, EnableScoring, Query as Clause, RangeQuery, TermQuery, TermSetQuery,
+};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet as _, Searcher, SegmentReader, TERMINATED, Term};
+
+use crate::analysis::Language;
+use crate::commit::Commit;
+use crate::fields::{Fields, NO_ROW, join};
+use crate::vectors::Vectors;
+use crate::{Filters, Reader, SearchError};
+
+/// Readers whose reach is remembered; beyond, the memory is emptied.
+const REACHES_MAX: usize = 64;
+
+/// A committed state: engine segments, vectors and position of one and the same commit.
+pub(crate) struct Snapshot {
+    pub(crate) searcher: Searcher,
+    pub(crate) commit: Commit,
+    pub(crate) vectors: Vectors,
+    pub(crate) segments: Vec<Columns>,
+    reaches: Mutex<BTreeMap<Reader, Arc<Reach>>>,
+}
+
+type Column<T> = Arc<dyn ColumnValues<T>>;
+
+/// The columns of a segment.
+pub(crate) struct Columns {
+    pub(crate) high: Column<u64>,
+    pub(crate) low: Column<u64>,
+    pub(crate) start: Column<u64>,
+    pub(crate) end: Column<u64>,
+    pub(crate) page: Column<u64>,
+    pub(crate) row: Column<u64>,
+    pub(crate) language: Column<u64>,
+}
+
+impl Columns {
+    fn open(segment: &SegmentReader) -> Result<Self, SearchError> {
+        let fast = segment.fast_fields();
+        let column = |name: &str, default: u64| -> Result<Column<u64>, SearchError> {
+            Ok(fast.u64(name)?.first_or_default_col(default))
+        };
+        Ok(Self {
+            high: column("document_high", 0)?,
+            low: column("document_low", 0)?,
+            start: column("start", 0)?,
+            end: column("end", 0)?,
+            page: column("page", 1)?,
+            row: column("row", NO_ROW)?,
+            language: column("language", 0)?,
+        })
+    }
+
+    pub(crate) fn document(&self, doc: DocId) -> DocumentId {
+        join(self.high.get_val(doc), self.low.get_val(doc))
+    }
+}
+
+/// A set of passages of one segment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Set {
+    words: Vec<u64>,
+}
+
+impl Set {
+    pub(crate) fn new(size: u32) -> Self {
+        Self {
+            words: vec![0; (size as usize).div_ceil(64)],
+        }
+    }
+
+    pub(crate) fn insert(&mut self, doc: DocId) {
+        if let Some(word) = self.words.get_mut(doc as usize / 64) {
+            *word |= 1 << (doc % 64);
+        }
+    }
+
+    pub(crate) fn contains(&self, doc: DocId) -> bool {
+        self.words
+            .get(doc as usize / 64)
+            .is_some_and(|word| word >> (doc % 64) & 1 == 1)
+    }
+
+    /// In order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = DocId> + '_ {
+        self.words.iter().enumerate().flat_map(|(i, word)| {
+            let mut left = *word;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some(i as u32 * 64 + bit)
+            })
+        })
+    }
+}
+
+/// What a reader may see, and the statistics of exactly that: scores depend on nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    /// By segment.
+    pub(crate) sets: Vec<Set>,
+    /// By language.
+    pub(crate) totals: [Totals; 2],
+}
+
+/// Passages of a language and the summed lengths of their fields.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) passages: u64,
+    /// Of text, title and section.
+    pub(crate) lengths: [u64; 3],
+}
+
+impl Snapshot {
+    pub(crate) fn open(
+        dir: &Path,
+        searcher: Searcher,
+        commit: Commit,
+    ) -> Result<Self, SearchError> {
+        Ok(Self {
+            vectors: Vectors::open(dir, &commit)?,
+            segments: searcher
+                .segment_readers()
+                .iter()
+                .map(Columns::open)
+                .collect::<Result<_, _>>()?,
+            searcher,
+            commit,
+            reaches: Mutex::default(),
+        })
+    }
+
+    /// What `reader` may see.
+    pub(crate) fn reach(
+        &self,
+        fields: &Fields,
+        reader: &Reader,
+    ) -> Result<Arc<Reach>, SearchError> {
+        let lock = || self.reaches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reach) = lock().get(reader) {
+            return Ok(Arc::clone(reach));
+        }
+        let clauses = match reader {
+            Reader::All => Vec::new(),
+            Reader::Services {
+                services,
+                include_unrouted,
+            } => vec![services_clause(fields, services, *include_unrouted)],
+        };
+        let sets = self.sets(clauses)?;
+        let mut reach = Reach {
+            totals: [Totals::default(); 2],
+            sets,
+        };
+        for (segment, (columns, set)) in self
+            .searcher
+            .segment_readers()
+            .iter()
+            .zip(self.segments.iter().zip(&reach.sets))
+        {
+            for language in Language::ALL {
+                let l = language.index();
+                let norms = [fields.body[l], fields.title[l], fields.section[l]]
+                    .map(|field| segment.get_fieldnorms_reader(field));
+                let totals = &mut reach.totals[l];
+                for doc in set.iter() {
+                    if columns.language.get_val(doc) == l as u64 {
+                        totals.passages += 1;
+                        for (total, norm) in totals.lengths.iter_mut().zip(&norms) {
+                            *total += norm.as_ref().map_or(0, |n| u64::from(n.fieldnorm(doc)));
+                        }
+                    }
+                }
+            }
+        }
+        let reach = Arc::new(reach);
+        let mut known = lock();
+        if known.len() >= REACHES_MAX {
+            known.clear();
+        }
+        known.insert(reader.clone(), Arc::clone(&reach));
+        Ok(reach)
+    }
+
+    /// The passages within reach that pass the filters: rights are one of the clauses that must
+    /// hold, so nothing outside is ever looked at.
+    pub(crate) fn matching(
+        &self,
+        fields: &Fields,
+        reach: &Reach,
+        reader: &Reader,
+        filters: &Filters,
+    ) -> Result<Vec<Set>, SearchError> {
+        if *filters == Filters::default() {
+            return Ok(reach.sets.clone());
+        }
+        let mut clauses: Vec<Box<dyn Clause>> = Vec::new();
+        if let Reader::Services {
+            services,
+            include_unrouted,
+        } = reader
+        {
+            clauses.push(services_clause(fields, services, *include_unrouted));
+        }
+        let term =
+            |term| -> Box<dyn Clause> { Box::new(TermQuery::new(term, IndexRecordOption::Basic)) };
+        if let Some(pipeline) = &filters.pipeline {
+            clauses.push(term(Term::from_field_text(
+                fields.pipeline,
+                pipeline.as_str(),
+            )));
+        }
+        if let Some(service) = &filters.service {
+            clauses.push(term(fields.service_term(Some(service))));
+        }
+        if let Some(language) = &filters.language {
+            clauses.push(term(fields.language_term(language)));
+        }
+        if filters.from.is_some() || filters.until.is_some() {
+            use std::ops::Bound::{Excluded, Included, Unbounded};
+            let moment =
+                |t: domain::Timestamp| Term::from_field_i64(fields.received_at, t.micros());
+            clauses.push(Box::new(RangeQuery::new(
+                filters.from.map_or(Unbounded, |t| Included(moment(t))),
+                filters.until.map_or(Unbounded, |t| Excluded(moment(t))),
+            )));
+        }
+        self.sets(clauses)
+    }
+
+    /// The living passages for which all clauses hold, by segment.
+    fn sets(&self, clauses: Vec<Box<dyn Clause>>) -> Result<Vec<Set>, SearchError> {
+        let unrestricted = clauses.is_empty();
+        let query = BooleanQuery::intersection(clauses);
+        let weight = query.weight(EnableScoring::disabled_from_searcher(&self.searcher))?;
+        let mut sets = Vec::new();
+        for segment in self.searcher.segment_readers() {
+            let mut set = Set::new(segment.max_doc());
+            if unrestricted {
+                segment.doc_ids_alive().for_each(|doc| set.insert(doc));
+            } else {
+                let mut scorer = weight.scorer(segment, 1.0)?;
+                let mut doc = scorer.doc();
+                while doc != TERMINATED {
+                    if !segment.is_deleted(doc) {
+                        set.insert(doc);
+                    }
+                    doc = scorer.advance();
+                }
+            }
+            sets.push(set);
+        }
+        Ok(sets)
+    }
+
+    /// Living passages, with their segment.
+    pub(crate) fn living(&self) -> impl Iterator<Item = (&Columns, DocId)> + '_ {
+        self.searcher
+            .segment_readers()
+            .iter()
+            .zip(&self.segments)
+            .flat_map(|(segment, columns)| segment.doc_ids_alive().map(move |doc| (columns, doc)))
+    }
+}
+
+fn services_clause(
+    fields: &Fields,
+    services: &BTreeSet<ServiceId>,
+    include_unrouted: bool,
+) -> Box<dyn Clause> {
+    let unrouted = include_unrouted.then(|| fields.service_term(None));
+    let terms = services
+        .iter()
+        .map(|s| fields.service_term(Some(s)))
+        .chain(unrouted);
+    Box::new(TermSetQuery::new(terms))
+}

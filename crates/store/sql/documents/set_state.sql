@@ -1,0 +1,1 @@
+update documents set state = $2 where id = $1

@@ -1,0 +1,1 @@
+select wrapped from envelopes where subject = $1

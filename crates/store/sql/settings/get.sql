@@ -1,0 +1,1 @@
+select json from settings where digest = $1

@@ -1,0 +1,1 @@
+select min(not_before) as moment from tasks where published_at is null

@@ -1,0 +1,1 @@
+select document, pipeline, stage, generation, class, reason from tasks order by ord

@@ -1,0 +1,49 @@
+//! What differs between the two databases.
+
+/// Statements and habits of one database.
+#[derive(Debug)]
+pub(crate) struct Dialect {
+    /// How a transaction that writes begins.
+    pub(crate) begin: &'static str,
+    /// Whether a record gets its leaf index in the transaction that writes it.
+    pub(crate) sequences_inline: bool,
+    /// One sequencer at a time; absent where one writer at a time is the rule.
+    pub(crate) lock_sequencer: Option<&'static str>,
+    /// One admission at a time of the same bytes; absent where one writer at a time is the rule.
+    pub(crate) lock_content: Option<&'static str>,
+    pub(crate) tasks_due: &'static str,
+    pub(crate) tasks_published: &'static str,
+    pub(crate) records_sequence: &'static str,
+    pub(crate) log_nodes_append: &'static str,
+    pub(crate) log_nodes_get: &'static str,
+}
+
+/// SQLite, one file on one machine.
+pub(crate) static SQLITE: Dialect = Dialect {
+    // A transaction that reads first and writes later fails when another wrote in between; one
+    // that takes the lock at once only waits.
+    begin: "begin immediate",
+    sequences_inline: true,
+    lock_sequencer: None,
+    lock_content: None,
+    tasks_due: include_str!("../../sql/sqlite/tasks/due.sql"),
+    tasks_published: include_str!("../../sql/sqlite/tasks/published.sql"),
+    records_sequence: include_str!("../../sql/sqlite/records/sequence.sql"),
+    log_nodes_append: include_str!("../../sql/sqlite/log_nodes/append.sql"),
+    log_nodes_get: include_str!("../../sql/sqlite/log_nodes/get.sql"),
+};
+
+/// PostgreSQL, in service.
+pub(crate) static POSTGRES: Dialect = Dialect {
+    // Each statement must see what was committed before it, above all after waiting for a lock;
+    // said here because a server's default may be another level.
+    begin: "begin isolation level read committed",
+    sequences_inline: false,
+    lock_sequencer: Some(include_str!("../../sql/postgres/locks/sequencer.sql")),
+    lock_content: Some(include_str!("../../sql/postgres/locks/content.sql")),
+    tasks_due: include_str!("../../sql/postgres/tasks/due.sql"),
+    tasks_published: include_str!("../../sql/postgres/tasks/published.sql"),
+    records_sequence: include_str!("../../sql/postgres/records/sequence.sql"),
+    log_nodes_append: include_str!("../../sql/postgres/log_nodes/append.sql"),
+    log_nodes_get: include_str!("../../sql/postgres/log_nodes/get.sql"),
+};

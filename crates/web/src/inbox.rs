@@ -1,0 +1,368 @@
+//! `/`: the documents that wait for a person, those that need a decision first.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use domain::catalogue::Said as _;
+use domain::{AlertSet, Outcome, PipelineName, ServiceId};
+use pipeline::desk::{Desk, Opened};
+use pipeline::ledger::{DocumentFilter, DocumentRow, DocumentState};
+use pipeline::pipelines::Pipeline;
+
+use crate::Office;
+use crate::problem::Problem;
+use crate::shown::{self, Calendar, Moment, render};
+use crate::synthesis::{self, ALERT};
+use crate::visit::{Frame, Here, Visit};
+
+/// Documents a page shows. Each is opened, which reads and decrypts a few artifacts.
+const PAGE_DOCUMENTS: usize = 50;
+/// The longest title a line shows, in characters.
+const TITLE_CHARS_MAX: usize = 140;
+
+#[derive(Template)]
+#[template(path = "inbox.html")]
+struct InboxPage {
+    f: Frame,
+    pipelines: Vec<Choice>,
+    services: Vec<Group>,
+    alerts: Vec<Link>,
+    reading: Option<String>,
+    sections: Vec<Section>,
+    pager: Option<Pager>,
+}
+
+/// Something to choose in a list.
+struct Choice {
+    value: String,
+    name: String,
+    selected: bool,
+}
+
+/// The services of one pipeline.
+struct Group {
+    name: String,
+    choices: Vec<Choice>,
+}
+
+/// A place to go.
+pub(crate) struct Link {
+    /// Where.
+    pub(crate) href: String,
+    /// What it is called.
+    pub(crate) text: String,
+}
+
+struct Section {
+    id: &'static str,
+    title: String,
+    nothing: &'static str,
+    lines: Vec<Line>,
+}
+
+struct Pager {
+    text: String,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+/// One document of the list.
+struct Line {
+    href: String,
+    name: String,
+    title: Option<String>,
+    received: Moment,
+    channel: Option<String>,
+    state: &'static str,
+    kind: &'static str,
+    service: Option<String>,
+    causes: String,
+    missing: Vec<String>,
+    notes: Vec<String>,
+    /// The line of the log, when the document cannot be opened.
+    broken: Option<String>,
+}
+
+/// `/`
+pub(crate) async fn page(
+    State(office): State<Arc<Office>>,
+    visit: Visit,
+) -> Result<Response, Problem> {
+    let desk = &office.desk;
+    let w = visit.words();
+    let (pipeline, service) = chosen(desk, &visit)?;
+    let number = match visit.asked("page") {
+        None => 1,
+        Some(page) => page.parse::<usize>().ok().filter(|n| *n > 0).ok_or(Problem::BadAddress)?,
+    };
+    let waiting = Waiting::of(desk, pipeline.as_ref(), service.as_ref()).await?;
+    let (total, undecided) = (waiting.rows.len(), waiting.undecided());
+    let first = (number - 1).saturating_mul(PAGE_DOCUMENTS);
+    if first >= total && number > 1 {
+        return Err(Problem::BadAddress);
+    }
+    let mut to_decide = Vec::new();
+    let mut routed = Vec::new();
+    for row in waiting.rows.iter().skip(first).take(PAGE_DOCUMENTS) {
+        let list = if is_automatic(row) { &mut routed } else { &mut to_decide };
+        list.push(line(desk, row, &visit).await?);
+    }
+    let last = (first + PAGE_DOCUMENTS).min(total);
+    // A page without documents of a kind says so only when there are none on any page.
+    let mut sections = vec![
+        Section {
+            id: "to-decide",
+            title: format!("{} ({undecided})", w.to_decide()),
+            nothing: if undecided == 0 { w.nothing_to_decide() } else { "" },
+            lines: to_decide,
+        },
+        Section {
+            id: "routed",
+            title: format!("{} ({})", w.routed(), total - undecided),
+            nothing: if total == undecided { w.nothing_routed() } else { "" },
+            lines: routed,
+        },
+    ];
+    sections.retain(|s| !s.lines.is_empty() || !s.nothing.is_empty());
+    let to_page = |n: usize| {
+        let n = n.to_string();
+        let mut values = vec![("page", n.as_str())];
+        values.extend(pipeline.as_ref().map(|p| ("pipeline", p.as_str())));
+        values.extend(service.as_ref().map(|s| ("service", s.as_str())));
+        visit.to_with("/", &values)
+    };
+    let pager = (total > PAGE_DOCUMENTS).then(|| Pager {
+        text: w.part_of(first + 1, last, total),
+        previous: (number > 1).then(|| to_page(number - 1)),
+        next: (last < total).then(|| to_page(number + 1)),
+    });
+    let page = InboxPage {
+        pipelines: pipelines(desk, pipeline.as_ref()),
+        services: services(desk, pipeline.as_ref(), service.as_ref()),
+        alerts: alerts(desk, &visit).await?,
+        reading: (waiting.processing > 0).then(|| w.still_reading(waiting.processing)),
+        sections,
+        pager,
+        f: visit.frame(w.inbox_title(), Here::Inbox),
+    };
+    Ok(render(&page))
+}
+
+/// What the filter says: a name that cannot be or that nothing has is a wrong address.
+fn chosen(
+    desk: &Desk,
+    visit: &Visit,
+) -> Result<(Option<PipelineName>, Option<ServiceId>), Problem> {
+    let pipeline: Option<PipelineName> = match visit.asked("pipeline") {
+        None => None,
+        Some(name) => Some(name.parse().map_err(|_| Problem::BadAddress)?),
+    };
+    if let Some(name) = &pipeline {
+        desk.pipelines.get(name).map_err(|_| Problem::BadAddress)?;
+    }
+    let service: Option<ServiceId> = match visit.asked("service") {
+        None => None,
+        Some(id) => Some(id.parse().map_err(|_| Problem::BadAddress)?),
+    };
+    if let Some(id) = &service
+        && !desk.pipelines.iter().any(|p| p.service(id.as_str()).is_ok())
+    {
+        return Err(Problem::BadAddress);
+    }
+    Ok((pipeline, service))
+}
+
+fn routing(desk: &Desk) -> impl Iterator<Item = &Pipeline> {
+    desk.pipelines.iter().filter(|p| !p.source.file.services.is_empty())
+}
+
+fn pipelines(desk: &Desk, chosen: Option<&PipelineName>) -> Vec<Choice> {
+    routing(desk)
+        .map(|p| Choice {
+            value: p.name().to_string(),
+            name: p.source.file.title.clone(),
+            selected: chosen == Some(p.name()),
+        })
+        .collect()
+}
+
+fn services(
+    desk: &Desk,
+    pipeline: Option<&PipelineName>,
+    chosen: Option<&ServiceId>,
+) -> Vec<Group> {
+    routing(desk)
+        .filter(|p| pipeline.is_none_or(|name| name == p.name()))
+        .map(|p| Group {
+            name: p.source.file.title.clone(),
+            choices: p
+                .source
+                .file
+                .services
+                .iter()
+                .map(|s| Choice {
+                    value: s.id().to_string(),
+                    name: s.name.clone(),
+                    selected: chosen == Some(s.id()),
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+/// The documents that wait, in the order of [`Desk::inbox`], which opens every one of them: a page
+/// opens only those it shows.
+pub(crate) struct Waiting {
+    /// Their rows, those that need a decision first.
+    pub(crate) rows: Vec<DocumentRow>,
+    /// How many are still being read.
+    pub(crate) processing: usize,
+}
+
+impl Waiting {
+    /// Those of a pipeline and a service.
+    pub(crate) async fn of(
+        desk: &Desk,
+        pipeline: Option<&PipelineName>,
+        service: Option<&ServiceId>,
+    ) -> Result<Self, Problem> {
+        let filter = DocumentFilter {
+            pipeline: pipeline.cloned(),
+            service: service.cloned(),
+            top_level: true,
+            undecided: true,
+            ..DocumentFilter::default()
+        };
+        let mut rows = desk.vault.ledger.documents(&filter).await?;
+        rows.retain(|row| {
+            desk.pipelines.get(&row.pipeline).is_ok_and(|p| !p.source.file.services.is_empty())
+        });
+        let all = rows.len();
+        rows.retain(|row| row.state != DocumentState::Processing);
+        rows.sort_by_key(|row| (is_automatic(row), row.received_at, row.id));
+        Ok(Self { processing: all - rows.len(), rows })
+    }
+
+    /// How many need a decision: they stand first.
+    pub(crate) fn undecided(&self) -> usize {
+        self.rows.iter().take_while(|row| !is_automatic(row)).count()
+    }
+}
+
+fn is_automatic(row: &DocumentRow) -> bool {
+    row.route.as_ref().is_some_and(|r| r.outcome == Outcome::Automatic)
+}
+
+async fn line(desk: &Desk, row: &DocumentRow, visit: &Visit) -> Result<Line, Problem> {
+    let (w, lang) = (visit.words(), visit.lang);
+    let pipeline = desk.pipelines.get(&row.pipeline)?;
+    let href = visit.to(&format!("/documents/{}", row.id));
+    let received = Calendar::of(Some(pipeline), lang).moment(row.received_at);
+    let (state, kind) = match &row.route {
+        Some(route) => (route.outcome.say(lang), route.outcome.as_str()),
+        None if row.state == DocumentState::Quarantined => (w.reading_interrupted(), "stopped"),
+        None => (w.no_decision(), "unknown"),
+    };
+    let service =
+        row.route.as_ref().and_then(|r| r.service.as_ref()).map(|id| pipeline.service_name(id));
+    let mut line = Line {
+        href,
+        name: row.id.short(),
+        title: None,
+        received,
+        channel: None,
+        state,
+        kind,
+        service,
+        causes: String::new(),
+        missing: Vec::new(),
+        notes: Vec::new(),
+        broken: None,
+    };
+    let opened = match desk.open(row.clone()).await {
+        Ok(opened) => opened,
+        Err(error) if error.is_passing() => return Err(error.into()),
+        // One document that does not open must not hide the others.
+        Err(error) => {
+            line.broken = Some(match Problem::broken("open a document of the inbox", &error) {
+                Problem::Broken { line } => line,
+                _ => String::new(),
+            });
+            return Ok(line);
+        }
+    };
+    line.name.clone_from(&opened.name);
+    line.title = Some(cut(opened.title())).filter(|title| *title != opened.name);
+    line.channel = opened.arrival.channel.as_deref().map(|c| shown::channel(c, w));
+    if let Some(decision) = &opened.decision {
+        let causes: Vec<&str> = decision.review.iter().map(|c| c.say(lang)).collect();
+        line.causes = causes.join(", ");
+    } else if let Some(reason) = opened.set_aside() {
+        line.causes = shown::set_aside(reason, w);
+    }
+    if let Some(completeness) = &opened.completeness {
+        line.missing = completeness.missing.iter().map(|m| shown::missing(m, w)).collect();
+    }
+    line.notes = notes(desk, &opened, visit).await;
+    Ok(line)
+}
+
+async fn notes(desk: &Desk, opened: &Opened, visit: &Visit) -> Vec<String> {
+    let w = visit.words();
+    let mut notes = Vec::new();
+    if let Some(layout) = &opened.layout {
+        notes.extend(layout.notes.iter().map(|n| shown::note(n, visit.lang)));
+        if !layout.attachments.is_empty() {
+            notes.push(w.with_attachments(layout.attachments.len()));
+        }
+    }
+    if let Some(first) = opened.row.duplicate_of {
+        // The first may be erased since: what matters is that this one is not the first.
+        let name = desk.name(first).await.unwrap_or_else(|_| first.short());
+        notes.push(w.already_received(&name));
+    }
+    notes
+}
+
+fn cut(title: &str) -> String {
+    match title.char_indices().nth(TITLE_CHARS_MAX) {
+        Some((at, _)) => format!("{}…", &title[..at]),
+        None => title.to_owned(),
+    }
+}
+
+/// Alerts of this week and of the one before: they must be seen by whoever opens the inbox.
+async fn alerts(desk: &Desk, visit: &Visit) -> Result<Vec<Link>, Problem> {
+    let mut links = Vec::new();
+    for pipeline in desk.pipelines.iter() {
+        if !pipeline.source.file.reconcile.keys().any(|name| name.as_str() == ALERT) {
+            continue;
+        }
+        let this_week = desk.clock.now().week_in(&pipeline.source.zone().0);
+        let calendar = Calendar::of(Some(pipeline), visit.lang);
+        for week in [this_week, this_week.plus(-1)] {
+            let editions = synthesis::editions(desk, ALERT, pipeline.name(), Some(week)).await?;
+            let Some(edition) = editions.last() else { continue };
+            let text = match synthesis::read::<AlertSet>(desk, edition).await {
+                Ok(set) if set.alerts.is_empty() => continue,
+                Ok(set) => visit.words().alerts_of(
+                    set.alerts.len(),
+                    &pipeline.source.file.title,
+                    &calendar.week(week),
+                ),
+                // Alerts that cannot be read are not alerts that are not there.
+                Err(error) => match Problem::from(error) {
+                    Problem::Broken { line } => {
+                        format!("{} {line}", visit.words().cannot_be_opened())
+                    }
+                    other => return Err(other),
+                },
+            };
+            let path = format!("/synthesis/{}/{week}", pipeline.name());
+            links.push(Link { href: visit.to(&path), text });
+        }
+    }
+    Ok(links)
+}

@@ -1,0 +1,141 @@
+//! The pages: what an agent sees and does in a browser on the same machine.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`guard`] | who may speak to us: loopback hosts, same-origin forms; headers of every response |
+//! | [`visit`] | one visit: its language, its query, the links of its page |
+//! | [`words`] | the words that only pages use, both languages beside each other |
+//! | [`problem`] | what goes wrong, in plain words and without internal detail |
+//! | [`shown`] | moments, weeks, highlights, channels, missing pieces, sentences as people read them |
+//! | [`inbox`], [`document`], [`review`], [`why`], [`search`], [`synthesis`] | the pages |
+//! | [`health`], [`assets`] | for machines: whether we live, the style sheet |
+//!
+//! Invariants: nothing is served but on a loopback address, since nobody signs in yet; a page needs
+//! no script and nothing from outside; whatever a document, a form or an address says is escaped,
+//! and gives a page or a plain 4xx, never a 500; logs carry neither words searched nor content.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::get;
+use domain::{DocumentId, Span, Timestamp};
+use pipeline::desk::Desk;
+
+mod assets;
+mod document;
+mod guard;
+mod health;
+mod inbox;
+mod problem;
+mod review;
+mod search;
+mod shown;
+mod synthesis;
+mod visit;
+mod why;
+mod words;
+
+/// The largest form that is read, in bytes: a name, a service and a few sentences.
+const FORM_BYTES_MAX: usize = 16 * 1024;
+
+/// One document that search found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The document.
+    pub document: DocumentId,
+    /// The name people know it by.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The service it is for: its id, or what people call it.
+    pub service: Option<String>,
+    /// The page of the snippet, from 1.
+    pub page: u32,
+    /// A part of its text.
+    pub snippet: String,
+    /// What answers the query, as bytes of `snippet`.
+    pub highlights: Vec<Span>,
+}
+
+/// Finds documents by words and meaning, best first.
+///
+/// Any text is a query: one that means nothing finds nothing. An error is for what is broken, and
+/// its text goes to the log, so it must not repeat the query.
+#[async_trait]
+pub trait Find: Send + Sync {
+    /// At most `limit` documents for `query`, best first.
+    async fn find(
+        &self,
+        query: &str,
+        limit: usize,
+    ) -> Result<Vec<Found>, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// What the pages stand on.
+#[derive(Clone)]
+pub struct Office {
+    /// What people see and do.
+    pub desk: Desk,
+    /// Search.
+    pub find: Arc<dyn Find>,
+}
+
+/// Why the pages are not served.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// The listener can be reached from other machines.
+    #[error("pages are not served on {address}: only a loopback address such as 127.0.0.1 is accepted while nobody signs in")]
+    NotLoopback {
+        /// Where it listens.
+        address: SocketAddr,
+    },
+    /// The listener has no address, or failed.
+    #[error("cannot serve pages")]
+    Io(#[source] std::io::Error),
+}
+
+/// Serves the pages on `listener` until `stop`, then finishes what was asked.
+///
+/// # Errors
+/// When the listener is not on a loopback address, or fails.
+pub async fn serve(
+    office: Office,
+    listener: tokio::net::TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), WebError> {
+    let address = listener.local_addr().map_err(WebError::Io)?;
+    if !address.ip().to_canonical().is_loopback() {
+        return Err(WebError::NotLoopback { address });
+    }
+    tracing::info!(%address, "pages are served");
+    axum::serve(listener, router(office)).with_graceful_shutdown(stop).await.map_err(WebError::Io)
+}
+
+/// The pages, without a listener.
+pub fn router(office: Office) -> Router {
+    Router::new()
+        .route("/", get(inbox::page))
+        .route("/documents/{id}", get(document::page).post(review::record))
+        .route("/documents/{id}/why", get(why::page))
+        .route("/documents/{id}/text", get(document::text))
+        .route("/documents/{id}/original", get(document::original))
+        .route("/search", get(search::page))
+        .route("/synthesis", get(synthesis::list))
+        .route("/synthesis/{pipeline}/{week}", get(synthesis::page))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/assets/greffier.css", get(assets::style))
+        .fallback(problem::no_such_page)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .with_state(Arc::new(office))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(from_fn(guard::admit))
+        .layer(from_fn(guard::dress))
+}

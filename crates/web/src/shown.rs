@@ -1,0 +1,254 @@
+//! Values as people read them.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use domain::catalogue::Said as _;
+use domain::{Field, FieldKind, IsoWeek, Lang, Missing, Note, Span, Timestamp};
+use jiff::tz::TimeZone;
+use pipeline::pipelines::Pipeline;
+
+use crate::problem::Problem;
+use crate::words::Words;
+
+/// A template as a response.
+pub(crate) fn render(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(error) => Problem::broken("render", &error).into_response(),
+    }
+}
+
+/// A moment for people and for machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// RFC 3339.
+    pub(crate) iso: String,
+    /// `18/11/2026 à 09:30`; a midnight is a day.
+    pub(crate) text: String,
+}
+
+/// Tells moments in one zone and one language.
+#[derive(Clone, Debug)]
+pub(crate) struct Calendar {
+    zone: TimeZone,
+    lang: Lang,
+}
+
+impl Calendar {
+    /// Of a pipeline; of France without one.
+    pub(crate) fn of(pipeline: Option<&Pipeline>, lang: Lang) -> Self {
+        let name = pipeline.map_or("Europe/Paris", |p| p.source.zone().1);
+        Self { zone: TimeZone::get(name).unwrap_or(TimeZone::UTC), lang }
+    }
+
+    /// A moment, to the minute.
+    pub(crate) fn moment(&self, at: Timestamp) -> Moment {
+        let iso = at.to_string();
+        let Ok(moment) = jiff::Timestamp::from_microsecond(at.micros()) else {
+            return Moment { text: iso.clone(), iso };
+        };
+        let local = moment.to_zoned(self.zone.clone());
+        let day = self.day(local.date());
+        let text = match (local.time() == jiff::civil::Time::midnight(), self.lang) {
+            (true, _) => day,
+            (false, Lang::Fr) => format!("{day} à {:02}:{:02}", local.hour(), local.minute()),
+            (false, Lang::En) => format!("{day}, {:02}:{:02}", local.hour(), local.minute()),
+        };
+        Moment { iso, text }
+    }
+
+    fn day(&self, day: jiff::civil::Date) -> String {
+        const FR: [&str; 12] = [
+            "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
+            "octobre", "novembre", "décembre",
+        ];
+        const EN: [&str; 12] = [
+            "January", "February", "March", "April", "May", "June", "July", "August", "September",
+            "October", "November", "December",
+        ];
+        let month = usize::try_from(day.month() - 1).unwrap_or_default();
+        let (names, first) = match self.lang {
+            Lang::Fr => (FR, "1er"),
+            Lang::En => (EN, "1"),
+        };
+        let number = if day.day() == 1 { first.to_owned() } else { day.day().to_string() };
+        format!("{number} {} {}", names.get(month).copied().unwrap_or_default(), day.year())
+    }
+
+    /// `semaine 47 (16 novembre 2026 – 22 novembre 2026)`
+    pub(crate) fn week(&self, week: IsoWeek) -> String {
+        let written = week.to_string();
+        let (year, number) = written.split_once("-W").unwrap_or((&written, ""));
+        let number = number.trim_start_matches('0');
+        let say = |day: String| day.parse().map_or(day, |date| self.day(date));
+        let (first, last) = week.days();
+        let (first, last) = (say(first), say(last));
+        match self.lang {
+            Lang::Fr => format!("semaine {number} de {year}, du {first} au {last}"),
+            Lang::En => format!("week {number} of {year}, {first} to {last}"),
+        }
+    }
+}
+
+/// A part of a text: plain, or marked with what it is marked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The text.
+    pub(crate) text: String,
+    /// Whether it is marked.
+    pub(crate) marked: bool,
+    /// The anchor of a mark.
+    pub(crate) anchor: String,
+}
+
+/// Cuts `text`, which starts at byte `offset` of the whole, into parts, marking the ranges `spans`
+/// of the whole. Ranges that overlap or touch are one mark; those that are not of characters of
+/// the text are left out. Marks are called `m` and the byte they start at.
+pub(crate) fn parts(text: &str, offset: u32, spans: &[Span]) -> Vec<Part> {
+    let within = Span::new(offset, offset.saturating_add(text.len() as u32));
+    let mut marks: Vec<Span> = spans
+        .iter()
+        .filter(|s| !s.is_empty() && s.overlaps(within))
+        .map(|s| {
+            let (start, end) = (s.start.max(within.start), s.end.min(within.end));
+            Span::new(start - offset, end - offset)
+        })
+        .filter(|s| s.of(text).is_some())
+        .collect();
+    marks.sort();
+    let mut merged: Vec<Span> = Vec::with_capacity(marks.len());
+    for mark in marks {
+        match merged.last_mut() {
+            Some(last) if mark.start <= last.end => last.end = last.end.max(mark.end),
+            _ => merged.push(mark),
+        }
+    }
+    let mut parts = Vec::with_capacity(2 * merged.len() + 1);
+    let mut at = 0;
+    let mut push = |span: Span, marked: bool| {
+        if let Some(text) = span.of(text).filter(|t| !t.is_empty()) {
+            let anchor = anchor(span.start + offset);
+            parts.push(Part { text: text.to_owned(), marked, anchor });
+        }
+    };
+    for mark in merged {
+        push(Span::new(at, mark.start), false);
+        push(mark, true);
+        at = mark.end;
+    }
+    push(Span::new(at, text.len() as u32), false);
+    parts
+}
+
+/// The anchor of a mark that starts there.
+pub(crate) fn anchor(start: u32) -> String {
+    format!("m{start}")
+}
+
+/// The channel of an arrival, in words; one that is not known as it is.
+pub(crate) fn channel(name: &str, w: Words) -> String {
+    match name {
+        "guichet" => w.counter(),
+        "courrier" => w.post(),
+        "recommande" => w.registered(),
+        "courriel" => w.email(),
+        "teleservice" => w.online(),
+        "api" => w.software(),
+        other => return other.to_owned(),
+    }
+    .to_owned()
+}
+
+/// Something missing, in words.
+pub(crate) fn missing(missing: &Missing, w: Words) -> String {
+    match missing {
+        Missing::Field { label, .. } => w.field_missing(label),
+        Missing::Format { label, expected, .. } => w.field_malformed(label, format_of(expected, w)),
+        Missing::Piece { name } => w.piece_missing(name),
+    }
+}
+
+fn format_of<'a>(expected: &'a str, w: Words) -> &'a str {
+    match expected {
+        "date" => w.a_date(),
+        "amount" => w.an_amount(),
+        "siret" => w.a_siret(),
+        "iban" => w.an_iban(),
+        "nir" => w.a_nir(),
+        "phone" => w.a_phone(),
+        "email" => w.an_email(),
+        "postcode" => w.a_postcode(),
+        other => other,
+    }
+}
+
+/// A note of the reading, in words.
+pub(crate) fn note(note: &Note, lang: Lang) -> String {
+    let mut text = note.code.say(lang).to_owned();
+    if let Some(page) = note.page {
+        text.push_str(&format!(", page {page}"));
+    }
+    if let Some(detail) = &note.detail {
+        text.push_str(&format!(" ({detail})"));
+    }
+    text
+}
+
+/// Why a document was set aside, in words; a code that is not known as it is.
+pub(crate) fn set_aside(reason: &str, w: Words) -> String {
+    match reason {
+        "time-limit" => w.time_limit(),
+        "memory-limit" => w.memory_limit(),
+        "crashed" | "panic" => w.crashed(),
+        "broken-input" | "broken-output" | "undeclared-output" => w.broken_data(),
+        other => return other.to_owned(),
+    }
+    .to_owned()
+}
+
+/// The value of a field, in words; `None` when it is empty.
+pub(crate) fn value(field: &Field, w: Words) -> Option<String> {
+    match (field.kind, field.checked) {
+        (FieldKind::Checkbox | FieldKind::Radio, Some(false)) => None,
+        (FieldKind::Checkbox, Some(true)) => Some(w.ticked().to_owned()),
+        _ => field.value.as_deref().map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, offset: u32, spans: &[(u32, u32)], expected: &str) {
+        let spans: Vec<Span> = spans.iter().map(|(a, b)| Span { start: *a, end: *b }).collect();
+        let shown: String = parts(text, offset, &spans)
+            .into_iter()
+            .map(|p| if p.marked { format!("[{}:{}]", p.anchor, p.text) } else { p.text })
+            .collect();
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn marks_are_merged_clipped_and_never_cut_a_character() {
+        check("le lampadaire", 0, &[(3, 13)], "le [m3:lampadaire]");
+        check("le lampadaire", 100, &[(103, 113)], "le [m103:lampadaire]");
+        check("abcdef", 0, &[(4, 5), (1, 3), (2, 4)], "a[m1:bcde]f");
+        check("abcdef", 10, &[(0, 12), (15, 99)], "[m10:ab]cde[m15:f]");
+        check("été", 0, &[(1, 3)], "été");
+        check("été", 0, &[(0, 2)], "[m0:é]té");
+        check("abc", 0, &[(9, 2), (2, 2), (7, 9), (0, u32::MAX)], "[m0:abc]");
+        check("", 0, &[(0, 1)], "");
+    }
+
+    #[test]
+    fn moments_are_local_and_a_midnight_is_a_day() {
+        let fr = Calendar::of(None, Lang::Fr);
+        let say = |at: &str| fr.moment(at.parse().unwrap()).text;
+        assert_eq!(say("2026-11-18T08:30:00Z"), "18 novembre 2026 à 09:30");
+        assert_eq!(say("2026-07-31T22:00:00Z"), "1er août 2026");
+        assert_eq!(
+            fr.week("2026-W01".parse().unwrap()),
+            "semaine 1 de 2026, du 29 décembre 2025 au 4 janvier 2026"
+        );
+    }
+}

@@ -1,0 +1,404 @@
+//! `/synthesis`: what the field said week by week, alerts first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use domain::catalogue::Said as _;
+use domain::synthesis::ThemeSection;
+use domain::{Alert, AlertSet, DocumentId, IsoWeek, PipelineName, Sentence, StageName, Synthesis};
+use pipeline::desk::Desk;
+use pipeline::ledger::Edition;
+use pipeline::pipelines::Pipeline;
+use serde::de::DeserializeOwned;
+
+use crate::Office;
+use crate::inbox::Link;
+use crate::problem::Problem;
+use crate::shown::{Calendar, Moment, render};
+use crate::visit::{Frame, Here, Visit};
+
+/// The reconciler of alerts.
+pub(crate) const ALERT: &str = "alert";
+/// The reconciler of syntheses.
+const SYNTHESISE: &str = "synthesise";
+/// Documents that a counted sentence names; the rest is said to exist.
+const COUNTED_NAMED_MAX: usize = 40;
+
+/// Editions of a reconciler for a pipeline, by period and number; of one week, when it is given.
+pub(crate) async fn editions(
+    desk: &Desk,
+    reconciler: &str,
+    pipeline: &PipelineName,
+    week: Option<IsoWeek>,
+) -> Result<Vec<Edition>, Problem> {
+    let reconciler: StageName =
+        reconciler.parse().map_err(|error| Problem::broken("name a reconciler", &error))?;
+    let period = week.map(|w| w.to_string());
+    Ok(desk.vault.ledger.editions(&reconciler, pipeline, period.as_deref()).await?)
+}
+
+/// What an edition says.
+pub(crate) async fn read<T: DeserializeOwned>(
+    desk: &Desk,
+    edition: &Edition,
+) -> Result<T, pipeline::Error> {
+    let envelope = desk.vault.envelope(edition.subject).await?;
+    desk.vault.read_json(edition.subject, &envelope, edition.artifact).await
+}
+
+#[derive(Template)]
+#[template(path = "syntheses.html")]
+struct ListPage {
+    f: Frame,
+    pipelines: Vec<PipelineList>,
+}
+
+struct PipelineList {
+    title: String,
+    weeks: Vec<Week>,
+}
+
+struct Week {
+    href: String,
+    text: String,
+    synthesis: Option<Issue>,
+    alerts: Option<Issue>,
+}
+
+/// An edition, as pages name it.
+struct Issue {
+    number: u32,
+    made_at: Moment,
+}
+
+impl Issue {
+    fn of(edition: &Edition, calendar: &Calendar) -> Self {
+        Self { number: edition.number, made_at: calendar.moment(edition.made_at) }
+    }
+}
+
+/// `/synthesis`
+pub(crate) async fn list(
+    State(office): State<Arc<Office>>,
+    visit: Visit,
+) -> Result<Response, Problem> {
+    let mut lists = Vec::new();
+    for pipeline in office.desk.pipelines.iter() {
+        let weeks = weeks(&office.desk, pipeline, &visit).await?;
+        if !weeks.is_empty() {
+            lists.push(PipelineList { title: pipeline.source.file.title.clone(), weeks });
+        }
+    }
+    let f = visit.frame(visit.words().syntheses_title(), Here::Synthesis);
+    Ok(render(&ListPage { f, pipelines: lists }))
+}
+
+async fn weeks(desk: &Desk, pipeline: &Pipeline, visit: &Visit) -> Result<Vec<Week>, Problem> {
+    let calendar = Calendar::of(Some(pipeline), visit.lang);
+    let last_by_period = |editions: Vec<Edition>| -> BTreeMap<String, Issue> {
+        editions.iter().map(|e| (e.period.clone(), Issue::of(e, &calendar))).collect()
+    };
+    let mut syntheses =
+        last_by_period(editions(desk, SYNTHESISE, pipeline.name(), None).await?);
+    let mut alerts = last_by_period(editions(desk, ALERT, pipeline.name(), None).await?);
+    let periods: BTreeSet<String> = syntheses.keys().chain(alerts.keys()).cloned().collect();
+    Ok(periods
+        .iter()
+        .rev()
+        .map(|period| Week {
+            href: visit.to(&format!("/synthesis/{}/{period}", pipeline.name())),
+            text: period.parse().map_or_else(|_| period.clone(), |week| calendar.week(week)),
+            synthesis: syntheses.remove(period),
+            alerts: alerts.remove(period),
+        })
+        .collect())
+}
+
+#[derive(Template)]
+#[template(path = "synthesis.html")]
+struct WeekPage {
+    f: Frame,
+    pipeline: String,
+    week: String,
+    alerts_issue: Option<Issue>,
+    alerts: Vec<AlertView>,
+    synthesis: Option<SynthesisView>,
+    issues: Vec<IssueLink>,
+}
+
+struct IssueLink {
+    href: String,
+    number: u32,
+    here: bool,
+}
+
+struct AlertView {
+    kind: &'static str,
+    about: String,
+    statement: Said,
+    since: Moment,
+    place: Option<String>,
+    basis: String,
+    recipient: Option<String>,
+    evidence: Vec<Said>,
+    is_later: bool,
+}
+
+struct SynthesisView {
+    issue: Issue,
+    headline: Vec<Said>,
+    themes: Vec<ThemeView>,
+    lists: Vec<Voices>,
+}
+
+struct Voices {
+    id: &'static str,
+    title: &'static str,
+    sentences: Vec<Said>,
+}
+
+struct ThemeView {
+    name: String,
+    trend: &'static str,
+    sparkline: Option<Sparkline>,
+    figures: Vec<Said>,
+    quotes: Vec<Said>,
+}
+
+/// Bars of counts, as tall as their share of the highest.
+struct Sparkline {
+    width: usize,
+    bars: Vec<Bar>,
+    text: String,
+}
+
+struct Bar {
+    x: usize,
+    y: u32,
+    height: u32,
+}
+
+/// A sentence, with where it leads.
+struct Said {
+    text: String,
+    is_quote: bool,
+    links: Vec<Link>,
+    more: bool,
+}
+
+/// `/synthesis/{pipeline}/{week}`, or one edition of it with `?edition=`.
+pub(crate) async fn page(
+    State(office): State<Arc<Office>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    visit: Visit,
+) -> Result<Response, Problem> {
+    let desk = &office.desk;
+    let Ok(Path((name, week))) = path else { return Err(Problem::NoSuchPage) };
+    let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
+    let week: IsoWeek = week.parse().map_err(|_| Problem::NoSuchPage)?;
+    let pipeline = desk.pipelines.get(&name).map_err(|_| Problem::NoSuchPage)?;
+    let calendar = Calendar::of(Some(pipeline), visit.lang);
+    let syntheses = editions(desk, SYNTHESISE, &name, Some(week)).await?;
+    let alerts = editions(desk, ALERT, &name, Some(week)).await?;
+    if syntheses.is_empty() && alerts.is_empty() {
+        return Err(Problem::NoSuchPage);
+    }
+    let wanted = match visit.asked("edition") {
+        None => syntheses.last(),
+        Some(number) => {
+            let number: u32 = number.parse().map_err(|_| Problem::BadAddress)?;
+            Some(syntheses.iter().find(|e| e.number == number).ok_or(Problem::NoSuchPage)?)
+        }
+    };
+    let synthesis: Option<(Synthesis, &Edition)> = match wanted {
+        Some(edition) => Some((read(desk, edition).await?, edition)),
+        None => None,
+    };
+    let set: Option<(AlertSet, &Edition)> = match alerts.last() {
+        Some(edition) => Some((read(desk, edition).await?, edition)),
+        None => None,
+    };
+    let mut speaker = Speaker { desk, visit: &visit, names: BTreeMap::new() };
+    let mut alert_views = Vec::new();
+    for alert in set.iter().flat_map(|(set, _)| &set.alerts) {
+        let known = synthesis.as_ref().is_none_or(|(s, _)| s.alerts.contains(&alert.id));
+        alert_views.push(speaker.alert(alert, &calendar, !known).await);
+    }
+    let path = format!("/synthesis/{name}/{week}");
+    let view = match &synthesis {
+        Some((synthesis, edition)) => {
+            Some(speaker.synthesis(synthesis, Issue::of(edition, &calendar)).await)
+        }
+        None => None,
+    };
+    let title = format!("{}, {}", pipeline.source.file.title, calendar.week(week));
+    let page = WeekPage {
+        pipeline: pipeline.source.file.title.clone(),
+        week: calendar.week(week),
+        alerts_issue: set.map(|(_, edition)| Issue::of(edition, &calendar)),
+        alerts: alert_views,
+        issues: syntheses
+            .iter()
+            .map(|e| IssueLink {
+                href: visit.to_with(&path, &[("edition", &e.number.to_string())]),
+                number: e.number,
+                here: wanted.is_some_and(|w| w.number == e.number),
+            })
+            .collect(),
+        synthesis: view,
+        f: visit.frame(title, Here::Synthesis),
+    };
+    Ok(render(&page))
+}
+
+/// Puts sentences in words, naming each document once.
+struct Speaker<'a> {
+    desk: &'a Desk,
+    visit: &'a Visit,
+    names: BTreeMap<DocumentId, Option<String>>,
+}
+
+impl Speaker<'_> {
+    async fn alert(&mut self, alert: &Alert, calendar: &Calendar, is_later: bool) -> AlertView {
+        AlertView {
+            kind: alert.kind.say(self.visit.lang),
+            about: alert.about.clone(),
+            statement: self.say(&alert.statement).await,
+            since: calendar.moment(alert.since),
+            place: alert.place.clone(),
+            basis: alert.basis.clone(),
+            recipient: alert.recipient.clone(),
+            evidence: self.all(&alert.evidence).await,
+            is_later,
+        }
+    }
+
+    async fn synthesis(&mut self, synthesis: &Synthesis, issue: Issue) -> SynthesisView {
+        let w = self.visit.words();
+        let mut themes = Vec::with_capacity(synthesis.themes.len());
+        for theme in &synthesis.themes {
+            themes.push(self.theme(theme).await);
+        }
+        SynthesisView {
+            issue,
+            headline: self.all(&synthesis.headline).await,
+            themes,
+            lists: vec![
+                Voices {
+                    id: "lone-voices",
+                    title: w.lone_voices(),
+                    sentences: self.all(&synthesis.lone_voices).await,
+                },
+                Voices {
+                    id: "done-since",
+                    title: w.done_since(),
+                    sentences: self.all(&synthesis.done_since).await,
+                },
+                Voices {
+                    id: "missing",
+                    title: w.what_is_missing(),
+                    sentences: self.all(&synthesis.missing).await,
+                },
+            ],
+        }
+    }
+
+    async fn theme(&mut self, theme: &ThemeSection) -> ThemeView {
+        ThemeView {
+            name: theme.theme.clone(),
+            trend: theme.trend.say(self.visit.lang),
+            sparkline: sparkline(&theme.counts, self.visit.words().counts(&theme.counts)),
+            figures: self.all(&theme.figures).await,
+            quotes: self.all(&theme.quotes).await,
+        }
+    }
+
+    async fn all(&mut self, sentences: &[Sentence]) -> Vec<Said> {
+        let mut said = Vec::with_capacity(sentences.len());
+        for sentence in sentences {
+            said.push(self.say(sentence).await);
+        }
+        said
+    }
+
+    async fn say(&mut self, sentence: &Sentence) -> Said {
+        let text = sentence.text(self.visit.lang);
+        match sentence {
+            Sentence::Quote(quote) => {
+                let (from, to) = (quote.start.to_string(), quote.end.to_string());
+                let version = quote.text_version.to_string();
+                let place = [("text", version.as_str()), ("from", &from), ("to", &to)];
+                let path = format!("/documents/{}", quote.document);
+                let mut href = self.visit.to_with(&path, &place);
+                href.push_str("#cited");
+                let link = self.link(quote.document, href).await;
+                Said { text, is_quote: true, links: vec![link], more: false }
+            }
+            Sentence::Counted(counted) => {
+                let documents = counted.documents();
+                let mut links = Vec::with_capacity(documents.len().min(COUNTED_NAMED_MAX));
+                for document in documents.iter().take(COUNTED_NAMED_MAX) {
+                    let href = self.visit.to(&format!("/documents/{document}"));
+                    links.push(self.link(*document, href).await);
+                }
+                let more = documents.len() > COUNTED_NAMED_MAX;
+                Said { text, is_quote: false, links, more }
+            }
+        }
+    }
+
+    /// A document that is erased since keeps its place, without a name.
+    async fn link(&mut self, document: DocumentId, href: String) -> Link {
+        let known = match self.names.get(&document) {
+            Some(known) => known.clone(),
+            None => {
+                let name = self.desk.name(document).await.ok();
+                self.names.insert(document, name.clone());
+                name
+            }
+        };
+        let text = known.unwrap_or_else(|| self.visit.words().document_gone().to_owned());
+        Link { href, text }
+    }
+}
+
+/// Height of the drawing, in its own units.
+const SPARK_HEIGHT: u32 = 24;
+/// From one bar to the next.
+const SPARK_STEP: usize = 8;
+
+fn sparkline(counts: &[u32], text: String) -> Option<Sparkline> {
+    let highest = counts.iter().copied().max().filter(|n| *n > 0)?;
+    let bars = counts
+        .iter()
+        .enumerate()
+        .map(|(i, count)| {
+            // A week without reports keeps a line of its own, so that it is seen to be counted.
+            let share = u64::from(*count) * u64::from(SPARK_HEIGHT) / u64::from(highest);
+            let height = u32::try_from(share).unwrap_or(SPARK_HEIGHT).max(1);
+            Bar { x: i * SPARK_STEP, y: SPARK_HEIGHT - height, height }
+        })
+        .collect();
+    Some(Sparkline { width: counts.len() * SPARK_STEP, bars, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_as_tall_as_their_share() {
+        let heights = |counts: &[u32]| -> Option<Vec<u32>> {
+            let line = sparkline(counts, String::new())?;
+            Some(line.bars.iter().map(|b| b.height).collect())
+        };
+        assert_eq!(heights(&[0, 2, 4]), Some(vec![1, 12, 24]));
+        assert_eq!(heights(&[u32::MAX, 1]), Some(vec![24, 1]));
+        assert_eq!(heights(&[0, 0]), None);
+        assert_eq!(heights(&[]), None);
+    }
+}

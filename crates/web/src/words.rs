@@ -1,0 +1,365 @@
+//! The words that only pages use, French first, English second. What the terminal says too is in
+//! [`domain::catalogue`].
+
+use domain::Lang;
+
+/// Words in one language.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words(pub(crate) Lang);
+
+macro_rules! words {
+    ($($name:ident: $fr:literal, $en:literal;)*) => {
+        impl Words {
+            $(pub(crate) const fn $name(self) -> &'static str {
+                self.0.pick($fr, $en)
+            })*
+        }
+    };
+}
+
+words! {
+    // Around every page
+    skip: "Aller au contenu", "Skip to content";
+    sections: "Rubriques", "Sections";
+    inbox: "Bannette", "Inbox";
+    syntheses: "Synthèses", "Syntheses";
+    search: "Rechercher", "Search";
+    search_label: "Rechercher un document", "Search for a document";
+    other_language: "In English", "En français";
+    motto: "Greffier propose et informe ; les personnes décident.", "Greffier proposes and informs; people decide.";
+    local_only: "Pages réservées à cette machine. Personne ne se connecte encore : les noms saisis ne sont pas vérifiés.",
+        "Pages for this machine only. Nobody signs in yet: names that are typed are not verified.";
+
+    // Inbox
+    inbox_title: "Bannette : documents à traiter", "Inbox: documents to deal with";
+    filter: "Choisir les documents affichés", "Choose the documents shown";
+    pipeline: "Circuit", "Pipeline";
+    all_pipelines: "Tous les circuits", "All pipelines";
+    service: "Service", "Service";
+    all_services: "Tous les services", "All services";
+    show: "Afficher", "Show";
+    to_decide: "À affecter par une personne", "For a person to assign";
+    routed: "Affectés automatiquement, pas encore relus", "Assigned automatically, not looked at yet";
+    nothing_to_decide: "Rien n’attend de décision ici.", "Nothing waits for a decision here.";
+    nothing_routed: "Aucun document affecté automatiquement n’est à relire ici.", "No automatically assigned document is left to look at here.";
+    received: "Réception", "Received";
+    by: "par", "by";
+    proposed: "proposé", "proposed";
+    reading_interrupted: "lecture interrompue", "reading interrupted";
+    no_decision: "aucune proposition", "no proposal";
+    is_missing: "Il manque", "Missing";
+    to_know: "À savoir", "To know";
+    alerts_wait: "Des alertes sont en cours", "There are alerts";
+    pages: "Pages de la liste", "Pages of the list";
+    previous: "Précédents", "Previous";
+    next: "Suivants", "Next";
+    cannot_be_opened: "Ce document ne peut pas être ouvert. L’administrateur trouvera la cause dans le journal, ligne", "This document cannot be opened. The administrator will find the cause in the log, line";
+
+    // Channels
+    counter: "guichet", "counter";
+    post: "courrier", "post";
+    registered: "recommandé", "registered post";
+    email: "courriel", "e-mail";
+    online: "téléservice", "online service";
+    software: "autre logiciel", "other software";
+
+    // Formats of fields
+    a_date: "une date", "a date";
+    an_amount: "un montant", "an amount";
+    a_siret: "un numéro SIRET", "a SIRET number";
+    an_iban: "un IBAN", "an IBAN";
+    a_nir: "un numéro de sécurité sociale", "a social security number";
+    a_phone: "un numéro de téléphone", "a phone number";
+    an_email: "une adresse électronique", "an e-mail address";
+    a_postcode: "un code postal", "a postcode";
+
+    // Why a document was set aside
+    time_limit: "lecture trop longue", "reading took too long";
+    memory_limit: "document trop lourd à lire", "document too heavy to read";
+    broken_data: "une donnée interne est abîmée", "internal data is damaged";
+    crashed: "la lecture a échoué", "reading failed";
+
+    // Document
+    back_to_inbox: "Retour à la bannette", "Back to the inbox";
+    assignment: "Affectation", "Assignment";
+    proposal: "Proposition du logiciel", "The software’s proposal";
+    person_decided: "Décision d’une personne", "A person’s decision";
+    why_checked: "Pourquoi une personne vérifie", "Why a person checks";
+    reasons: "Motifs de la proposition", "Reasons of the proposal";
+    no_reasons: "Aucun motif n’est donné.", "No reason is given.";
+    rule_words: "règle", "rule";
+    the_word: "mot", "word";
+    whole_meaning: "sens général du texte", "meaning of the whole text";
+    usual: "habitude : ce que ce service reçoit d’ordinaire", "habit: what this service usually receives";
+    speaks_for: "pour", "for";
+    speaks_against: "contre", "against";
+    see_in_text: "voir dans le texte", "see in the text";
+    candidates: "Services possibles, du plus au moins probable", "Possible services, most likely first";
+    resembling: "Services par ressemblance décroissante avec leur description", "Services by falling resemblance to their description";
+    rank: "Rang", "Rank";
+    confidence: "Confiance", "Confidence";
+    resemblance_only: "Le rang vient d’une ressemblance entre le texte et la description des services : aucun pourcentage fiable ne peut être donné.",
+        "The rank comes from resemblance between the text and the descriptions of the services: no reliable percentage can be given.";
+    why_sheet: "Fiche « pourquoi »", "“Why” sheet";
+    full_text: "Texte seul", "Text only";
+    original: "Télécharger l’original", "Download the original";
+    your_decision: "Votre décision", "Your decision";
+    choose_service: "Service qui traitera le document", "Service that will deal with the document";
+    other_services: "Autres services", "Other services";
+    not_ours: "hors de nos services : à transmettre", "not ours: to be passed on";
+    your_name: "Votre nom", "Your name";
+    your_name_help: "Inscrit dans l’historique du document.", "Kept in the document’s history.";
+    your_reason: "Motif (facultatif)", "Reason (optional)";
+    record_decision: "Enregistrer l’affectation", "Record the assignment";
+    required: "obligatoire", "required";
+    change_decision: "Changer l’affectation", "Change the assignment";
+    recorded: "C’est enregistré.", "Recorded.";
+    next_document: "Document suivant à affecter", "Next document to assign";
+    nothing_left: "Plus rien n’attend d’affectation.", "Nothing is left to assign.";
+    form_problem: "La décision n’est pas enregistrée", "The decision was not recorded";
+    name_needed: "Indiquez votre nom.", "Give your name.";
+    name_too_long: "Le nom est trop long (200 caractères au plus) ou contient des caractères illisibles.", "The name is too long (200 characters at most) or has unreadable characters.";
+    reason_too_long: "Le motif est trop long (2 000 caractères au plus).", "The reason is too long (2,000 characters at most).";
+    service_needed: "Choisissez un service dans la liste.", "Choose a service in the list.";
+    decided_meanwhile: "Une autre décision a été enregistrée depuis que vous avez ouvert cette page. Relisez-la ci-dessous avant de confirmer la vôtre.",
+        "Another decision was recorded since you opened this page. Read it below before confirming yours.";
+    still_processing: "Le document est encore en cours de lecture : il pourra être affecté ensuite.", "The document is still being read: it can be assigned afterwards.";
+    follows_parent: "Cette pièce suit le document avec lequel elle est arrivée", "This piece follows the document it came with";
+    not_routed_here: "Les documents de ce circuit ne sont pas affectés à un service.", "Documents of this pipeline are not assigned to a service.";
+    form_and_missing: "Formulaire et pièces", "Form and pieces";
+    form_recognised: "Formulaire reconnu", "Form recognised";
+    no_form: "Aucun formulaire connu n’a été reconnu : rien n’est exigé.", "No known form was recognised: nothing is required.";
+    nothing_missing: "Rien ne manque.", "Nothing is missing.";
+    legal_basis: "Texte applicable", "Legal basis";
+    clock: "Délai (à confirmer par le service)", "Time limit (to be confirmed by the service)";
+    fields_read: "Champs lus", "Fields read";
+    field: "Champ", "Field";
+    value: "Valeur", "Value";
+    page: "Page", "Page";
+    read_in_text: "lu dans le texte", "read in the text";
+    no_fields: "Aucun champ rempli n’a été lu.", "No filled field was read.";
+    empty_fields: "Champs non remplis", "Empty fields";
+    ticked: "coché", "ticked";
+    unreadable: "Ce qui n’a pas pu être lu", "What could not be read";
+    all_read: "Tout a été lu.", "Everything was read.";
+    not_read_yet: "Le document n’est pas encore lu.", "The document is not read yet.";
+    attachments: "Pièces jointes", "Attachments";
+    no_attachments: "Aucune pièce jointe.", "No attachment.";
+    attachment: "Pièce", "Piece";
+    attachment_not_opened: "n’a pas pu être ouverte", "could not be opened";
+    text: "Texte du document", "Text of the document";
+    text_marked: "Les mots surlignés et soulignés sont ceux qui ont compté dans la proposition.", "The words highlighted and underlined are those that counted in the proposal.";
+    text_cited: "Le passage cité est surligné et souligné.", "The passage quoted is highlighted and underlined.";
+    text_cited_older: "Texte tel qu’il était lu quand il a été cité ; le passage cité est surligné et souligné.", "The text as it was read when quoted; the passage quoted is highlighted and underlined.";
+    no_text: "Aucun texte n’a été lu.", "No text was read.";
+    text_cut: "La suite n’est pas affichée ici.", "The rest is not shown here.";
+    history: "Historique", "History";
+    when: "Quand", "When";
+    what: "Quoi", "What";
+    who: "Par", "By";
+    leaf: "N° au journal", "No. in the log";
+    the_software: "le logiciel", "the software";
+    not_in_log_yet: "pas encore", "not yet";
+    same_as: "Même contenu qu’un document déjà reçu", "Same content as a document received before";
+    identifier: "Identifiant", "Identifier";
+
+    // Why
+    why_contribution: "1. Degré et mode de contribution du traitement", "1. Degree and mode of contribution of the processing";
+    why_data: "2. Données traitées et leurs sources", "2. Data processed and their sources";
+    why_parameters: "3. Paramètres et pondération", "3. Parameters and weights";
+    why_operations: "4. Opérations effectuées", "4. Operations carried out";
+    why_basis: "Base : code des relations entre le public et l’administration, art. R311-3-1-2 (décret 2017-330). Fiche établie à partir de l’historique enregistré.",
+        "Basis: Code of relations between the public and the administration, art. R311-3-1-2 (decree 2017-330). Drawn up from the recorded history.";
+    datum: "Donnée", "Datum";
+    source: "Source", "Source";
+    parameter: "Paramètre", "Parameter";
+    weight: "Poids ou valeur", "Weight or value";
+    operation: "Opération", "Operation";
+    version: "Version", "Version";
+    nothing_weighed: "Rien n’a pesé.", "Nothing weighed.";
+    back_to_document: "Retour au document", "Back to the document";
+
+    // Search
+    search_title: "Recherche", "Search";
+    search_help: "Un nom, un numéro, quelques mots ou une question, en français ou en anglais.", "A name, a number, a few words or a question, in French or in English.";
+    nothing_relevant: "Rien de pertinent.", "Nothing relevant.";
+    nothing_relevant_help: "Aucun document ne répond à ces mots. Essayez un autre mot, un nom ou un numéro.", "No document answers these words. Try another word, a name or a number.";
+    named_exactly: "Porte exactement ce nom", "Has exactly this name";
+    results: "Résultats", "Results";
+    query_too_long: "La recherche est trop longue : 300 caractères au plus.", "The search is too long: 300 characters at most.";
+
+    // Syntheses
+    syntheses_title: "Synthèses", "Syntheses";
+    no_synthesis: "Aucune synthèse ni alerte pour l’instant.", "No synthesis nor alert yet.";
+    synthesis: "Synthèse", "Synthesis";
+    week: "Semaine", "Week";
+    edition: "Édition", "Edition";
+    editions: "Éditions", "Editions";
+    made: "Établie le", "Made on";
+    alerts: "Alertes", "Alerts";
+    not_made_yet: "pas encore établie", "not made yet";
+    synthesis_not_made: "La synthèse de cette semaine n’est pas encore établie. Les alertes n’attendent pas.", "The synthesis of this week is not made yet. Alerts do not wait.";
+    no_alerts: "Aucune alerte cette semaine.", "No alert this week.";
+    no_alerts_made: "Les alertes de cette semaine n’ont pas encore été examinées.", "Alerts of this week have not been looked for yet.";
+    since: "Depuis le", "Since";
+    place: "Lieu", "Place";
+    basis: "Fondée sur", "Based on";
+    recipient: "Destinataire", "Goes to";
+    after_edition: "arrivée après cette édition", "came after this edition";
+    evidence: "Extraits", "Quotes";
+    figures: "Chiffres", "Figures";
+    themes: "Thèmes", "Themes";
+    no_themes: "Aucun thème cette semaine.", "No theme this week.";
+    trend: "Évolution", "Trend";
+    lone_voices: "Voix isolées", "Lone voices";
+    done_since: "Suites données", "Followed up";
+    what_is_missing: "Ce qui manque", "What is missing";
+    nothing_lacking: "Rien à signaler.", "Nothing to report.";
+    counted: "Documents comptés", "Documents counted";
+    and_more: "et d’autres", "and more";
+    document_gone: "document effacé ou illisible", "document erased or unreadable";
+    only_figures: "Chaque phrase est un extrait exact ou un chiffre compté.", "Every sentence is an exact quote or a counted figure.";
+    back_to_syntheses: "Retour aux synthèses", "Back to the syntheses";
+
+    // Problems
+    no_such_page: "Cette page n’existe pas", "This page does not exist";
+    no_such_page_detail: "L’adresse est peut-être incomplète. Revenez à la bannette ou cherchez le document.", "The address may be incomplete. Go back to the inbox or search for the document.";
+    no_such_document: "Aucun document à cette adresse", "No document at this address";
+    no_such_document_detail: "L’adresse est peut-être incomplète. Cherchez le document par son nom.", "The address may be incomplete. Search for the document by its name.";
+    erased: "Ce document a été effacé", "This document was erased";
+    erased_detail: "Son contenu ne peut plus être lu. Si personne ne l’a effacé, prévenez l’administrateur.", "Its content cannot be read any more. If nobody erased it, tell the administrator.";
+    bad_address: "Cette adresse n’est pas comprise", "This address is not understood";
+    bad_address_detail: "Un des choix de l’adresse n’est pas connu ici. Revenez à la bannette.", "One of the choices in the address is not known here. Go back to the inbox.";
+    too_long: "C’est trop long", "This is too long";
+    too_long_detail: "L’adresse ou le formulaire dépasse la taille acceptée.", "The address or the form is larger than accepted.";
+    bad_form: "Ce formulaire n’est pas compris", "This form is not understood";
+    bad_form_detail: "Rien n’a été enregistré. Revenez au document et recommencez.", "Nothing was recorded. Go back to the document and start again.";
+    foreign_host: "Accès refusé", "Access refused";
+    foreign_host_detail: "Ces pages ne répondent que sous le nom de cette machine : localhost ou 127.0.0.1.", "These pages only answer to this machine’s own name: localhost or 127.0.0.1.";
+    foreign_form: "Envoi refusé", "Refused";
+    foreign_form_detail: "Rien n’a été enregistré : ce formulaire ne vient pas d’une page de Greffier. Revenez au document et recommencez.", "Nothing was recorded: this form does not come from a page of Greffier. Go back to the document and start again.";
+    only_reads_detail: "Cette adresse ne reçoit pas de formulaire.", "This address takes no form.";
+    not_ready: "Le document est encore en cours de lecture", "The document is still being read";
+    not_ready_detail: "Rien n’a été enregistré. Il pourra être affecté dès que sa lecture sera finie.", "Nothing was recorded. It can be assigned as soon as it has been read.";
+    not_routed: "Ce document n’est pas à affecter", "This document is not to be assigned";
+    not_routed_detail: "Rien n’a été enregistré : c’est une pièce jointe, ou son circuit n’a pas de service.", "Nothing was recorded: it is an attachment, or its pipeline has no service.";
+    busy: "Le service ne répond pas pour l’instant", "The service does not answer for now";
+    busy_detail: "Réessayez dans un instant. Si cela dure, prévenez l’administrateur.", "Try again in a moment. If it lasts, tell the administrator.";
+    broken: "Quelque chose n’a pas fonctionné", "Something did not work";
+    broken_detail: "Ce n’est pas de votre fait. Prévenez l’administrateur.", "It is not your doing. Tell the administrator.";
+    log_line: "Ligne du journal à lui donner", "Line of the log to give them";
+}
+
+impl Words {
+    /// A required field without a value.
+    pub(crate) fn field_missing(self, label: &str) -> String {
+        match self.0 {
+            Lang::Fr => format!("champ « {label} » non rempli"),
+            Lang::En => format!("field “{label}” is empty"),
+        }
+    }
+
+    /// A field whose value is not what was expected.
+    pub(crate) fn field_malformed(self, label: &str, expected: &str) -> String {
+        match self.0 {
+            Lang::Fr => format!("champ « {label} » à vérifier ({expected} était attendu)"),
+            Lang::En => format!("field “{label}” to check ({expected} was expected)"),
+        }
+    }
+
+    /// A piece that is not there.
+    pub(crate) fn piece_missing(self, name: &str) -> String {
+        match self.0 {
+            Lang::Fr => format!("pièce « {name} » absente"),
+            Lang::En => format!("piece “{name}” is not there"),
+        }
+    }
+
+    /// How many documents are still being read.
+    pub(crate) fn still_reading(self, count: usize) -> String {
+        match (self.0, count) {
+            (Lang::Fr, 1) => "1 document est encore en cours de lecture.".to_owned(),
+            (Lang::Fr, n) => format!("{n} documents sont encore en cours de lecture."),
+            (Lang::En, 1) => "1 document is still being read.".to_owned(),
+            (Lang::En, n) => format!("{n} documents are still being read."),
+        }
+    }
+
+    /// How many pieces came with a document.
+    pub(crate) fn with_attachments(self, count: usize) -> String {
+        match (self.0, count) {
+            (Lang::Fr, 1) => "1 pièce jointe".to_owned(),
+            (Lang::Fr, n) => format!("{n} pièces jointes"),
+            (Lang::En, 1) => "1 attachment".to_owned(),
+            (Lang::En, n) => format!("{n} attachments"),
+        }
+    }
+
+    /// A document received twice.
+    pub(crate) fn already_received(self, name: &str) -> String {
+        match self.0 {
+            Lang::Fr => format!("même contenu que {name}, déjà reçu"),
+            Lang::En => format!("same content as {name}, received before"),
+        }
+    }
+
+    /// How many alerts a week has.
+    pub(crate) fn alerts_of(self, count: usize, pipeline: &str, week: &str) -> String {
+        match (self.0, count) {
+            (Lang::Fr, 1) => format!("1 alerte : {pipeline}, {week}"),
+            (Lang::Fr, n) => format!("{n} alertes : {pipeline}, {week}"),
+            (Lang::En, 1) => format!("1 alert: {pipeline}, {week}"),
+            (Lang::En, n) => format!("{n} alerts: {pipeline}, {week}"),
+        }
+    }
+
+    /// The part of a list that a page shows.
+    pub(crate) fn part_of(self, first: usize, last: usize, total: usize) -> String {
+        match self.0 {
+            Lang::Fr => format!("Documents {first} à {last} sur {total}"),
+            Lang::En => format!("Documents {first} to {last} of {total}"),
+        }
+    }
+
+    /// How many documents were found.
+    pub(crate) fn found(self, count: usize, query: &str) -> String {
+        match (self.0, count) {
+            (Lang::Fr, 1) => format!("1 document pour « {query} »"),
+            (Lang::Fr, n) => format!("{n} documents pour « {query} »"),
+            (Lang::En, 1) => format!("1 document for “{query}”"),
+            (Lang::En, n) => format!("{n} documents for “{query}”"),
+        }
+    }
+
+    /// What a person decided.
+    pub(crate) fn assigned_by(self, service: &str, by: &str) -> String {
+        match self.0 {
+            Lang::Fr => format!("Affecté à {service} par {by}"),
+            Lang::En => format!("Assigned to {service} by {by}"),
+        }
+    }
+
+    /// What a person did, in the history.
+    pub(crate) fn assigned(self, accepted: bool, service: &str) -> String {
+        match (self.0, accepted) {
+            (Lang::Fr, true) => format!("proposition acceptée : {service}"),
+            (Lang::Fr, false) => format!("affecté à {service}"),
+            (Lang::En, true) => format!("proposal accepted: {service}"),
+            (Lang::En, false) => format!("assigned to {service}"),
+        }
+    }
+
+    /// What a sparkline shows, for those who do not see it.
+    pub(crate) fn counts(self, counts: &[u32]) -> String {
+        let list: Vec<String> = counts.iter().map(ToString::to_string).collect();
+        match self.0 {
+            Lang::Fr => format!("Remontées par semaine, de la plus ancienne à cette semaine : {}", list.join(", ")),
+            Lang::En => format!("Reports a week, oldest first, this week last: {}", list.join(", ")),
+        }
+    }
+
+    /// A page of a document.
+    pub(crate) fn page_number(self, page: u32) -> String {
+        format!("{} {page}", self.page().to_lowercase())
+    }
+}
