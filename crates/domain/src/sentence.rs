@@ -212,7 +212,9 @@ impl std::fmt::Display for Value {
 
 macro_rules! templates {
     ($($(#[$doc:meta])* $name:ident => $fr:literal, $en:literal;)*) => {
-        /// The sentences that can be filled by a query; `{name}` stands for a value.
+        /// The sentences that can be filled by a query. `{name}` stands for a value, one whose
+        /// name ends in `_tenths` for a tenth of it, and `{name|one|many}` for the word that goes
+        /// with it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "kebab-case")]
         pub enum Template {
@@ -236,56 +238,56 @@ macro_rules! templates {
 templates! {
     /// How many reports, of how many teams, how many with a note.
     ReportsReceived =>
-        "{reports} remontées reçues de {teams} équipes ; {notes} portent une note.",
-        "{reports} reports received from {teams} teams; {notes} carry a note.";
+        "{reports} {reports|remontée reçue|remontées reçues} de {teams} {teams|équipe|équipes} ; {notes} {notes|porte|portent} une note.",
+        "{reports} {reports|report|reports} received from {teams} {teams|team|teams}; {notes} {notes|carries|carry} a note.";
     /// The week before, for comparison.
     ReportsBefore =>
-        "La semaine précédente : {reports} remontées.",
-        "The week before: {reports} reports.";
+        "La semaine précédente : {reports} {reports|remontée|remontées}.",
+        "The week before: {reports} {reports|report|reports}.";
     /// People met.
     PeopleMet =>
-        "{people} personnes rencontrées ou accompagnées, dont {first} pour la première fois.",
-        "{people} people met or helped, {first} of them for the first time.";
+        "{people} {people|personne rencontrée ou accompagnée|personnes rencontrées ou accompagnées}, dont {first} pour la première fois.",
+        "{people} {people|person|people} met or helped, {first} of them for the first time.";
     /// Minutes spent.
     TimeSpent => "Durée déclarée : {hours} h {minutes} min.", "Time declared: {hours} h {minutes} min.";
     /// Nothing to report.
     NothingToReport =>
-        "{reports} remontées disent qu’il n’y a rien à signaler.",
-        "{reports} reports say that there is nothing to report.";
+        "{reports} {reports|remontée dit|remontées disent} qu’il n’y a rien à signaler.",
+        "{reports} {reports|report says|reports say} that there is nothing to report.";
     /// Size of a theme.
     ThemeSize =>
-        "« {theme} » : {reports} remontées, {teams} équipes, {places} lieux.",
-        "“{theme}”: {reports} reports, {teams} teams, {places} places.";
+        "« {theme} » : {reports} {reports|remontée|remontées}, {teams} {teams|équipe|équipes}, {places} {places|lieu|lieux}.",
+        "“{theme}”: {reports} {reports|report|reports}, {teams} {teams|team|teams}, {places} {places|place|places}.";
     /// A theme over the weeks, oldest first.
     ThemeHistory =>
         "Semaines précédentes, de la plus ancienne à la plus récente : {history}.",
         "Weeks before, oldest first: {history}.";
     /// A theme that rose beyond what its history explains.
     ThemeRose =>
-        "En hausse : {observed} contre {expected_tenths} dixièmes attendus d’après {weeks} semaines.",
-        "Rising: {observed} against {expected_tenths} tenths expected from {weeks} weeks.";
+        "« {theme} » en hausse : {observed} {observed|remontée|remontées} pour {expected_tenths} attendues d’après {weeks} {weeks|semaine|semaines}.",
+        "“{theme}” is rising: {observed} {observed|report|reports} where {expected_tenths} were expected from {weeks} {weeks|week|weeks}.";
     /// Too little data to speak of a trend.
     ThemeTooSmall =>
-        "Effectifs trop faibles pour parler d’une tendance ({observed} cette semaine, {weeks} semaines d’historique).",
-        "Too few cases to speak of a trend ({observed} this week, {weeks} weeks of history).";
+        "Effectifs trop faibles pour parler d’une tendance ({observed} cette semaine, {weeks} {weeks|semaine|semaines} d’historique).",
+        "Too few cases to speak of a trend ({observed} this week, {weeks} {weeks|week|weeks} of history).";
     /// A theme never seen before.
     ThemeNew =>
-        "Nouveau : « {theme} » n’apparaît dans aucune des {weeks} semaines précédentes ; {reports} remontées cette semaine.",
-        "New: “{theme}” appears in none of the {weeks} weeks before; {reports} reports this week.";
+        "Nouveau : « {theme} » n’apparaît dans aucune des {weeks} semaines précédentes ; {reports} {reports|remontée|remontées} cette semaine.",
+        "New: “{theme}” appears in none of the {weeks} weeks before; {reports} {reports|report|reports} this week.";
     /// A team that sent nothing.
     TeamSilent => "L’équipe {team} n’a rien transmis cette semaine.", "Team {team} sent nothing this week.";
     /// Reports that no theme covers.
     Uncovered =>
-        "{reports} remontées avec une note ne relèvent d’aucun thème connu.",
-        "{reports} reports with a note belong to no known theme.";
+        "{reports} {reports|remontée avec une note ne relève|remontées avec une note ne relèvent} d’aucun thème connu.",
+        "{reports} {reports|report with a note belongs|reports with a note belong} to no known theme.";
     /// Reports that came in after their own week.
     Late =>
-        "{reports} remontées portent sur une semaine antérieure et sont comptées ici, à leur réception.",
-        "{reports} reports are about an earlier week and are counted here, when they were received.";
+        "{reports} {reports|remontée porte sur une semaine antérieure et est comptée ici, à sa réception|remontées portent sur une semaine antérieure et sont comptées ici, à leur réception}.",
+        "{reports} {reports|report is about an earlier week and is counted here, when it was received|reports are about an earlier week and are counted here, when they were received}.";
     /// A report that answers an earlier one.
     FollowUp =>
-        "{reports} remontées répondent à une remontée antérieure.",
-        "{reports} reports answer an earlier one.";
+        "{reports} {reports|remontée répond|remontées répondent} à une remontée antérieure.",
+        "{reports} {reports|report answers|reports answer} an earlier one.";
     /// An urgent report, by its own field.
     UrgentField =>
         "Remontée {report} ({team}, {place}) déclarée « {urgency} » par son auteur.",
@@ -300,12 +302,12 @@ templates! {
         "A child may be in danger: report {report} ({team}, {place}), words found: {words}. To be passed on without delay (CASF, art. L226-2-1): follow the local procedure.";
     /// Several mentions at one place within some days.
     RepeatedMentions =>
-        "« {theme} » : {reports} mentions à {place} en {days} jours.",
-        "“{theme}”: {reports} mentions at {place} within {days} days.";
+        "« {theme} » : {reports} mentions en {days} jours (lieu : {place}).",
+        "“{theme}”: {reports} mentions within {days} days (place: {place}).";
     /// A theme that is never ignored.
     WatchedTheme =>
-        "« {theme} » : {reports} remontées (thème surveillé, seuil {threshold}).",
-        "“{theme}”: {reports} reports (watched theme, threshold {threshold}).";
+        "« {theme} » : {reports} {reports|remontée|remontées} (thème surveillé, seuil {threshold}).",
+        "“{theme}”: {reports} {reports|report|reports} (watched theme, threshold {threshold}).";
 }
 
 impl Template {
@@ -314,7 +316,8 @@ impl Template {
         self.text(Lang::Fr)
             .split('{')
             .skip(1)
-            .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+            .filter_map(|rest| rest.split_once('}'))
+            .map(|(hole, _)| hole.split('|').next().unwrap_or(hole))
             .collect()
     }
 }
@@ -386,15 +389,30 @@ impl Counted {
         let mut out = String::with_capacity(rest.len());
         while let Some((before, after)) = rest.split_once('{') {
             out.push_str(before);
-            let (name, next) = after.split_once('}').unwrap_or((after, ""));
-            match self.values.get(name) {
-                Some(value) => out.push_str(&value.to_string()),
-                None => out.push('…'),
-            }
+            let (hole, next) = after.split_once('}').unwrap_or((after, ""));
+            self.fill(hole, lang, &mut out);
             rest = next;
         }
         out.push_str(rest);
         out
+    }
+
+    fn fill(&self, hole: &str, lang: Lang, out: &mut String) {
+        let mut parts = hole.split('|');
+        let name = parts.next().unwrap_or(hole);
+        match (self.values.get(name), parts.next(), parts.next()) {
+            (Some(Value::Count(n)), Some(one), Some(many)) => {
+                // French counts zero as one; English does not.
+                let singular = if lang == Lang::Fr { n.abs() < 2 } else { *n == 1 };
+                out.push_str(if singular { one } else { many });
+            }
+            (Some(Value::Count(n)), ..) if name.ends_with("_tenths") => {
+                let mark = lang.pick(",", ".");
+                out.push_str(&format!("{}{mark}{}", n / 10, (n % 10).abs()));
+            }
+            (Some(value), ..) => out.push_str(&value.to_string()),
+            (None, ..) => out.push('…'),
+        }
     }
 }
 
@@ -530,11 +548,33 @@ mod tests {
                     .text(lang)
                     .split('{')
                     .skip(1)
-                    .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+                    .filter_map(|rest| rest.split_once('}'))
+                    .map(|(hole, _)| hole.split('|').next().unwrap_or(hole).to_owned())
                     .collect::<BTreeSet<_>>()
             };
             assert_eq!(holes(Lang::Fr), holes(Lang::En), "{template:?}");
         }
+    }
+
+    #[test]
+    fn counts_choose_their_words_and_tenths_their_mark() {
+        let fill = |n: i64| {
+            let query = Query { name: "theme-rose".into(), parameters: BTreeMap::new() };
+            let values = BTreeMap::from([
+                ("theme".to_owned(), Value::Name("bruit".into())),
+                ("observed".to_owned(), Value::Count(n)),
+                ("expected_tenths".to_owned(), Value::Count(22)),
+                ("weeks".to_owned(), Value::Count(5)),
+            ]);
+            Sentence::counted(Template::ThemeRose, query, values, vec![]).unwrap()
+        };
+        assert_eq!(
+            fill(7).text(Lang::Fr),
+            "« bruit » en hausse : 7 remontées pour 2,2 attendues d’après 5 semaines."
+        );
+        assert!(fill(0).text(Lang::Fr).contains("0 remontée pour"));
+        assert!(fill(0).text(Lang::En).contains("0 reports where 2.2"));
+        assert!(fill(1).text(Lang::En).contains("1 report where"));
     }
 
     #[test]

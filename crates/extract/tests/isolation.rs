@@ -1,6 +1,12 @@
 //! The child process and its limits. This program is its own child: with the argument `serve` it
 //! reads documents, with `misbehave` it answers as a broken child would.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "these are tests, though not ones that the compiler knows as such"
+)]
+
 use std::io::Write;
 use std::time::Duration;
 

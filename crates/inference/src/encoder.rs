@@ -14,7 +14,7 @@ use fastembed::{
 };
 
 use crate::registry::{ModelSpec, Pooling};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, no_arena};
 
 /// Why texts could not be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -222,14 +222,11 @@ impl Encoder {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One thread, so that no sum depends on the number of cores; no arena, which would keep the
-    /// memory of the longest text for ever.
+    /// One thread, so that no sum depends on the number of cores.
     fn session(&self) -> Result<TextEmbedding, EncoderError> {
         let options = InitOptionsUserDefined::new()
             .with_environment(self.runtime.environment())
-            .with_execution_providers(vec![
-                ort::ep::CPU::default().with_arena_allocator(false).build(),
-            ])
+            .with_execution_providers(vec![no_arena()])
             .with_max_length(self.max_tokens)
             .with_intra_threads(1);
         TextEmbedding::try_new_from_user_defined(self.model.clone(), options)

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 
 use domain::Digest;
 use ort::environment::Environment;
+use ort::ep::ExecutionProviderDispatch;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
@@ -190,8 +191,8 @@ impl Runtime {
         self.environment.clone()
     }
 
-    /// A session of one thread over a model in memory. One thread, because the order of a sum
-    /// must not depend on the machine's cores; no arena, because it would keep its peak for ever.
+    /// A session over a model in memory, of one thread, because the order of a sum must not depend
+    /// on the machine's cores.
     pub(crate) fn session(&self, model: &[u8]) -> Result<Session, ort::Error> {
         let plain = |e: ort::Error<SessionBuilder>| ort::Error::new(e.to_string());
         Session::builder(&self.environment)?
@@ -199,8 +200,15 @@ impl Runtime {
             .map_err(plain)?
             .with_intra_threads(1)
             .map_err(plain)?
+            .with_execution_providers([no_arena()])
+            .map_err(plain)?
             .commit_from_memory(model)
     }
+}
+
+/// The processor, without the arena, which would keep the memory of the longest text for ever.
+pub(crate) fn no_arena() -> ExecutionProviderDispatch {
+    ort::ep::CPU::default().with_arena_allocator(false).build()
 }
 
 /// This platform's key in the registry: operating system and processor, as `linux-x86_64`.

@@ -1,5 +1,10 @@
 //! The pinned encoder: what it says, that it always says the same, and that it keeps to itself.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
 mod common;
 
 use common::{encoder, models, registry, runtime};

@@ -1,5 +1,10 @@
 //! ONNX Runtime before it is loaded: one process loads it once, so these have a process of their own.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
 mod common;
 
 use inference::{Runtime, RuntimeError};

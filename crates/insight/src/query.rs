@@ -219,6 +219,7 @@ impl Reading<'_> {
                                 "expected_tenths",
                                 Value::Count(((20 * before + weeks) / (2 * weeks)) as i64),
                             ),
+                            ("theme", named(theme)),
                             ("weeks", Value::Count(weeks as i64)),
                         ]),
                         documents(self.current_about(theme)),

@@ -165,7 +165,7 @@ fn mentions_repeat_at_one_place_within_the_days_and_once_in_the_week() {
     assert_eq!(repeated.len(), 1);
     assert_eq!(
         repeated[0].statement.text(Lang::Fr),
-        "« éclairage » : 4 mentions à les tilleuls en 14 jours."
+        "« éclairage » : 4 mentions en 14 jours (lieu : les tilleuls)."
     );
     assert_eq!(repeated[0].since.to_string(), "2026-11-16T10:00:00Z");
 }

@@ -28,7 +28,7 @@ fn a_week_without_reports_is_said_as_such() {
     let (alerts, synthesis) = field::written(&corpus);
     assert!(alerts.alerts.is_empty() && synthesis.themes.is_empty());
     let page = insight::markdown(&synthesis, &alerts, &field::name, Lang::Fr);
-    assert!(page.contains("0 remontées reçues de 0 équipes"), "{page}");
+    assert!(page.contains("0 remontée reçue de 0 équipe"), "{page}");
     assert!(page.contains("L’équipe Centre n’a rien transmis"), "{page}");
     let empty = field::corpus(vec![]);
     let (alerts, synthesis) = field::written(&empty);

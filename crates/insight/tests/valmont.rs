@@ -22,7 +22,13 @@ struct Tables {
 }
 
 fn tables() -> Tables {
-    toml::from_str(include_str!("valmont.toml")).unwrap()
+    let file: toml::Table =
+        toml::from_str(include_str!("../../../pipelines/field-reports.toml")).unwrap();
+    let settings = |name: &str| file["reconcile"][name]["settings"].clone();
+    let mut tables = toml::Table::new();
+    tables.insert("synthesise".to_owned(), settings("synthesise"));
+    tables.insert("alert".to_owned(), settings("alert"));
+    tables.try_into().unwrap()
 }
 
 const REPORTS: &str = include_str!("../../../fixtures/field-reports/reports.jsonl");

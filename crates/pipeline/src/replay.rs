@@ -162,10 +162,16 @@ async fn equivalent(
     };
     Ok(then.dimension == now.dimension
         && then.vectors.len() == now.vectors.len()
-        && then.vectors.iter().zip(&now.vectors).all(|(a, b)| {
-            let cosine: f64 = a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
-            cosine >= COSINE_MIN
-        }))
+        && then.vectors.iter().zip(&now.vectors).all(|(a, b)| a == b || are_close(a, b)))
+}
+
+/// Whether two vectors point the same way and are as long, within what platforms differ.
+fn are_close(a: &[f32], b: &[f32]) -> bool {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+    };
+    let (aa, bb) = (dot(a, a), dot(b, b));
+    dot(a, b) >= COSINE_MIN * (aa * bb).sqrt() && aa.min(bb) >= COSINE_MIN * aa.max(bb)
 }
 
 fn different(what: String) -> Answer {

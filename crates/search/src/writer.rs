@@ -267,3 +267,128 @@ impl Change {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{ArtifactName, Span, Timestamp};
+
+    use super::*;
+    use crate::{IndexedDocument, IndexedPassage, Mode, Query, Reader};
+
+    fn document(n: u8) -> IndexedDocument {
+        IndexedDocument {
+            id: DocumentId::from_bytes([n; 16]),
+            name: String::new(),
+            title: None,
+            pipeline: "courrier".parse().unwrap(),
+            service: None,
+            language: None,
+            media_type: "text/plain".to_owned(),
+            received_at: Timestamp::from_micros(0).unwrap(),
+            text_version: ArtifactName::from_bytes([n; 32]),
+            passages: vec![IndexedPassage {
+                span: Span::new(0, 7),
+                page: 1,
+                text: "trottoir".to_owned(),
+                section: None,
+                vector: Some(vec![f32::from(n), 1.0]),
+            }],
+        }
+    }
+
+    /// The writer goes away at each step that comes before the commit.
+    #[test]
+    fn what_was_not_committed_never_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = Index::open(dir.path()).unwrap();
+        let found = |index: &Index| {
+            let mut query = Query::new("trottoir", Reader::All);
+            query.vector = Some(vec![1.0, 1.0]);
+            query.mode = Mode::Hybrid;
+            index.search(&query).unwrap()
+        };
+        for first in [true, false] {
+            let before = (
+                found(&index),
+                index.stats().unwrap().vectors,
+                index.position(),
+            );
+            for step in 0..4 {
+                let mut writer = index.writer().unwrap();
+                let fields = index.fields().clone();
+                let mut commit = writer.commit.clone();
+                if step > 0 {
+                    vectors::append(dir.path(), &mut commit, &[vec![0.5, 0.5]]).unwrap();
+                }
+                if step > 1 {
+                    let id = document(1).id;
+                    writer.engine.delete_term(fields.document_term(id));
+                    for document in fields.passages(&document(9), &mut writer.analyser, |_| 0) {
+                        writer.engine.add_document(document).unwrap();
+                    }
+                }
+                if step > 2 {
+                    drop(writer.engine.prepare_commit().unwrap());
+                }
+                drop(writer);
+                let again = Index::open(dir.path()).unwrap();
+                let after = (
+                    found(&again),
+                    again.stats().unwrap().vectors,
+                    again.position(),
+                );
+                assert_eq!(before, after, "{first} {step}");
+            }
+            let mut writer = index.writer().unwrap();
+            let next = index.position() + 1;
+            let put = |n| Change::Put(document(n));
+            writer.apply(vec![put(1), put(2)], next).unwrap();
+            let stats = index.stats().unwrap();
+            assert_eq!(
+                (stats.documents, stats.vectors, stats.position),
+                (2, 2, next)
+            );
+        }
+    }
+
+    /// A failure half-way rolls back, and the same writer goes on.
+    #[test]
+    fn a_failed_batch_is_rolled_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = Index::open(dir.path()).unwrap();
+        let mut writer = index.writer().unwrap();
+        writer.apply(vec![Change::Put(document(1))], 1).unwrap();
+        let id = document(1).id;
+        writer.engine.delete_term(index.fields().document_term(id));
+        let mut commit = writer.commit.clone();
+        vectors::append(dir.path(), &mut commit, &[vec![0.5, 0.5]]).unwrap();
+        writer.recover();
+        assert!(!writer.stopped);
+        writer.apply(vec![Change::Put(document(2))], 2).unwrap();
+        assert_eq!(index.stats().unwrap().documents, 2);
+        assert_eq!(writer.commit.rows, 2);
+    }
+
+    #[test]
+    fn many_small_commits_are_merged_and_dead_vectors_leave() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = Index::open(dir.path()).unwrap();
+        let mut writer = index.writer().unwrap();
+        let mut big = document(1);
+        big.passages = vec![big.passages[0].clone(); COMPACT_ROWS_MIN as usize];
+        for position in 1..=3 {
+            writer
+                .apply(vec![Change::Put(big.clone())], position)
+                .unwrap();
+        }
+        assert!(writer.commit.generation >= 1);
+        assert!(writer.commit.rows < 3 * COMPACT_ROWS_MIN);
+        for position in 4..30 {
+            writer
+                .apply(vec![Change::Put(document(position as u8))], position)
+                .unwrap();
+        }
+        assert!(index.engine().searchable_segment_ids().unwrap().len() < 12);
+        assert_eq!(index.stats().unwrap().vectors, COMPACT_ROWS_MIN + 26);
+    }
+}

@@ -180,6 +180,38 @@ fn french_is_found_as_people_type_it() {
 }
 
 #[test]
+fn a_mistyped_word_is_found_only_when_it_is_nowhere() {
+    let bench = Bench::new(vec![
+        document(1, &["Procédure de licenciement"]),
+        document(2, &["Demande de subvention"]),
+        of_service(document(3, &["La subvencion"]), "sports"),
+    ]);
+    bench.check("licencement", &[1]);
+    bench.check("subvencion", &[3]);
+    // What is written so out of reach does not stop the guess.
+    let mut query = Query::new("subvencion", services(&[], true));
+    query.mode = Mode::Lexical;
+    let found = bench.index.search(&query).unwrap().hits;
+    assert_eq!(
+        found.iter().map(|h| h.document).collect::<Vec<_>>(),
+        [id(2)]
+    );
+}
+
+#[test]
+fn words_that_stand_together_as_asked_come_first() {
+    let bench = Bench::new(vec![
+        document(1, &["Le congé parental et la paternité contestée"]),
+        document(2, &["La paternité contestée et le congé de paternité"]),
+        document(
+            3,
+            &["Une paternité reconnue, un congé parental puis la contestée"],
+        ),
+    ]);
+    assert_eq!(bench.lexical("congé de paternité").hits[0].document, id(2));
+}
+
+#[test]
 fn each_language_has_its_analyser() {
     let mut english = document(2, &["Complaints about the bridges and street lighting."]);
     english.language = Some("en".to_owned());

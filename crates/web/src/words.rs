@@ -43,7 +43,6 @@ words! {
     nothing_to_decide: "Rien n’attend de décision ici.", "Nothing waits for a decision here.";
     nothing_routed: "Aucun document affecté automatiquement n’est à relire ici.", "No automatically assigned document is left to look at here.";
     received: "Réception", "Received";
-    by: "par", "by";
     proposed: "proposé", "proposed";
     reading_interrupted: "lecture interrompue", "reading interrupted";
     no_decision: "aucune proposition", "no proposal";
@@ -145,7 +144,6 @@ words! {
     not_read_yet: "Le document n’est pas encore lu.", "The document is not read yet.";
     attachments: "Pièces jointes", "Attachments";
     no_attachments: "Aucune pièce jointe.", "No attachment.";
-    attachment: "Pièce", "Piece";
     attachment_not_opened: "n’a pas pu être ouverte", "could not be opened";
     text: "Texte du document", "Text of the document";
     text_marked: "Les mots surlignés et soulignés sont ceux qui ont compté dans la proposition.", "The words highlighted and underlined are those that counted in the proposal.";
@@ -185,7 +183,6 @@ words! {
     nothing_relevant: "Rien de pertinent.", "Nothing relevant.";
     nothing_relevant_help: "Aucun document ne répond à ces mots. Essayez un autre mot, un nom ou un numéro.", "No document answers these words. Try another word, a name or a number.";
     named_exactly: "Porte exactement ce nom", "Has exactly this name";
-    results: "Résultats", "Results";
     query_too_long: "La recherche est trop longue : 300 caractères au plus.", "The search is too long: 300 characters at most.";
 
     // Syntheses

@@ -425,7 +425,10 @@ fn place(fields: Vec<Field>, draft: &mut Draft) {
 
 /// Where the lines that touch `bbox` say `value`, however it is broken into lines.
 fn find(draft: &Draft, page: usize, bbox: PageBox, value: &str) -> Option<Place> {
-    let value: String = words(&StoredText::page(value));
+    let value = words(&StoredText::page(value));
+    if value.is_empty() {
+        return None;
+    }
     let [x0, y0, x1, y1] = bbox.points();
     let mut text = String::new();
     // For each byte of `text`: block, line, byte of the line.

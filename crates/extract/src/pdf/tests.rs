@@ -269,7 +269,7 @@ fn form_fields_have_names_labels_values_and_places() {
     let read = read(&builder.finish(&[page], &form), &Budgets::default());
     assert_eq!(
         read.text.as_str(),
-        "Votre nom :\tAnaïs Roy\n\npersonne.ville : Montpellier\naccord : Non"
+        "Votre nom : Anaïs Roy\n\npersonne.ville : Montpellier\naccord : Non"
     );
     let shown: Vec<_> = read
         .layout

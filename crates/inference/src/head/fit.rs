@@ -366,16 +366,7 @@ fn scores(point: &[f64], row: &[(u32, f32)], vector: &[f32], dense_scale: f64, o
 }
 
 fn axpy(to: &mut [f64], factor: f64, what: &[f64]) {
-    // By four, because the slices are as short as there are labels and a loop of unknown length
-    // spends more on its ends than on its middle.
-    let (to_fours, to_rest) = to.as_chunks_mut::<4>();
-    let (fours, rest) = what.as_chunks::<4>();
-    for (t, w) in to_fours.iter_mut().zip(fours) {
-        for lane in 0..4 {
-            t[lane] += factor * w[lane];
-        }
-    }
-    for (t, w) in to_rest.iter_mut().zip(rest) {
+    for (t, w) in to.iter_mut().zip(what) {
         *t += factor * w;
     }
 }

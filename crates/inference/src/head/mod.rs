@@ -7,6 +7,7 @@
 //! A head is a folder: `head.onnx`, the graph, and `head.json`, the [`Card`], which names the
 //! graph's digest; the head's own digest is that of `head.json`.
 
+mod error;
 mod features;
 mod fit;
 mod graph;
@@ -28,6 +29,7 @@ use features::{BLOCKS, Grams};
 use fit::{Corpus, Idf, Linear};
 use graph::{BLOCK_NAMES, Block, Weights};
 
+pub use error::HeadError;
 pub use features::FeatureSettings;
 pub(crate) use fit::softmax;
 pub use reasons::{Reasons, Term};
@@ -36,102 +38,6 @@ pub use train::{Example, OutOfFold, TrainSettings, train};
 const CARD_FILE: &str = "head.json";
 const GRAPH_FILE: &str = "head.onnx";
 const FORMAT: &str = "greffier.head/1";
-
-/// Why a head cannot be trained, kept, loaded or used.
-#[derive(Debug, thiserror::Error)]
-pub enum HeadError {
-    /// A setting is out of range.
-    #[error("training setting `{name}` is {value}, which is out of range")]
-    Setting {
-        /// Which.
-        name: &'static str,
-        /// Its value.
-        value: String,
-    },
-    /// Too little to learn from.
-    #[error(
-        "{documents} documents of {labels} services are too few: at least {wanted} of 2 are needed"
-    )]
-    TooFew {
-        /// Documents given.
-        documents: usize,
-        /// Labels among them.
-        labels: usize,
-        /// Documents needed.
-        wanted: usize,
-    },
-    /// A vector is not like the others or the head's.
-    #[error("vector {index} has {found} values, expected {expected} finite ones")]
-    Vector {
-        /// Its place in the call.
-        index: usize,
-        /// Its length.
-        found: usize,
-        /// The length expected.
-        expected: usize,
-    },
-    /// A file is missing or unreadable.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file cannot be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The card is not a head's.
-    #[error("{} is not the card of a head", path.display())]
-    Card {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// The head is of a format this build does not read.
-    #[error("head format `{found}` is not {FORMAT}")]
-    Format {
-        /// Format found.
-        found: String,
-    },
-    /// A file is not the one expected: the head is refused.
-    #[error("{} has digest {found}, expected {expected}", file.display())]
-    Digest {
-        /// Which.
-        file: PathBuf,
-        /// Expected.
-        expected: Digest,
-        /// Found.
-        found: Digest,
-    },
-    /// The graph is not ONNX.
-    #[error("the head's graph is not an ONNX model")]
-    Graph(#[source] prost::DecodeError),
-    /// The graph lacks a tensor, or it is not as it should be.
-    #[error("the head's graph has no usable tensor `{name}`")]
-    Tensor {
-        /// Which.
-        name: String,
-    },
-    /// No such label.
-    #[error("`{label}` is not a label of this head")]
-    Label {
-        /// Label asked for.
-        label: String,
-    },
-    /// ONNX Runtime fails.
-    #[error("ONNX Runtime cannot run the head")]
-    Run(#[source] ort::Error),
-}
 
 /// A label and its probability.
 #[derive(Clone, Debug, PartialEq)]
@@ -382,6 +288,21 @@ impl Head {
     /// What is known of it.
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// Refuses another encoder than the one whose vectors the head was trained on.
+    ///
+    /// # Errors
+    /// When `encoder` is not the digest that the card names.
+    pub fn check_encoder(&self, encoder: Digest) -> Result<(), HeadError> {
+        if encoder == self.card.encoder {
+            Ok(())
+        } else {
+            Err(HeadError::Encoder {
+                expected: self.card.encoder,
+                found: encoder,
+            })
+        }
     }
 
     /// The probability from which routing may be automatic; `None` while nothing can be promised.

@@ -108,6 +108,8 @@ fn saved() -> (tempfile::TempDir, Head) {
         .expect("saved");
     let head = Head::load(dir.path(), &runtime(), Some(digest)).expect("loaded");
     assert_eq!(head.digest(), digest);
+    assert!(head.check_encoder(Digest::of(b"encoder")).is_ok());
+    assert!(head.check_encoder(Digest::of(b"another")).is_err());
     (dir, head)
 }
 

@@ -96,7 +96,7 @@ pub struct OutOfFold {
 /// Trains a head on `examples`, whose vectors come from the encoder with digest `encoder`.
 ///
 /// The same examples and settings give the same bytes, whatever their order and the number of
-/// threads.
+/// threads (on one platform: the last bit of an exponential is the system library's).
 ///
 /// # Errors
 /// When there are fewer than two labels, fewer documents than folds, vectors of different

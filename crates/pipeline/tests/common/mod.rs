@@ -82,7 +82,12 @@ pub(crate) fn build() -> Build {
 
 /// The pipelines of the house with these stages.
 pub(crate) fn pipelines(stages: Vec<Arc<dyn Stage>>) -> Arc<Pipelines> {
-    let source = SourceFile::parse("mail.toml", PIPELINE.to_owned()).unwrap();
+    pipelines_of(PIPELINE.to_owned(), stages)
+}
+
+/// The pipeline of this file with these stages.
+pub(crate) fn pipelines_of(file: String, stages: Vec<Arc<dyn Stage>>) -> Arc<Pipelines> {
+    let source = SourceFile::parse("mail.toml", file).unwrap();
     Arc::new(Pipelines::new(vec![Pipeline::new(Arc::new(source), stages).unwrap()]))
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::decision::{DecisionFormat, Method, ReviewCause};
-use domain::passage::PassageSetFormat;
+use domain::passage::{PassageSetFormat, VectorSet};
 use domain::{
     Attachment, Candidate, Decision, Kind, Layout, ModelRef, Outcome, Passage, PassageSet,
     Probability, Reason, Span, StageName, StoredText,
@@ -47,7 +47,7 @@ impl Tool {
     }
 }
 
-type Work = Arc<dyn Fn(&Inputs) -> Result<Output, Fault> + Send + Sync>;
+pub(crate) type Work = Arc<dyn Fn(&Inputs) -> Result<Output, Fault> + Send + Sync>;
 
 /// A stage made of a closure.
 #[derive(Clone)]
@@ -60,9 +60,9 @@ pub(crate) struct Toy {
     pub(crate) settings: serde_json::Value,
     /// Its models.
     pub(crate) models: Vec<ModelRef>,
-    inputs: &'static [Kind],
-    outputs: &'static [Kind],
-    work: Work,
+    pub(crate) inputs: &'static [Kind],
+    pub(crate) outputs: &'static [Kind],
+    pub(crate) work: Work,
 }
 
 impl Toy {
@@ -130,16 +130,17 @@ pub(crate) fn all(tool: &Tool) -> Vec<Arc<dyn Stage>> {
 pub(crate) fn extract(tool: &Tool) -> Toy {
     toy("extract", &[Kind::Raw], &[Kind::Text, Kind::Layout], tool, |inputs| {
         let raw = inputs.text(Kind::Raw)?;
-        let (text, spans) = StoredText::from_pages(&[raw]);
+        // An empty second page, so that the text is never the very bytes that came in.
+        let (text, spans) = StoredText::from_pages(&[raw, ""]);
         let mut layout = Layout::empty("text/plain");
         layout.title = raw.lines().find_map(|line| line.strip_prefix("title: ")).map(str::to_owned);
-        layout.pages.push(Page {
-            number: 1,
+        layout.pages.extend((1..).zip(spans).map(|(number, span)| Page {
+            number,
             width: Points::default(),
             height: Points::default(),
-            span: spans[0],
+            span,
             blocks: Vec::new(),
-        });
+        }));
         let children: Vec<Child> = children_of(raw)
             .map(|(part, bytes)| Child {
                 name: format!("piece-{part}.txt"),
@@ -181,6 +182,16 @@ pub(crate) fn split(tool: &Tool) -> Toy {
             passages,
         };
         Output::json(Kind::Passages, &set)
+    })
+}
+
+/// Makes a vector of the text: its length and a one, brought to length one.
+pub(crate) fn embed(tool: &Tool) -> Toy {
+    toy("embed", &[Kind::Text], &[Kind::Vectors], tool, |inputs| {
+        let length = inputs.text(Kind::Text)?.len() as f32;
+        let norm = length.hypot(1.0);
+        let set = VectorSet { dimension: 2, vectors: vec![vec![length / norm, 1.0 / norm]] };
+        Ok(Output::of(Kind::Vectors, set.to_bytes()))
     })
 }
 

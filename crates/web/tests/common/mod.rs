@@ -1,0 +1,360 @@
+//! A small office: a ledger and blobs in memory, two pipelines, toy stages that obey what is
+//! written in the document, and a week of reports.
+#![allow(dead_code, reason = "each test binary uses its part of the office")]
+
+pub mod toys;
+pub mod week;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response, header};
+use domain::arrival::ArrivalFormat;
+use domain::message::Class;
+use domain::text::fold;
+use domain::{Arrival, DocumentId, Source, Span, Timestamp};
+use pipeline::circumstances::{Build, Clock};
+use pipeline::desk::Desk;
+use pipeline::file::SourceFile;
+use pipeline::intake::{self, Incoming};
+use pipeline::ledger::DocumentFilter;
+use pipeline::pipelines::{Pipeline, Pipelines};
+use pipeline::testing::memory::{MemoryBlobs, MemoryLedger};
+use pipeline::vault::Vault;
+use pipeline::worker::{Bench, Worker};
+use privacy::Secrets;
+use tower::ServiceExt as _;
+use web::{Find, Found, Office};
+
+/// The pipeline of letters and forms.
+pub const MAIL: &str = r#"
+pipeline = "courrier"
+title = "Courrier de la mairie"
+collection = "mairie"
+accepts = ["files"]
+stages = ["extract", "check", "route"]
+attachment_stages = ["extract"]
+
+[[services]]
+id = "voirie"
+name = "Voirie-Éclairage"
+description = "routes, trottoirs et éclairage public"
+
+[[services]]
+id = "vie-associative"
+name = "Vie associative, sports, culture"
+description = "subventions, salles, forum des associations"
+
+[[services]]
+id = "etat-civil"
+name = "État civil, élections, cimetières"
+description = "naissances, mariages, décès"
+
+[[services]]
+id = "ccas"
+name = "CCAS"
+description = "aides, domiciliation, seniors"
+external = true
+
+[[forms]]
+id = "subvention"
+title = "Demande de subvention (cerfa 12156)"
+service = "vie-associative"
+legal_basis = "loi n° 2000-321, art. 9-1"
+clock = "2 mois, silence valant rejet"
+recognise = { titles = ["demande de subvention"] }
+
+[[rules]]
+id = "lampadaire"
+service = "voirie"
+any = ["lampadaire"]
+"#;
+
+/// The pipeline of field reports.
+pub const REPORTS: &str = r#"
+pipeline = "mediation"
+title = "Remontées de terrain"
+collection = "mediation"
+accepts = ["files"]
+stages = ["extract"]
+
+[reconcile.synthesise]
+schedule = "monday 08:00"
+
+[reconcile.alert]
+schedule = "on-arrival"
+"#;
+
+/// A clock that stands still.
+struct StillClock(Timestamp);
+
+impl Clock for StillClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// A document to receive.
+pub struct Letter {
+    /// Its external id.
+    pub name: &'static str,
+    /// When.
+    pub received_at: &'static str,
+    /// How.
+    pub channel: Option<&'static str>,
+    /// What it says: see [`toys`].
+    pub text: String,
+}
+
+/// A letter.
+pub fn letter(
+    name: &'static str,
+    received_at: &'static str,
+    channel: Option<&'static str>,
+    text: &str,
+) -> Letter {
+    Letter { name, received_at, channel, text: text.to_owned() }
+}
+
+/// The letters of the office. One of them is hostile.
+pub fn letters() -> Vec<Letter> {
+    vec![
+        letter(
+            "F-001",
+            "2026-11-17T08:12:00Z",
+            Some("courrier"),
+            "title: Demande de subvention pour le club de judo\n\
+             Madame la Maire, notre association demande une subvention de 1 500 euros pour 2027.\n\
+             field Association: Judo Club des Tilleuls\nfield SIRET: 123\nfield Budget: \nchild: statuts de l’association\n",
+        ),
+        letter(
+            "F-002",
+            "2026-11-16T14:30:00Z",
+            Some("teleservice"),
+            "title: Lampadaire éteint\nLe lampadaire devant le 12 rue des Lilas est éteint depuis lundi.\n",
+        ),
+        letter("F-003", "2026-11-18T07:00:00Z", Some("courriel"), "mystery\nPouvez-vous me rappeler ?\nnote needs-ocr 2\n"),
+        letter("F-004", "2026-11-18T08:45:00Z", Some("guichet"), "title: Acte de naissance\nrefuse extract\n"),
+        letter(
+            "F-005\"><script>alert(1)</script>",
+            "2026-11-18T09:00:00Z",
+            Some("<b>fax</b>"),
+            "title: <img src=x onerror=alert(1)>\nfield </td><script>: \"'><svg onload=alert(1)>\n\
+             </p></main><script>alert(2)</script>{{ 7*7 }} lampadaire\nchild: <script>\n",
+        ),
+    ]
+}
+
+/// The parts of an office, to look at them behind the pages.
+pub struct House {
+    /// What people do.
+    pub desk: Desk,
+    /// The ledger.
+    pub ledger: Arc<MemoryLedger>,
+    /// The blobs, to damage.
+    pub blobs: Arc<MemoryBlobs>,
+}
+
+impl House {
+    /// An empty one.
+    pub fn empty() -> Self {
+        Self::over(MemoryLedger::new())
+    }
+
+    /// An empty one over a ledger.
+    pub fn over(ledger: MemoryLedger) -> Self {
+        let (ledger, blobs) = (Arc::new(ledger), Arc::new(MemoryBlobs::new()));
+        let file = |name: &str, text: &str| Arc::new(SourceFile::parse(name, text.into()).unwrap());
+        let pipelines = vec![
+            Pipeline::new(file("courrier.toml", MAIL), toys::all()).unwrap(),
+            Pipeline::new(file("mediation.toml", REPORTS), toys::all()).unwrap(),
+        ];
+        let desk = Desk {
+            vault: Vault {
+                ledger: ledger.clone(),
+                blobs: blobs.clone(),
+                secrets: Arc::new(Secrets::derived(b"an office for tests").unwrap()),
+            },
+            pipelines: Arc::new(Pipelines::new(pipelines)),
+            clock: Arc::new(StillClock("2026-11-18T09:30:00Z".parse().unwrap())),
+            build: Build { build: "toys 1".into(), platform: "paper".into(), runtime: None },
+        };
+        Self { desk, ledger, blobs }
+    }
+
+    /// One with its letters read and a week of reports.
+    pub async fn full() -> Self {
+        let house = Self::empty();
+        house.receive(&letters()).await;
+        house.work().await;
+        week::publish(&house).await;
+        house
+    }
+
+    /// Lets letters enter, without reading them.
+    pub async fn receive(&self, letters: &[Letter]) -> Vec<DocumentId> {
+        let mut ids = Vec::new();
+        for letter in letters {
+            ids.push(self.admit("courrier", "mairie", letter).await);
+        }
+        ids
+    }
+
+    /// Lets a document enter a pipeline.
+    pub async fn admit(&self, pipeline: &str, collection: &str, letter: &Letter) -> DocumentId {
+        let incoming = Incoming {
+            collection: collection.parse().unwrap(),
+            pipeline: pipeline.parse().unwrap(),
+            first_stage: Some("extract".parse().unwrap()),
+            class: Class::Normal,
+            arrival: Arrival {
+                format: ArrivalFormat::V1,
+                source: Source::External(letter.name.to_owned()),
+                file_name: None,
+                media_type: Some("text/plain".into()),
+                received_at: letter.received_at.parse().unwrap(),
+                channel: letter.channel.map(str::to_owned),
+                metadata: std::collections::BTreeMap::new(),
+                columns: None,
+            },
+            bytes: letter.text.clone().into_bytes(),
+            generation: 0,
+        };
+        let Desk { vault, clock, build, .. } = &self.desk;
+        intake::admit(vault, &incoming, clock.as_ref(), build).await.unwrap().0
+    }
+
+    /// Reads all that is owed.
+    pub async fn work(&self) {
+        let worker = Worker {
+            vault: self.desk.vault.clone(),
+            pipelines: self.desk.pipelines.clone(),
+            clock: self.desk.clock.clone(),
+            build: self.desk.build.clone(),
+            bench: Bench::BlockingThreads,
+        };
+        let patience = std::time::Duration::ZERO;
+        // One worker, so that records enter the log in one order.
+        pipeline::engine::run_until_idle(&worker, 1, patience, None).await.unwrap();
+        pipeline::log::checkpoint(&self.desk.vault).await.unwrap();
+    }
+
+    /// The id of the document of this name.
+    pub async fn id(&self, name: &str) -> DocumentId {
+        self.desk.find(name).await.unwrap().id
+    }
+
+    /// What the pages stand on.
+    pub fn office(&self) -> Office {
+        Office { desk: self.desk.clone(), find: Arc::new(Scan { desk: self.desk.clone() }) }
+    }
+
+    /// Asks for a page, as a browser on this machine does.
+    pub async fn get(&self, address: &str) -> Page {
+        self.ask(Request::get(address)).await
+    }
+
+    /// Sends a form, as a page of ours does.
+    pub async fn post(&self, address: &str, form: &str) -> Page {
+        let request = Request::post(address)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request.header(header::HOST, "localhost:8080").body(form.to_owned().into()).unwrap())
+            .await
+    }
+
+    /// Asks without a body.
+    pub async fn ask(&self, request: axum::http::request::Builder) -> Page {
+        self.send(request.header(header::HOST, "localhost:8080").body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request<Body>) -> Page {
+        Page::read(web::router(self.office()).oneshot(request).await.unwrap()).await
+    }
+}
+
+/// A response, read.
+pub struct Page {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: axum::http::HeaderMap,
+    /// Its body.
+    pub body: String,
+}
+
+impl Page {
+    async fn read(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        Self {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    /// A header.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().unwrap())
+    }
+
+    /// Fails unless the body says all of this.
+    pub fn says(&self, expected: &[&str]) -> &Self {
+        for text in expected {
+            assert!(self.body.contains(text), "{} says no `{text}`:\n{}", self.status, self.body);
+        }
+        self
+    }
+
+    /// Fails if the body says any of this.
+    pub fn says_nothing_of(&self, unexpected: &[&str]) -> &Self {
+        for text in unexpected {
+            assert!(!self.body.contains(text), "{} says `{text}`:\n{}", self.status, self.body);
+        }
+        self
+    }
+
+    /// Fails unless the status is this.
+    pub fn is(&self, status: u16) -> &Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        self
+    }
+}
+
+/// Search that reads every text: what holds the words, marked.
+pub struct Scan {
+    desk: Desk,
+}
+
+#[async_trait]
+impl Find for Scan {
+    async fn find(
+        &self,
+        query: &str,
+        limit: usize,
+    ) -> Result<Vec<Found>, Box<dyn std::error::Error + Send + Sync>> {
+        let mut found = Vec::new();
+        for row in self.desk.vault.ledger.documents(&DocumentFilter::default()).await? {
+            let Some(text) = self.desk.text(row.id).await? else { continue };
+            let line = text.lines().find(|line| fold(line).contains(&fold(query)));
+            let Some(line) = line else { continue };
+            let opened = self.desk.open(row).await?;
+            let at = line.find(query).unwrap_or(0) as u32;
+            found.push(Found {
+                document: opened.row.id,
+                title: opened.title().to_owned(),
+                name: opened.name,
+                received_at: opened.row.received_at,
+                service: opened.row.route.and_then(|r| r.service).map(|s| s.to_string()),
+                page: 1,
+                snippet: line.to_owned(),
+                highlights: vec![Span::new(at, at + query.len() as u32)],
+            });
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+}
