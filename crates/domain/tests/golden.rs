@@ -1,6 +1,6 @@
 //! Old data stays readable: a file for every format that was ever written, with what it means.
 //!
-//! A golden file never changes. A new version of a format gets a new file beside the old one; a
+//! The files were written by another implementation of RFC 8785. A golden file never changes. A new version of a format gets a new file beside the old one; a
 //! change that breaks one of these tests would make what towns have stored unreadable, or prove it
 //! forged.
 
@@ -12,10 +12,9 @@ use domain::passage::{PassageSetFormat, VectorSet};
 use domain::sentence::{MaskKind, Query, Template, Value};
 use domain::synthesis::{Period, SynthesisFormat, ThemeSection, Trend};
 use domain::{
-    Agent, ArtifactName, Candidate, Circumstances, Decision, Digest, DocumentId, Evidence,
-    Kind, Mask, ModelRef, Named, Outcome, Passage, PassageSet, PersonId, Probability, Reason,
-    Record, RunKey, RunOutcome, Sentence, Span, Statement, SubjectId, Synthesis, Threshold,
-    canonical,
+    Agent, ArtifactName, Candidate, Circumstances, Decision, Digest, DocumentId, Evidence, Kind,
+    Mask, ModelRef, Named, Outcome, Passage, PassageSet, PersonId, Probability, Reason, Record,
+    RunKey, RunOutcome, Sentence, Span, Statement, SubjectId, Synthesis, Threshold, canonical,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,7 +26,10 @@ where
     T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
 {
     let written = canonical::to_bytes(value).unwrap();
-    assert_eq!(String::from_utf8_lossy(&written), String::from_utf8_lossy(golden));
+    assert_eq!(
+        String::from_utf8_lossy(&written),
+        String::from_utf8_lossy(golden)
+    );
     assert_eq!(serde_json::from_slice::<T>(golden).unwrap(), *value);
 }
 
@@ -40,7 +42,10 @@ fn run(byte: u8) -> RunKey {
 }
 
 fn named(kind: Kind, byte: u8) -> Named {
-    Named { kind, name: artifact(byte) }
+    Named {
+        kind,
+        name: artifact(byte),
+    }
 }
 
 /// A stage's record with everything a record may hold.
@@ -56,7 +61,10 @@ fn record_of_a_stage() -> Record {
             input_runs: vec![run(5), run(6)],
             period: Some("2026-W47".into()),
             settings: Digest::of(b"settings"),
-            models: vec![ModelRef { role: "encoder".into(), digest: Digest::of(b"model") }],
+            models: vec![ModelRef {
+                role: "encoder".into(),
+                digest: Digest::of(b"model"),
+            }],
             outcome: RunOutcome::Done,
             reason: None,
             outputs: vec![named(Kind::Classification, 7)],
@@ -79,7 +87,10 @@ fn record_of_a_person() -> Record {
         Statement {
             subject: SubjectId::from_bytes([1; 16]),
             activity: "review".parse().unwrap(),
-            agent: Agent::Person { id: PersonId::from_bytes([9; 16]), authenticated: false },
+            agent: Agent::Person {
+                id: PersonId::from_bytes([9; 16]),
+                authenticated: false,
+            },
             run_key: run(10),
             generation: 0,
             inputs: Vec::new(),
@@ -111,19 +122,22 @@ fn records_of_format_1() {
             String::from_utf8_lossy(golden)
         );
         assert_eq!(Record::from_bytes(golden).unwrap(), record);
-        assert!(golden.starts_with(br#"{"format":"greffier.record/1","#), "the format comes first");
+        assert!(
+            golden.starts_with(br#"{"format":"greffier.record/1","#),
+            "the format comes first"
+        );
         // The leaf of this record in every log that holds it.
         assert_eq!(Digest::of(&[&[0], golden].concat()).to_string(), digest);
     };
     check(
         include_bytes!("golden/record-1.json"),
         record_of_a_stage(),
-        "LEAF-STAGE",
+        "sha256:522f45edf07e597b8ad6fcfd3db09c47ce0759f7cd868766b8b1c29f6ee6efd4",
     );
     check(
         include_bytes!("golden/record-1-person.json"),
         record_of_a_person(),
-        "LEAF-PERSON",
+        "sha256:d7e529246b240f06119704cb4b5561aba085b289f6e4e68eed95f20612560a37",
     );
 }
 
@@ -152,8 +166,18 @@ fn passages_of_format_1() {
         format: PassageSetFormat::V1,
         text_version: artifact(3),
         passages: vec![
-            Passage { start: 0, end: 120, page: 1, section: None },
-            Passage { start: 121, end: 300, page: 2, section: Some(Span::new(0, 18)) },
+            Passage {
+                start: 0,
+                end: 120,
+                page: 1,
+                section: None,
+            },
+            Passage {
+                start: 121,
+                end: 300,
+                page: 2,
+                section: Some(Span::new(0, 18)),
+            },
         ],
     };
     check(include_bytes!("golden/passages-1.json"), &passages);
@@ -186,9 +210,16 @@ fn decisions_of_format_1() {
                 spans: vec![Span::new(3, 13)],
                 matched: "lampadaire".into(),
             },
-            Reason::Words { spans: vec![Span::new(20, 25)], weight_thousandths: -1_250 },
-            Reason::Meaning { weight_thousandths: 800 },
-            Reason::Prior { weight_thousandths: 0 },
+            Reason::Words {
+                spans: vec![Span::new(20, 25)],
+                weight_thousandths: -1_250,
+            },
+            Reason::Meaning {
+                weight_thousandths: 800,
+            },
+            Reason::Prior {
+                weight_thousandths: 0,
+            },
         ],
         review: vec![ReviewCause::BelowThreshold, ReviewCause::Conflict],
     };
@@ -212,7 +243,11 @@ fn decisions_of_format_1() {
 fn syntheses_of_format_1() {
     let text = "Bas du 12. Mme Durand n’ose plus sortir.";
     let start = text.find("Mme").unwrap() as u32;
-    let mask = Mask { start, end: start + "Mme Durand".len() as u32, kind: MaskKind::Name };
+    let mask = Mask {
+        start,
+        end: start + "Mme Durand".len() as u32,
+        kind: MaskKind::Name,
+    };
     let span = Span::new(start, text.len() as u32);
     let document = DocumentId::from_bytes([1; 16]);
     let quote = Evidence::quote(document, artifact(3), text, span, &[mask]).unwrap();
@@ -229,7 +264,10 @@ fn syntheses_of_format_1() {
     .unwrap();
     let figure = Sentence::counted(
         Template::ThemeSize,
-        Query { name: "theme-size".into(), parameters: BTreeMap::new() },
+        Query {
+            name: "theme-size".into(),
+            parameters: BTreeMap::new(),
+        },
         BTreeMap::from([
             ("theme".to_owned(), Value::Name("éclairage".into())),
             ("reports".to_owned(), Value::Count(7)),
@@ -265,9 +303,14 @@ fn syntheses_of_format_1() {
     check(golden, &synthesis);
     let read: Synthesis = serde_json::from_slice(golden).unwrap();
     assert_eq!(read.sentences().count(), 5);
-    let Sentence::Quote(read_quote) = &read.lone_voices[0] else { panic!() };
+    let Sentence::Quote(read_quote) = &read.lone_voices[0] else {
+        panic!()
+    };
     assert_eq!(read_quote.verify(text), Ok(()));
-    assert_eq!(read.missing[0].text(Lang::Fr), "L’équipe Nord n’a rien transmis cette semaine.");
+    assert_eq!(
+        read.missing[0].text(Lang::Fr),
+        "L’équipe Nord n’a rien transmis cette semaine."
+    );
 }
 
 /// The golden form of vectors is hexadecimal, eight digits a value.
@@ -279,19 +322,36 @@ fn vectors_of_format_1() {
         .collect();
     let set = VectorSet {
         dimension: 3,
-        vectors: vec![vec![0.6, -0.8, 0.0], vec![0.5, 0.5, std::f32::consts::FRAC_1_SQRT_2]],
+        vectors: vec![
+            vec![0.6, -0.8, 0.0],
+            vec![0.5, 0.5, std::f32::consts::FRAC_1_SQRT_2],
+        ],
     };
     assert_eq!(set.to_bytes(), golden);
     assert_eq!(VectorSet::from_bytes(&golden).unwrap(), set);
-    let nothing = VectorSet { dimension: 0, vectors: Vec::new() };
+    let nothing = VectorSet {
+        dimension: 0,
+        vectors: Vec::new(),
+    };
     assert_eq!(nothing.to_bytes(), golden_header(0, 0));
-    assert_eq!(VectorSet::from_bytes(&golden_header(0, 0)).unwrap(), nothing);
+    assert_eq!(
+        VectorSet::from_bytes(&golden_header(0, 0)).unwrap(),
+        nothing
+    );
     // A text without passages still says how wide its encoder is.
-    let none = VectorSet { dimension: 384, vectors: Vec::new() };
+    let none = VectorSet {
+        dimension: 384,
+        vectors: Vec::new(),
+    };
     assert_eq!(none.to_bytes(), golden_header(384, 0));
     assert_eq!(VectorSet::from_bytes(&none.to_bytes()).unwrap(), none);
 }
 
 fn golden_header(dimension: u32, count: u32) -> Vec<u8> {
-    [b"grfvec/1".as_slice(), &dimension.to_le_bytes(), &count.to_le_bytes()].concat()
+    [
+        b"grfvec/1".as_slice(),
+        &dimension.to_le_bytes(),
+        &count.to_le_bytes(),
+    ]
+    .concat()
 }

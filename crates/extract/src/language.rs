@@ -44,8 +44,10 @@ pub(crate) fn detect(text: &str) -> Option<String> {
         Lang::Tur => "tr",
         Lang::Vie => "vi",
     };
-    // In a short text only the languages that are likely here are believed.
-    (letters >= LETTERS_SURE || matches!(code, "fr" | "en")).then(|| code.into())
+    // Languages with a script of their own are told by it; of those in Latin letters, only the
+    // likely ones are believed in a short text.
+    let likely = matches!(code, "fr" | "en" | "ar" | "zh" | "hi" | "ja" | "ko" | "ru");
+    (letters >= LETTERS_SURE || likely).then(|| code.into())
 }
 
 /// French and English by words that only they have, when these are frequent enough.

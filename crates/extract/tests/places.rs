@@ -1,5 +1,7 @@
 //! Whatever the format: spans read back their text, notes name their budget, and rows are fields.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use domain::arrival::{ROW_MEDIA_TYPE, RowColumns};
 use domain::{NoteCode, Span, StoredText};
 use extract::view::ExtractView;
@@ -162,14 +164,14 @@ fn each_budget_that_is_hit_is_named() {
         "un",
     );
     check(
-        b"A : un\nB : b",
+        b"Nom : un\nLieu : b",
         "a.txt",
         Budgets {
             fields: 1,
             ..default()
         },
         "fields 1",
-        "A : un\nB : b",
+        "Nom : un\nLieu : b",
     );
     let mail = b"From: a@b.fr\nTo: c@d.fr\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nun\n\
         --b\nContent-Type: image/png; name=a.png\n\nx\n--b\nContent-Type: image/png; name=b.png\n\nx\n--b--";

@@ -37,8 +37,6 @@ pub struct Busy {
 pub struct House {
     /// The data directory.
     pub data: PathBuf,
-    /// Where pipeline files are.
-    pub pipelines_dir: PathBuf,
     /// People's side: documents, reviews.
     pub desk: Desk,
     /// The models.
@@ -90,7 +88,7 @@ impl House {
         };
         let vault = Vault { ledger, blobs, secrets };
         let desk = Desk { vault, pipelines, clock: Arc::new(SystemClock), build };
-        Ok(Self { data, pipelines_dir, desk, models, threads })
+        Ok(Self { data, desk, models, threads })
     }
 
     /// Takes the right to work on the data directory.
@@ -185,7 +183,7 @@ pub fn models(global: &Global, threads: usize) -> Result<(PathBuf, Models)> {
         Some(dir) => vec![dir.clone()],
         None => places(".runtime"),
     };
-    let models = Models::open(pipelines.join("models.toml"), runtime, global.data.join("models"), threads)?;
+    let models = Models::open(&pipelines.join("models.toml"), runtime, global.data.join("models"), threads)?;
     Ok((pipelines, models))
 }
 

@@ -9,6 +9,8 @@
 //! | [`commands`] | one file a subject |
 //! | [`print`], [`schemas`] | what is shown; what leaves the process |
 
+#![expect(unreachable_pub, reason = "a program exports nothing; `pub` marks what other modules use")]
+
 mod args;
 mod commands;
 mod followers;

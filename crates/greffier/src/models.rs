@@ -11,8 +11,6 @@ use inference::{Encoder, Head, Registry, Runtime};
 pub struct Models {
     /// What `models.toml` pins.
     pub registry: Registry,
-    /// The file it was read from.
-    pub registry_path: PathBuf,
     runtime_dirs: Vec<PathBuf>,
     heads_dir: PathBuf,
     sessions: usize,
@@ -21,18 +19,17 @@ pub struct Models {
 }
 
 impl Models {
-    /// Reads `models.toml`. `runtime_dirs` are where ONNX Runtime and encoders may be; heads are
+    /// Reads `models.toml`, at `registry_path`. `runtime_dirs` are where ONNX Runtime and encoders may be; heads are
     /// in the data directory, under `heads_dir`.
     pub fn open(
-        registry_path: PathBuf,
+        registry_path: &Path,
         runtime_dirs: Vec<PathBuf>,
         heads_dir: PathBuf,
         sessions: usize,
     ) -> Result<Self> {
-        let registry = Registry::load(&registry_path)?;
+        let registry = Registry::load(registry_path)?;
         Ok(Self {
             registry,
-            registry_path,
             runtime_dirs,
             heads_dir,
             sessions,
@@ -128,19 +125,9 @@ impl Models {
         let name = digest.to_string().replace("sha256:", "");
         self.heads_dir.join(pipeline.as_str()).join(&name[..name.len().min(24)])
     }
-
-    /// Where the library and the encoders are looked for.
-    pub fn runtime_dirs(&self) -> &[PathBuf] {
-        &self.runtime_dirs
-    }
 }
 
 /// The version of ONNX Runtime that `models.toml` pins: the only one that is ever loaded.
 pub fn runtime_version(models: &Models) -> String {
     format!("{} {}", models.registry.runtime.name, models.registry.runtime.version)
-}
-
-/// Whether `dir` looks like the place `cargo xtask setup` fills.
-pub fn is_runtime_dir(dir: &Path) -> bool {
-    dir.is_dir()
 }

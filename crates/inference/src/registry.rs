@@ -261,8 +261,9 @@ impl Registry {
                 found,
             });
         }
-        // Renamed into place, so that an interrupted import leaves no half of a model.
-        let part = dir.join(format!("{ONNX_FILE}.part"));
+        // Renamed into place, so that an interrupted import leaves no half of a model; named after
+        // the process, so that two imports at once do not write into one file.
+        let part = dir.join(format!("{ONNX_FILE}.{}.part", std::process::id()));
         std::fs::write(&part, bytes)
             .and_then(|()| std::fs::rename(&part, &target))
             .map_err(|source| RegistryError::Write {

@@ -6,6 +6,13 @@ use domain::ArtifactName;
 /// What a blob store could not do.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
+    /// The store does not answer, or refuses to say what it holds.
+    #[error("cannot list artifacts")]
+    Unlistable {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The store does not answer, is full, or refuses: trying later may succeed.
     #[error("cannot {doing} artifact {name}")]
     Unavailable {

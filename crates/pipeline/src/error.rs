@@ -109,7 +109,7 @@ impl Error {
         matches!(
             self,
             Self::Ledger(LedgerError::Unavailable { .. })
-                | Self::Blob(BlobError::Unavailable { .. })
+                | Self::Blob(BlobError::Unavailable { .. } | BlobError::Unlistable { .. })
                 | Self::Queue(QueueError::Unavailable { .. })
         )
     }

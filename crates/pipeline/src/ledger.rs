@@ -90,7 +90,7 @@ pub struct DocumentRow {
     pub pipeline: PipelineName,
     /// The document it was found in.
     pub parent: Option<DocumentId>,
-    /// The first document with the same bytes.
+    /// The first document of the same collection with the same bytes.
     pub duplicate_of: Option<DocumentId>,
     /// When it was received: decides its week.
     pub received_at: Timestamp,
@@ -277,7 +277,7 @@ pub trait Ledger: Send + Sync {
     /// The document with this id.
     async fn document(&self, id: DocumentId) -> LedgerResult<Option<DocumentRow>>;
 
-    /// Documents whose name has this keyed code, oldest first.
+    /// Documents whose name has this keyed code, in the order in which they entered.
     async fn documents_named(&self, name_code: &[u8; 32]) -> LedgerResult<Vec<DocumentRow>>;
 
     /// Documents, by (`received_at`, id).
@@ -295,13 +295,15 @@ pub trait Ledger: Send + Sync {
     /// Finishes a task.
     async fn complete(&self, completion: &Completion) -> LedgerResult<Completed>;
 
-    /// Puts a task off until `not_before`, with a stable code that says why.
+    /// Puts a task off until `not_before`, with a stable code that says why. The attempt that ends
+    /// so is not counted: only those cut short by a death are.
     async fn defer(&self, task: &Task, not_before: Timestamp, reason: &str) -> LedgerResult<()>;
 
     /// Tasks that are due and not published, oldest first.
     async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Task>>;
 
-    /// Marks tasks as published. Those already finished are left alone.
+    /// Marks tasks as published. Those already finished, or put off to later than `now` since, are
+    /// left alone.
     async fn published(&self, tasks: &[Task], now: Timestamp) -> LedgerResult<()>;
 
     /// Makes tasks published before `before` and not finished due again: their messages are lost,
@@ -323,7 +325,8 @@ pub trait Ledger: Send + Sync {
     /// Records what a person did. `false` when the same act is already recorded.
     async fn act(&self, act: &ActCompletion) -> LedgerResult<bool>;
 
-    /// Writes an edition with its record. `false` when the run is already recorded.
+    /// Writes an edition with its record. `false` when the run is already recorded, or the number
+    /// taken: nothing was changed.
     async fn publish_edition(
         &self,
         edition: &Edition,

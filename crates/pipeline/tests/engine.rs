@@ -1,4 +1,9 @@
 //! The embedded house at work: everything that is owed is done, whatever fails on the way.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
 mod common;
 
@@ -32,14 +37,20 @@ async fn admit_all(house: &House, documents: &[(String, String)]) -> Vec<Expecte
 
 /// Every document ended as it must, with exactly the records it must have, and all of it holds.
 async fn check_ended(house: &House, all: &[Expected]) {
-    let rows = house.ledger.documents(&DocumentFilter::default()).await.unwrap();
+    let rows = house
+        .ledger
+        .documents(&DocumentFilter::default())
+        .await
+        .unwrap();
     assert_eq!(rows.len(), all.len());
     for e in all {
         let row = house.ledger.document(e.id).await.unwrap().unwrap();
         assert_eq!((row.state, row.parent), (e.state, e.parent), "{e:?}");
         let records = house.vault.records(SubjectId::from(e.id)).await.unwrap();
-        let activities: Vec<&str> =
-            records.iter().map(|(record, _)| record.statement().activity.as_str()).collect();
+        let activities: Vec<&str> = records
+            .iter()
+            .map(|(record, _)| record.statement().activity.as_str())
+            .collect();
         assert_eq!(activities, e.activities, "{e:?}");
     }
     assert_eq!(house.ledger.owed().await.unwrap(), []);
@@ -48,9 +59,16 @@ async fn check_ended(house: &House, all: &[Expected]) {
 }
 
 fn runs(all: &[Expected], quarantined: bool) -> u64 {
-    let set_aside = all.iter().filter(|e| e.state == DocumentState::Quarantined).count();
+    let set_aside = all
+        .iter()
+        .filter(|e| e.state == DocumentState::Quarantined)
+        .count();
     let stages: usize = all.iter().map(|e| e.activities.len() - 1).sum();
-    (if quarantined { set_aside } else { stages - set_aside }) as u64
+    (if quarantined {
+        set_aside
+    } else {
+        stages - set_aside
+    }) as u64
 }
 
 fn fifty() -> Vec<(String, String)> {
@@ -72,7 +90,9 @@ async fn fifty_documents_with_children_end_and_every_event_is_told() {
     let house = House::new();
     let all = admit_all(&house, &fifty()).await;
     let (sender, mut events) = mpsc::unbounded_channel();
-    let totals = run_until_idle(&house.worker(), 4, Duration::ZERO, Some(sender)).await.unwrap();
+    let totals = run_until_idle(&house.worker(), 4, Duration::ZERO, Some(sender))
+        .await
+        .unwrap();
     let once = Totals {
         done: runs(&all, false),
         quarantined: runs(&all, true),
@@ -89,7 +109,10 @@ async fn fifty_documents_with_children_end_and_every_event_is_told() {
         };
         *told.entry(word).or_default() += 1;
     }
-    assert_eq!(told, BTreeMap::from([("done", once.done), ("quarantined", once.quarantined)]));
+    assert_eq!(
+        told,
+        BTreeMap::from([("done", once.done), ("quarantined", once.quarantined)])
+    );
     check_ended(&house, &all).await;
     assert_eq!(house.work().await, Totals::default());
 }
@@ -110,16 +133,33 @@ fn failing(doing: &'static str, after: bool, nth: u32) -> (House, Arc<AtomicU32>
     };
     let ledger = MemoryLedger::with_hook(hook(asked.clone()));
     let blobs = MemoryBlobs::with_hook(hook(asked.clone()));
-    (House::over(ledger, blobs, StillClock::at("2026-11-18T09:30:00Z")), asked)
+    (
+        House::over(ledger, blobs, StillClock::at("2026-11-18T09:30:00Z")),
+        asked,
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_failure_at_any_point_stops_the_engine_and_loses_nothing() {
-    let documents = [("A", "child: x\nlampadaire\n"), ("B", "b\n"), ("C", "refuse split\n")]
-        .map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let documents = [
+        ("A", "child: x\nlampadaire\n"),
+        ("B", "b\n"),
+        ("C", "refuse split\n"),
+    ]
+    .map(|(name, text)| (name.to_owned(), text.to_owned()));
     let points = [
-        "reclaim", "due", "published", "next_due", "begin", "document", "envelope", "records_of",
-        "record", "complete", "read", "write",
+        "reclaim",
+        "due",
+        "published",
+        "next_due",
+        "begin",
+        "document",
+        "envelope",
+        "records_of",
+        "record",
+        "complete",
+        "read",
+        "write",
     ];
     for doing in points {
         for after in [false, true] {
@@ -178,13 +218,27 @@ async fn what_is_put_off_is_awaited_within_patience_and_owed_beyond() {
 
     let wait = u64::from(toys::PATIENCE_SECONDS);
     let impatient = Duration::from_secs(wait - 1);
-    let totals = run_until_idle(&house.worker(), 2, impatient, None).await.unwrap();
-    assert_eq!(totals, Totals { done: 5, deferred: 1, ..Totals::default() });
+    let totals = run_until_idle(&house.worker(), 2, impatient, None)
+        .await
+        .unwrap();
+    assert_eq!(
+        totals,
+        Totals {
+            done: 5,
+            deferred: 1,
+            ..Totals::default()
+        }
+    );
     let owed = house.ledger.owed().await.unwrap();
     assert_eq!(owed.len(), 1);
-    assert_eq!((owed[0].0.stage.as_str(), owed[0].1.as_deref()), ("route", Some("needs-tool")));
+    assert_eq!(
+        (owed[0].0.stage.as_str(), owed[0].1.as_deref()),
+        ("route", Some("needs-tool"))
+    );
     // Nothing is due yet, and the next run leaves at once too.
-    let totals = run_until_idle(&house.worker(), 2, impatient, None).await.unwrap();
+    let totals = run_until_idle(&house.worker(), 2, impatient, None)
+        .await
+        .unwrap();
     assert_eq!(totals, Totals::default());
 
     // More often than an attempt may be cut short: being put off is not being cut short.
@@ -196,8 +250,17 @@ async fn what_is_put_off_is_awaited_within_patience_and_owed_beyond() {
     });
     let started = tokio::time::Instant::now();
     let patient = Duration::from_secs(wait);
-    let totals = run_until_idle(&house.worker(), 2, patient, None).await.unwrap();
-    assert_eq!(totals, Totals { done: 1, deferred: times, ..Totals::default() });
+    let totals = run_until_idle(&house.worker(), 2, patient, None)
+        .await
+        .unwrap();
+    assert_eq!(
+        totals,
+        Totals {
+            done: 1,
+            deferred: times,
+            ..Totals::default()
+        }
+    );
     assert_eq!(started.elapsed().as_secs(), (times + 1) * wait);
     check_ended(&house, &all).await;
 }
@@ -231,29 +294,67 @@ async fn a_task_put_off_before_it_is_marked_published_is_not_forgotten() {
     let (id, _) = house.admit(&incoming("A", "scan extract\n")).await;
     let owed = house.ledger.owed().await.unwrap().remove(0).0;
     let now = house.clock.now();
-    assert_eq!(house.ledger.due(now, 9).await.unwrap(), std::slice::from_ref(&owed));
+    assert_eq!(
+        house.ledger.due(now, 9).await.unwrap(),
+        std::slice::from_ref(&owed)
+    );
     let handled = house.worker().handle(&owed).await.unwrap();
-    assert_eq!(handled, Handled::Deferred { reason: "needs-tool".into() });
-    house.ledger.published(std::slice::from_ref(&owed), now).await.unwrap();
+    assert_eq!(
+        handled,
+        Handled::Deferred {
+            reason: "needs-tool".into()
+        }
+    );
+    house
+        .ledger
+        .published(std::slice::from_ref(&owed), now)
+        .await
+        .unwrap();
     assert_eq!(
         *marking.lock().unwrap(),
-        [("defer", false), ("defer", true), ("published", false), ("published", true)]
+        [
+            ("defer", false),
+            ("defer", true),
+            ("published", false),
+            ("published", true)
+        ]
     );
-    let due_again = house.ledger.next_due().await.unwrap().expect("the task is still in sight");
+    let due_again = house
+        .ledger
+        .next_due()
+        .await
+        .unwrap()
+        .expect("the task is still in sight");
     house.tool.set(true);
     assert_eq!(house.ledger.due(due_again, 9).await.unwrap(), [owed]);
-    assert_eq!(house.ledger.document(id).await.unwrap().unwrap().state, DocumentState::Processing);
+    assert_eq!(
+        house.ledger.document(id).await.unwrap().unwrap().state,
+        DocumentState::Processing
+    );
 }
 
 #[tokio::test]
 async fn what_is_recorded_is_remembered_and_what_follows_is_done() {
     let house = House::new();
-    let [id] = house.process(&[("A", "child: x\nlampadaire\n")]).await[..] else { panic!() };
+    let [id] = house.process(&[("A", "child: x\nlampadaire\n")]).await[..] else {
+        panic!()
+    };
     let before = house.ledger.counts().await.unwrap();
-    house.ledger.tamper(Tampering::TaskOwed(&task(id.into(), "extract")));
-    assert_eq!(house.work().await, Totals { remembered: 3, ..Totals::default() });
+    house
+        .ledger
+        .tamper(Tampering::TaskOwed(&task(id.into(), "extract")));
+    assert_eq!(
+        house.work().await,
+        Totals {
+            remembered: 3,
+            ..Totals::default()
+        }
+    );
     let after = house.ledger.counts().await.unwrap();
-    assert_eq!((after.documents, after.records), (before.documents, before.records));
+    assert_eq!(
+        (after.documents, after.records),
+        (before.documents, before.records)
+    );
     let row = house.ledger.document(id).await.unwrap().unwrap();
     assert_eq!(row.state, DocumentState::Done);
     assert_eq!(row.route.unwrap().service.unwrap().as_str(), "voirie");
@@ -279,7 +380,12 @@ async fn a_task_whose_workers_all_died_is_set_aside_and_no_sooner() {
         house.ledger.begin(&owed).await.unwrap();
     }
     let handled = house.worker().handle(&owed).await.unwrap();
-    assert_eq!(handled, Handled::Quarantined { reason: "attempts-exhausted".into() });
+    assert_eq!(
+        handled,
+        Handled::Quarantined {
+            reason: "attempts-exhausted".into()
+        }
+    );
 
     let (id, _) = house.admit(&incoming("B", "b\n")).await;
     let owed = task(id.into(), "extract");
@@ -293,10 +399,18 @@ async fn a_task_whose_workers_all_died_is_set_aside_and_no_sooner() {
 async fn an_attempt_that_the_house_cuts_short_does_not_count() {
     let house = {
         let hook = |doing: &'static str, after: bool| {
-            if doing == "complete" && !after { Fate::Fail } else { Fate::Proceed }
+            if doing == "complete" && !after {
+                Fate::Fail
+            } else {
+                Fate::Proceed
+            }
         };
         let ledger = MemoryLedger::with_hook(Box::new(hook));
-        House::over(ledger, MemoryBlobs::new(), StillClock::at("2026-11-18T09:30:00Z"))
+        House::over(
+            ledger,
+            MemoryBlobs::new(),
+            StillClock::at("2026-11-18T09:30:00Z"),
+        )
     };
     let (id, _) = house.admit(&incoming("A", "a\n")).await;
     let owed = task(id.into(), "extract");
@@ -316,7 +430,15 @@ async fn a_task_that_cannot_be_done_here_waits_and_the_others_go_on() {
         let (good, _) = house.admit(&incoming("good", "good\n")).await;
         spoil(&house, bad.into());
         let totals = house.work().await;
-        assert_eq!(totals, Totals { done: 3, deferred: 1, ..Totals::default() }, "{reason}");
+        assert_eq!(
+            totals,
+            Totals {
+                done: 3,
+                deferred: 1,
+                ..Totals::default()
+            },
+            "{reason}"
+        );
         let state = |id| {
             let house = house.clone();
             async move { house.ledger.document(id).await.unwrap().unwrap().state }
@@ -330,15 +452,27 @@ async fn a_task_that_cannot_be_done_here_waits_and_the_others_go_on() {
         let due = house.clock.now().plus_micros(wait);
         assert_eq!(house.ledger.next_due().await.unwrap(), Some(due));
     };
-    check("no-envelope", |house, bad| house.ledger.tamper(Tampering::EnvelopeLost(bad))).await;
-    check("not-known-here", |house, bad| {
-        house.ledger.tamper(Tampering::TaskLost(&task(bad, "extract")));
-        house.ledger.tamper(Tampering::TaskOwed(&task(bad, "read-minds")));
+    check("no-envelope", |house, bad| {
+        house.ledger.tamper(Tampering::EnvelopeLost(bad))
     })
     .await;
     check("not-known-here", |house, bad| {
-        house.ledger.tamper(Tampering::TaskLost(&task(bad, "extract")));
-        let elsewhere = Task { pipeline: "gone".parse().unwrap(), ..task(bad, "extract") };
+        house
+            .ledger
+            .tamper(Tampering::TaskLost(&task(bad, "extract")));
+        house
+            .ledger
+            .tamper(Tampering::TaskOwed(&task(bad, "read-minds")));
+    })
+    .await;
+    check("not-known-here", |house, bad| {
+        house
+            .ledger
+            .tamper(Tampering::TaskLost(&task(bad, "extract")));
+        let elsewhere = Task {
+            pipeline: "gone".parse().unwrap(),
+            ..task(bad, "extract")
+        };
         house.ledger.tamper(Tampering::TaskOwed(&elsewhere));
     })
     .await;
@@ -384,5 +518,12 @@ async fn a_panic_anywhere_in_a_stage_sets_the_document_aside() {
     ]);
     house.admit(&incoming("A", "a\n")).await;
     let totals = house.work().await;
-    assert_eq!(totals, Totals { done: 2, quarantined: 1, ..Totals::default() });
+    assert_eq!(
+        totals,
+        Totals {
+            done: 2,
+            quarantined: 1,
+            ..Totals::default()
+        }
+    );
 }

@@ -1,4 +1,9 @@
 //! Verification: whatever is changed behind the house's back is found and named.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
 mod common;
 
@@ -15,7 +20,9 @@ use privacy::Secrets;
 /// A house in which two documents have ended, one has a child, and all of it is in the log.
 async fn house() -> (House, DocumentId) {
     let house = House::new();
-    let ids = house.process(&[("F-1", "child: x\nlampadaire\n"), ("F-2", "b\n")]).await;
+    let ids = house
+        .process(&[("F-1", "child: x\nlampadaire\n"), ("F-2", "b\n")])
+        .await;
     (house, ids[0])
 }
 
@@ -23,24 +30,36 @@ async fn house() -> (House, DocumentId) {
 async fn findings(house: &House, elsewhere: Option<&str>) -> Vec<String> {
     let verification = verify(&house.vault, elsewhere, &|_, _| {}).await.unwrap();
     assert_eq!(verification.holds(), verification.findings.is_empty());
-    verification.findings.iter().map(|f| format!("{}: {}", f.about, f.problem)).collect()
+    verification
+        .findings
+        .iter()
+        .map(|f| format!("{}: {}", f.about, f.problem))
+        .collect()
 }
 
 /// Each finding contains one of `expected`, and each of these is found.
 #[track_caller]
 fn check(findings: &[String], expected: &[&str]) {
     for finding in findings {
-        assert!(expected.iter().any(|e| finding.contains(e)), "unexpected: {finding}");
+        assert!(
+            expected.iter().any(|e| finding.contains(e)),
+            "unexpected: {finding}"
+        );
     }
     for e in expected {
-        assert!(findings.iter().any(|finding| finding.contains(e)), "{e} is not in {findings:#?}");
+        assert!(
+            findings.iter().any(|finding| finding.contains(e)),
+            "{e} is not in {findings:#?}"
+        );
     }
 }
 
 async fn run_of(house: &House, id: DocumentId, activity: &str) -> RunKey {
     let records = house.vault.records(SubjectId::from(id)).await.unwrap();
     let mut runs = records.iter().map(|(record, _)| record.statement());
-    runs.find(|s| s.activity.as_str() == activity).unwrap().run_key
+    runs.find(|s| s.activity.as_str() == activity)
+        .unwrap()
+        .run_key
 }
 
 async fn last_checkpoint(vault: &Vault) -> StoredCheckpoint {
@@ -53,16 +72,23 @@ async fn a_house_in_order_holds_and_says_what_was_checked() {
     let checkpoint = last_checkpoint(&house.vault).await;
     let heard = std::sync::Mutex::new(Vec::new());
     let progress = |done, of| heard.lock().unwrap().push((done, of));
-    let v = verify(&house.vault, Some(&checkpoint.note), &progress).await.unwrap();
+    let v = verify(&house.vault, Some(&checkpoint.note), &progress)
+        .await
+        .unwrap();
     assert!(v.holds(), "{:#?}", v.findings);
     // Receptions, stages of two documents, stages of a child.
     assert_eq!((v.documents, v.records, v.owed), (3, 3 + 3 + 3 + 2, 0));
     // Raw and arrival, text and layout, passages of each; a decision of two.
     assert_eq!(v.artifacts, 3 * 5 + 2);
-    assert_eq!(v.root, Some(log::root(&house.vault, v.records).await.unwrap()));
+    assert_eq!(
+        v.root,
+        Some(log::root(&house.vault, v.records).await.unwrap())
+    );
     assert_eq!(heard.into_inner().unwrap().last(), Some(&(11, 11)));
 
-    let proof = log::proof(&house.vault, run_of(&house, id, "route").await, 0).await.unwrap();
+    let proof = log::proof(&house.vault, run_of(&house, id, "route").await, 0)
+        .await
+        .unwrap();
     let key = log::signing_key(&house.vault).unwrap();
     assert!(proof.unwrap().verify(key.verifier()).is_ok());
 }
@@ -71,7 +97,10 @@ async fn a_house_in_order_holds_and_says_what_was_checked() {
 async fn work_that_is_owed_is_said_and_is_no_fault() {
     let (house, _) = house().await;
     house.admit(&incoming("F-3", "c\n")).await;
-    check(&findings(&house, None).await, &["log: 1 records have no leaf"]);
+    check(
+        &findings(&house, None).await,
+        &["log: 1 records have no leaf"],
+    );
     let v = house.verify().await;
     assert!(v.holds(), "{:#?}", v.findings);
     assert_eq!(v.owed, 1);
@@ -81,7 +110,13 @@ async fn work_that_is_owed_is_said_and_is_no_fault() {
 async fn artifacts_that_are_damaged_exchanged_or_gone_are_named() {
     for kind in [Kind::Raw, Kind::Text, Kind::Decision] {
         let (house, id) = house().await;
-        let name = house.vault.latest(id.into(), kind).await.unwrap().unwrap().name;
+        let name = house
+            .vault
+            .latest(id.into(), kind)
+            .await
+            .unwrap()
+            .unwrap()
+            .name;
         house.blobs.damage(name, |bytes| bytes[7] ^= 1);
         let about = format!("{name}: {} of ", kind.as_str());
         check(&findings(&house, None).await, &[&about]);
@@ -93,11 +128,26 @@ async fn artifacts_that_are_damaged_exchanged_or_gone_are_named() {
     }
     // Another artifact of the same document under this name.
     let (house, id) = house().await;
-    let text = house.vault.latest(id.into(), Kind::Text).await.unwrap().unwrap().name;
-    let raw = house.vault.latest(id.into(), Kind::Raw).await.unwrap().unwrap().name;
+    let text = house
+        .vault
+        .latest(id.into(), Kind::Text)
+        .await
+        .unwrap()
+        .unwrap()
+        .name;
+    let raw = house
+        .vault
+        .latest(id.into(), Kind::Raw)
+        .await
+        .unwrap()
+        .unwrap()
+        .name;
     let sealed = house.blobs.get(raw).await.unwrap().unwrap();
     house.blobs.damage(text, |bytes| *bytes = sealed);
-    check(&findings(&house, None).await, &[&format!("{text}: text of ")]);
+    check(
+        &findings(&house, None).await,
+        &[&format!("{text}: text of ")],
+    );
 }
 
 #[tokio::test]
@@ -109,9 +159,14 @@ async fn a_changed_record_is_found_by_its_leaf() {
     let another_attempt = |bytes: &mut Vec<u8>| {
         let text = String::from_utf8(bytes.clone()).unwrap();
         assert!(text.contains(r#""attempt":1"#));
-        *bytes = text.replace(r#""attempt":1"#, r#""attempt":2"#).into_bytes();
+        *bytes = text
+            .replace(r#""attempt":1"#, r#""attempt":2"#)
+            .into_bytes();
     };
-    house.ledger.tamper(Tampering::RecordBytes { run_key, change: another_attempt });
+    house.ledger.tamper(Tampering::RecordBytes {
+        run_key,
+        change: another_attempt,
+    });
     check(
         &findings(&house, Some(&elsewhere.note)).await,
         &[
@@ -124,12 +179,19 @@ async fn a_changed_record_is_found_by_its_leaf() {
     let (house, id) = self::house().await;
     let run_key = run_of(&house, id, "split").await;
     let change = |bytes: &mut Vec<u8>| bytes.insert(1, b' ');
-    house.ledger.tamper(Tampering::RecordBytes { run_key, change });
+    house
+        .ledger
+        .tamper(Tampering::RecordBytes { run_key, change });
     let found = findings(&house, None).await;
     let not_canonical = format!("{run_key}: its bytes are not a record");
     check(
         &found,
-        &[&not_canonical, "log: node ", "it was rewritten", "bytes that are not a record"],
+        &[
+            &not_canonical,
+            "log: node ",
+            "it was rewritten",
+            "bytes that are not a record",
+        ],
     );
 
     // Bytes of another version than the key: the key no longer names what the record says.
@@ -137,11 +199,18 @@ async fn a_changed_record_is_found_by_its_leaf() {
     let run_key = run_of(&house, id, "split").await;
     let change = |bytes: &mut Vec<u8>| {
         let text = String::from_utf8(bytes.clone()).unwrap();
-        *bytes = text.replace(r#""version":1"#, r#""version":9"#).into_bytes();
+        *bytes = text
+            .replace(r#""version":1"#, r#""version":9"#)
+            .into_bytes();
     };
-    house.ledger.tamper(Tampering::RecordBytes { run_key, change });
+    house
+        .ledger
+        .tamper(Tampering::RecordBytes { run_key, change });
     let key = format!("{run_key}: its key is not that of what it names");
-    check(&findings(&house, None).await, &[&key, "log: node ", "it was rewritten"]);
+    check(
+        &findings(&house, None).await,
+        &[&key, "log: node ", "it was rewritten"],
+    );
 }
 
 #[tokio::test]
@@ -165,7 +234,13 @@ async fn a_later_checkpoint_finds_a_rollback_and_another_history() {
     let (house, _) = house().await;
     // The same authority, later, elsewhere: what a backup kept from before cannot know.
     let later = House::new();
-    later.process(&[("F-1", "child: x\nlampadaire\n"), ("F-2", "b\n"), ("F-3", "c\n")]).await;
+    later
+        .process(&[
+            ("F-1", "child: x\nlampadaire\n"),
+            ("F-2", "b\n"),
+            ("F-3", "c\n"),
+        ])
+        .await;
     let later = last_checkpoint(&later.vault).await;
     assert!(later.size > 11);
     let rolled_back = format!(
@@ -176,7 +251,9 @@ async fn a_later_checkpoint_finds_a_rollback_and_another_history() {
     check(&findings(&house, Some(&later.note)).await, &[&rolled_back]);
 
     let other = House::new();
-    other.process(&[("F-1", "child: x\nlampadaire\n"), ("F-9", "b\n")]).await;
+    other
+        .process(&[("F-1", "child: x\nlampadaire\n"), ("F-9", "b\n")])
+        .await;
     let other = last_checkpoint(&other.vault).await;
     check(
         &findings(&house, Some(&other.note)).await,

@@ -213,7 +213,7 @@ pub(crate) fn join(high: u64, low: u64) -> DocumentId {
 
 /// Terms whose order does not count.
 fn bag(terms: Vec<String>) -> PreTokenizedString {
-    pre_tokenized(terms.into_iter().enumerate().map(|(i, t)| (i, t)).collect())
+    pre_tokenized(terms.into_iter().enumerate().collect())
 }
 
 /// Words with their positions; no phrase runs from one text into the next.

@@ -87,6 +87,10 @@ pub struct IndexedDocument {
 
 /// What the ledger says happened to a document.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every change is the large one, and each is moved once"
+)]
 pub enum Change {
     /// It is this now.
     Put(IndexedDocument),

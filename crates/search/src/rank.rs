@@ -8,13 +8,14 @@
 
 use std::collections::BTreeSet;
 
+use domain::text::fold;
 use tantivy::postings::Postings as _;
 use tantivy::query::{EnableScoring, PhraseQuery, Query as _};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, DocSet, SegmentReader, TERMINATED, Term};
 
 use crate::SearchError;
-use crate::analysis::Language;
+use crate::analysis::{Analyser, Language, words};
 use crate::fields::Fields;
 use crate::near::{is_near, may_be_mistyped};
 use crate::parse::{Parsed, Part, Written};
@@ -108,10 +109,15 @@ impl Ranker<'_> {
             nothing &= found.iter().all(Vec::is_empty);
             self.score(&found, self.passages(language), part.weight, &written);
         }
-        if nothing {
+        if let (true, Written::Word(form)) = (nothing, &part.written) {
+            let meant = self.neighbours(&fold(form))?;
+            let mut analyser = Analyser::new();
             for language in Language::ALL {
-                let terms = self.neighbours(language, &part.stems[language.index()])?;
-                let found = self.in_language(language, &terms)?;
+                let terms: BTreeSet<String> = meant
+                    .iter()
+                    .flat_map(|form| analyser.body(&words(form), language))
+                    .collect();
+                let found = self.in_language(language, &Vec::from_iter(terms))?;
                 self.score(&found, self.passages(language), part.weight * MISTYPED, &[]);
             }
         }
@@ -132,32 +138,40 @@ impl Ranker<'_> {
             .collect()
     }
 
-    /// The terms of text and titles that one slip of the finger turns into these, for words that
-    /// nothing within reach holds. Those held only out of reach lead nowhere: see
-    /// [`frequencies`](Self::frequencies).
-    fn neighbours(&self, language: Language, terms: &[String]) -> Result<Vec<String>, SearchError> {
-        let l = language.index();
+    /// The words within reach that are one slip of the finger away from `form`, a word that
+    /// nothing within reach holds.
+    fn neighbours(&self, form: &str) -> Result<BTreeSet<String>, SearchError> {
         let mut near = BTreeSet::new();
-        for term in terms.iter().filter(|t| may_be_mistyped(t)) {
-            let first: String = term.chars().take(1).collect();
-            for segment in self.segments() {
-                for field in [self.fields.body[l], self.fields.title[l]] {
-                    let index = segment.inverted_index(field)?;
-                    let mut held = index.terms().range().ge(&first).into_stream()?;
-                    while let Some((other, _)) = held.next() {
-                        if !other.starts_with(first.as_bytes()) {
-                            break;
-                        }
-                        if let Ok(other) = std::str::from_utf8(other)
-                            && is_near(term, other)
-                        {
-                            near.insert(other.to_owned());
-                        }
+        let Some(first) = form.chars().next().filter(|_| may_be_mistyped(form)) else {
+            return Ok(near);
+        };
+        let first = first.to_string();
+        for (segment, reach) in self.segments().iter().zip(&self.reach.sets) {
+            for field in [self.fields.words, self.fields.head_words] {
+                let index = segment.inverted_index(field)?;
+                let mut held = index.terms().range().ge(&first).into_stream()?;
+                while let Some((other, info)) = held.next() {
+                    if !other.starts_with(first.as_bytes()) {
+                        break;
+                    }
+                    let Ok(other) = std::str::from_utf8(other) else {
+                        continue;
+                    };
+                    if !is_near(form, other) {
+                        continue;
+                    }
+                    let mut postings =
+                        index.read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
+                    while postings.doc() != TERMINATED && !reach.contains(postings.doc()) {
+                        postings.advance();
+                    }
+                    if postings.doc() != TERMINATED {
+                        near.insert(other.to_owned());
                     }
                 }
             }
         }
-        Ok(near.into_iter().collect())
+        Ok(near)
     }
 
     /// A part with no stem: words without weight, or a prefix. Any language, any length.

@@ -182,7 +182,7 @@ fn proposal(
     let Some(decision) = &opened.decision else {
         let (state, service) = match opened.set_aside() {
             Some(reason) => {
-                (format!("{} : {}", w.reading_interrupted(), shown::set_aside(reason, w)), None)
+                (format!("{}{}{}", w.reading_interrupted(), w.colon(), shown::set_aside(reason, w)), None)
             }
             // An attachment, or a pipeline that routes nothing, has no proposal to speak of.
             None if opened.row.parent.is_some() || pipeline.source.file.services.is_empty() => {
@@ -281,7 +281,7 @@ fn history(
             if statement.outcome == RunOutcome::Quarantine {
                 let reason = statement.reason.as_deref().unwrap_or_default();
                 let reason = shown::set_aside(reason, w);
-                what = format!("{what} : {} ({reason})", statement.outcome.say(lang));
+                what = format!("{what}{}{} ({reason})", w.colon(), statement.outcome.say(lang));
             }
             let mut who = match statement.agent {
                 Agent::Software { .. } => w.the_software().to_owned(),
@@ -291,7 +291,7 @@ fn history(
             if is_act && let Some(Some(act)) = acts.next() {
                 let accepted = matches!(act.verdict, Verdict::Accept { .. });
                 let service = pipeline.service_name(act.verdict.service());
-                what = format!("{what} : {}", w.assigned(accepted, &service));
+                what = format!("{what}{}{}", w.colon(), w.assigned(accepted, &service));
                 if let Some(reason) = &act.reason {
                     what = format!("{what} ({reason})");
                 }

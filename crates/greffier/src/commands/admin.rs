@@ -231,6 +231,11 @@ pub async fn serve(global: &Global, listen: SocketAddr) -> Result<Ending> {
         .await
         .with_context(|| format!("cannot listen on {listen}: choose another address with --listen"))?;
     print::note(format!("http://{}/", listener.local_addr()?));
-    let _ = find;
+    let office = web::Office { desk: house.desk.clone(), find };
+    let stop = async {
+        // Without a handler for the signal, the process simply ends when it is told to.
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    web::serve(office, listener, stop).await?;
     Ok(Ending::Done)
 }

@@ -97,9 +97,12 @@ fn why_in_brief(opened: &Opened, lang: Lang) -> String {
     }
     for reason in &decision.reasons {
         if let domain::Reason::Rule { rule, matched, .. } = reason {
-            parts.push(match lang {
-                Lang::Fr => format!("règle {rule} (« {matched} »)"),
-                Lang::En => format!("rule {rule} (“{matched}”)"),
+            let form = rule.as_str().starts_with(crate::stages::FORM_RULE);
+            parts.push(match (lang, form) {
+                (Lang::Fr, true) => format!("formulaire « {matched} »"),
+                (Lang::En, true) => format!("form “{matched}”"),
+                (Lang::Fr, false) => format!("règle {rule} (« {matched} »)"),
+                (Lang::En, false) => format!("rule {rule} (“{matched}”)"),
             });
         }
     }
@@ -170,7 +173,7 @@ pub fn routing_table(house: &House, opened: &[Opened], lang: Lang) {
             lang.pick("document", "document"),
             lang.pick("objet", "subject"),
             lang.pick("service", "service"),
-            lang.pick("modèle", "model"),
+            lang.pick("confiance", "confidence"),
             lang.pick("suite", "outcome"),
             lang.pick("pourquoi", "why"),
             lang.pick("manque ou remarque", "missing or remarks"),

@@ -47,6 +47,39 @@ pub struct Ingested {
     pub set_aside: u64,
     /// Tasks still owed.
     pub owed: u64,
+    /// What each stage took.
+    pub stages: BTreeMap<String, StageTime>,
+    /// Time to process and to index, in milliseconds.
+    pub processing_ms: u64,
+    /// As above.
+    pub indexing_ms: u64,
+}
+
+/// How often a stage ran, and how long it took in all.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub struct StageTime {
+    /// Tasks.
+    pub tasks: u64,
+    /// Milliseconds, over all threads.
+    pub total_ms: u64,
+}
+
+/// What processing did.
+struct Processed {
+    totals: Totals,
+    stages: BTreeMap<String, StageTime>,
+    processing: Duration,
+    indexing: Duration,
+}
+
+impl Ingested {
+    fn add(&mut self, processed: Processed) {
+        self.stages_run = processed.totals.done;
+        self.set_aside = processed.totals.quarantined;
+        self.stages = processed.stages;
+        self.processing_ms = processed.processing.as_millis() as u64;
+        self.indexing_ms = processed.indexing.as_millis() as u64;
+    }
 }
 
 /// Something that was not taken in.
@@ -130,9 +163,7 @@ pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
     let weeks = std::mem::take(&mut intake.weeks);
     let mut seen = intake.seen;
     if !args.no_wait {
-        let totals = process(&house, global).await?;
-        seen.stages_run = totals.done;
-        seen.set_aside = totals.quarantined;
+        seen.add(process(&house, global).await?);
         if reconcilers::reconciles(&pipeline) {
             for week in weeks {
                 reconcilers::alerts(&house.desk, &pipeline, week).await?;
@@ -150,19 +181,16 @@ pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
 pub async fn work(global: &Global) -> Result<Ending> {
     let house = House::open(global).await?;
     let _lock = house.lock()?;
-    let totals = process(&house, global).await?;
-    let seen = Ingested {
-        stages_run: totals.done,
-        set_aside: totals.quarantined,
-        owed: house.desk.vault.ledger.counts().await?.tasks,
-        ..Ingested::default()
-    };
+    let mut seen = Ingested::default();
+    seen.add(process(&house, global).await?);
+    seen.owed = house.desk.vault.ledger.counts().await?.tasks;
     report(global, &seen)?;
     Ok(if seen.set_aside == 0 { Ending::Done } else { Ending::SomeRefused })
 }
 
 /// Runs the stages that are owed, then brings the index and the log up to date.
-async fn process(house: &House, global: &Global) -> Result<Totals> {
+async fn process(house: &House, global: &Global) -> Result<Processed> {
+    let began = std::time::Instant::now();
     let owed = house.desk.vault.ledger.owed().await?;
     // How much work an owed task stands for: itself and what follows it.
     let mut total = 0;
@@ -190,10 +218,12 @@ async fn process(house: &House, global: &Global) -> Result<Totals> {
     let totals = engine::run_until_idle(&worker, house.threads, PATIENCE, Some(events)).await;
     let times = listener.await?;
     bar.finish_and_clear();
-    for (stage, (count, time)) in times {
-        tracing::info!(stage.name = stage, count, duration_ms = time.as_millis() as u64, "stage");
-    }
     let totals = totals?;
+    let stages = times
+        .into_iter()
+        .map(|(stage, (tasks, time))| (stage, StageTime { tasks, total_ms: time.as_millis() as u64 }))
+        .collect();
+    let processing = began.elapsed();
     pipeline::log::checkpoint(&house.desk.vault).await?;
     let bar = print::bar(0, global.lang.pick("index", "indexing"));
     followers::follow(house, &|position, end| {
@@ -202,7 +232,8 @@ async fn process(house: &House, global: &Global) -> Result<Totals> {
     })
     .await?;
     bar.finish_and_clear();
-    Ok(totals)
+    let indexing = began.elapsed().saturating_sub(processing);
+    Ok(Processed { totals, stages, processing, indexing })
 }
 
 fn report(global: &Global, seen: &Ingested) -> Result<()> {

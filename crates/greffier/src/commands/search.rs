@@ -272,12 +272,9 @@ async fn batch(
         })?;
         ensure!(!query.id.contains(char::is_whitespace), "query id `{}` has a space", query.id);
         let hits = finder.search(&query.text, mode, k, filters)?;
-        let top = hits.first().map_or(0, |h| h.exact);
         for (rank, hit) in hits.iter().enumerate() {
             let name = encoded(&finder.name(hit.document).await?);
-            // Tools sort a run by score alone: exact matches must also have the higher score.
-            let score = f64::from(hit.exact.min(top)) * 1_000.0 + hit.score;
-            writeln!(out, "{} Q0 {name} {} {score:.6} greffier", query.id, rank + 1)?;
+            writeln!(out, "{} Q0 {name} {} {:.6} greffier", query.id, rank + 1, hit.score)?;
         }
         bar.inc(1);
     }
@@ -286,7 +283,6 @@ async fn batch(
     Ok(lines.len())
 }
 
-#[cfg(any())]
 #[async_trait]
 impl web::Find for Finder {
     async fn find(

@@ -22,7 +22,7 @@ use crate::models::Models;
 pub use classify::{ClassifySettings, Classifier};
 pub use embed::EmbedSettings;
 pub use extract::{ExtractSettings, Reading};
-pub use route::{Rules, RouteSettings};
+pub use route::{FORM_RULE, RouteSettings, Rules};
 pub use split::SplitSettings;
 
 /// What stages are built with.

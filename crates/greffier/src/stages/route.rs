@@ -34,11 +34,14 @@ impl Default for RouteSettings {
     }
 }
 
+/// What the rule that a recognised form stands for is called: this, and the form's id.
+pub const FORM_RULE: &str = "form-";
+
 /// The rules of a pipeline and the promise it makes.
 pub struct Rules {
     settings: RouteSettings,
     rules: Vec<Prepared>,
-    forms: Vec<(FormId, ServiceId)>,
+    forms: Vec<(FormId, ServiceId, String)>,
     services: usize,
 }
 
@@ -94,7 +97,12 @@ impl Rules {
                 form: r.form().cloned(),
             })
             .collect();
-        let forms = source.file.forms.iter().map(|f| (f.id().clone(), f.service().clone())).collect();
+        let forms = source
+            .file
+            .forms
+            .iter()
+            .map(|f| (f.id().clone(), f.service().clone(), f.title.clone()))
+            .collect();
         Ok(Self { settings, rules, forms, services: source.file.services.len() })
     }
 
@@ -152,15 +160,15 @@ impl Rules {
                 matched: matched.join(", "),
             });
         }
-        if let Some((form, service)) =
-            seen.form.and_then(|form| self.forms.iter().find(|(id, _)| id == form))
-            && let Ok(rule) = format!("form-{form}").chars().take(64).collect::<String>().parse()
+        if let Some((form, service, title)) =
+            seen.form.and_then(|form| self.forms.iter().find(|(id, ..)| id == form))
+            && let Ok(rule) = format!("{FORM_RULE}{form}").chars().take(64).collect::<String>().parse()
         {
             reasons.push(Reason::Rule {
                 rule,
                 service: service.clone(),
                 spans: Vec::new(),
-                matched: form.to_string(),
+                matched: title.clone(),
             });
         }
         reasons

@@ -1,6 +1,6 @@
 //! A small house for tests: a ledger and blobs in memory, and toy stages that obey what is written
 //! in the document.
-#![allow(dead_code, reason = "each test binary uses its part of the house")]
+#![allow(clippy::unwrap_used, dead_code, reason = "each test binary uses its part of the house")]
 
 pub(crate) mod model;
 pub(crate) mod toys;
@@ -60,7 +60,9 @@ pub(crate) struct StillClock(AtomicI64);
 impl StillClock {
     /// Stands at `moment`.
     pub(crate) fn at(moment: &str) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(moment.parse::<Timestamp>().unwrap().micros())))
+        Arc::new(Self(AtomicI64::new(
+            moment.parse::<Timestamp>().unwrap().micros(),
+        )))
     }
 
     /// Moves on.
@@ -77,7 +79,11 @@ impl Clock for StillClock {
 
 /// What works in the house.
 pub(crate) fn build() -> Build {
-    Build { build: "toys 1".into(), platform: "paper".into(), runtime: None }
+    Build {
+        build: "toys 1".into(),
+        platform: "paper".into(),
+        runtime: None,
+    }
 }
 
 /// The pipelines of the house with these stages.
@@ -88,7 +94,9 @@ pub(crate) fn pipelines(stages: Vec<Arc<dyn Stage>>) -> Arc<Pipelines> {
 /// The pipeline of this file with these stages.
 pub(crate) fn pipelines_of(file: String, stages: Vec<Arc<dyn Stage>>) -> Arc<Pipelines> {
     let source = SourceFile::parse("mail.toml", file).unwrap();
-    Arc::new(Pipelines::new(vec![Pipeline::new(Arc::new(source), stages).unwrap()]))
+    Arc::new(Pipelines::new(vec![
+        Pipeline::new(Arc::new(source), stages).unwrap(),
+    ]))
 }
 
 /// A document that arrives under an external id.
@@ -138,7 +146,11 @@ pub(crate) struct House {
 impl House {
     /// A house where nothing fails and the tool is at hand.
     pub(crate) fn new() -> Self {
-        Self::over(MemoryLedger::new(), MemoryBlobs::new(), StillClock::at("2026-11-18T09:30:00Z"))
+        Self::over(
+            MemoryLedger::new(),
+            MemoryBlobs::new(),
+            StillClock::at("2026-11-18T09:30:00Z"),
+        )
     }
 
     /// A house over these parts.
@@ -151,7 +163,14 @@ impl House {
             secrets: Arc::new(Secrets::derived(b"a house for tests").unwrap()),
         };
         let pipelines = pipelines(toys::all(&tool));
-        Self { ledger, blobs, vault, pipelines, clock, tool }
+        Self {
+            ledger,
+            blobs,
+            vault,
+            pipelines,
+            clock,
+            tool,
+        }
     }
 
     /// A worker of the house.
@@ -177,7 +196,9 @@ impl House {
 
     /// Lets a document enter.
     pub(crate) async fn admit(&self, incoming: &Incoming) -> (DocumentId, Admitted) {
-        intake::admit(&self.vault, incoming, self.clock.as_ref(), &build()).await.unwrap()
+        intake::admit(&self.vault, incoming, self.clock.as_ref(), &build())
+            .await
+            .unwrap()
     }
 
     /// Lets documents enter and works until nothing is due; gives their ids.
@@ -190,11 +211,12 @@ impl House {
         ids
     }
 
-    /// Works until nothing is due, and seals the log.
+    /// Works until nothing is due, and seals the log. One worker, so that the log has one order.
     pub(crate) async fn work(&self) -> pipeline::engine::Totals {
         let patience = std::time::Duration::ZERO;
-        let totals =
-            pipeline::engine::run_until_idle(&self.worker(), 2, patience, None).await.unwrap();
+        let totals = pipeline::engine::run_until_idle(&self.worker(), 1, patience, None)
+            .await
+            .unwrap();
         pipeline::log::checkpoint(&self.vault).await.unwrap();
         totals
     }
@@ -202,6 +224,8 @@ impl House {
     /// Seals the log and checks everything.
     pub(crate) async fn verify(&self) -> Verification {
         pipeline::log::checkpoint(&self.vault).await.unwrap();
-        pipeline::verify::verify(&self.vault, None, &|_, _| {}).await.unwrap()
+        pipeline::verify::verify(&self.vault, None, &|_, _| {})
+            .await
+            .unwrap()
     }
 }

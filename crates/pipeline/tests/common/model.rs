@@ -33,8 +33,11 @@ pub(crate) fn expected(vault: &Vault, source: Source, text: &str) -> Vec<Expecte
         Source::Part { parent, .. } => Some(parent),
         Source::External(_) | Source::Path(_) => None,
     };
-    let stages: &[&'static str] =
-        if parent.is_some() { &["extract", "split"] } else { &["extract", "split", "route"] };
+    let stages: &[&'static str] = if parent.is_some() {
+        &["extract", "split"]
+    } else {
+        &["extract", "split", "route"]
+    };
     let mut this = Expected {
         id,
         parent,
@@ -47,9 +50,13 @@ pub(crate) fn expected(vault: &Vault, source: Source, text: &str) -> Vec<Expecte
     let mut found = Vec::new();
     for stage in stages {
         this.activities.push(stage);
-        this.reason = [("panic", "panic"), ("refuse", "refused"), ("undeclared", "undeclared-output")]
-            .into_iter()
-            .find_map(|(order, reason)| is_told(text, order, stage).then_some(reason));
+        this.reason = [
+            ("panic", "panic"),
+            ("refuse", "refused"),
+            ("undeclared", "undeclared-output"),
+        ]
+        .into_iter()
+        .find_map(|(order, reason)| is_told(text, order, stage).then_some(reason));
         if this.reason.is_some() {
             this.state = DocumentState::Quarantined;
             break;

@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::decision::{DecisionFormat, Method, ReviewCause};
+use domain::layout::{Page, Points};
 use domain::passage::{PassageSetFormat, VectorSet};
 use domain::{
     Attachment, Candidate, Decision, Kind, Layout, ModelRef, Outcome, Passage, PassageSet,
     Probability, Reason, Span, StageName, StoredText,
 };
-use domain::layout::{Page, Points};
 use pipeline::ledger::RouteView;
 use pipeline::stage::{Child, Fault, Inputs, Output, Stage};
 
@@ -123,47 +123,62 @@ impl Stage for Toy {
 
 /// The stages of the house.
 pub(crate) fn all(tool: &Tool) -> Vec<Arc<dyn Stage>> {
-    vec![Arc::new(extract(tool)), Arc::new(split(tool)), Arc::new(route(tool))]
+    vec![
+        Arc::new(extract(tool)),
+        Arc::new(split(tool)),
+        Arc::new(route(tool)),
+    ]
 }
 
 /// Takes the text and the children out of the bytes.
 pub(crate) fn extract(tool: &Tool) -> Toy {
-    toy("extract", &[Kind::Raw], &[Kind::Text, Kind::Layout], tool, |inputs| {
-        let raw = inputs.text(Kind::Raw)?;
-        // An empty second page, so that the text is never the very bytes that came in.
-        let (text, spans) = StoredText::from_pages(&[raw, ""]);
-        let mut layout = Layout::empty("text/plain");
-        layout.title = raw.lines().find_map(|line| line.strip_prefix("title: ")).map(str::to_owned);
-        layout.pages.extend((1..).zip(spans).map(|(number, span)| Page {
-            number,
-            width: Points::default(),
-            height: Points::default(),
-            span,
-            blocks: Vec::new(),
-        }));
-        let children: Vec<Child> = children_of(raw)
-            .map(|(part, bytes)| Child {
-                name: format!("piece-{part}.txt"),
-                part,
-                media_type: "text/plain".into(),
-                bytes: bytes.as_bytes().to_vec(),
+    toy(
+        "extract",
+        &[Kind::Raw],
+        &[Kind::Text, Kind::Layout],
+        tool,
+        |inputs| {
+            let raw = inputs.text(Kind::Raw)?;
+            // An empty second page, so that the text is never the very bytes that came in.
+            let (text, spans) = StoredText::from_pages(&[raw, ""]);
+            let mut layout = Layout::empty("text/plain");
+            layout.title = raw
+                .lines()
+                .find_map(|line| line.strip_prefix("title: "))
+                .map(str::to_owned);
+            layout
+                .pages
+                .extend((1..).zip(spans).map(|(number, span)| Page {
+                    number,
+                    width: Points::default(),
+                    height: Points::default(),
+                    span,
+                    blocks: Vec::new(),
+                }));
+            let children: Vec<Child> = children_of(raw)
+                .map(|(part, bytes)| Child {
+                    name: format!("piece-{part}.txt"),
+                    part,
+                    media_type: "text/plain".into(),
+                    bytes: bytes.as_bytes().to_vec(),
+                })
+                .collect();
+            layout.attachments = children
+                .iter()
+                .map(|child| Attachment {
+                    name: child.name.clone(),
+                    part: child.part.clone(),
+                    media_type: child.media_type.clone(),
+                    size: child.bytes.len() as u64,
+                })
+                .collect();
+            let layout = domain::canonical::to_bytes(&layout)?;
+            Ok(Output {
+                artifacts: vec![(Kind::Text, text.into_bytes()), (Kind::Layout, layout)],
+                children,
             })
-            .collect();
-        layout.attachments = children
-            .iter()
-            .map(|child| Attachment {
-                name: child.name.clone(),
-                part: child.part.clone(),
-                media_type: child.media_type.clone(),
-                size: child.bytes.len() as u64,
-            })
-            .collect();
-        let layout = domain::canonical::to_bytes(&layout)?;
-        Ok(Output {
-            artifacts: vec![(Kind::Text, text.into_bytes()), (Kind::Layout, layout)],
-            children,
-        })
-    })
+        },
+    )
 }
 
 /// Makes a passage of every line.
@@ -173,7 +188,12 @@ pub(crate) fn split(tool: &Tool) -> Toy {
         let mut start = 0;
         for line in inputs.text(Kind::Text)?.split_inclusive('\n') {
             let end = start + line.len() as u32;
-            passages.push(Passage { start, end, page: 1, section: None });
+            passages.push(Passage {
+                start,
+                end,
+                page: 1,
+                section: None,
+            });
             start = end;
         }
         let set = PassageSet {
@@ -190,61 +210,77 @@ pub(crate) fn embed(tool: &Tool) -> Toy {
     toy("embed", &[Kind::Text], &[Kind::Vectors], tool, |inputs| {
         let length = inputs.text(Kind::Text)?.len() as f32;
         let norm = length.hypot(1.0);
-        let set = VectorSet { dimension: 2, vectors: vec![vec![length / norm, 1.0 / norm]] };
+        let set = VectorSet {
+            dimension: 2,
+            vectors: vec![vec![length / norm, 1.0 / norm]],
+        };
         Ok(Output::of(Kind::Vectors, set.to_bytes()))
     })
 }
 
 /// Decides where the document goes.
 pub(crate) fn route(tool: &Tool) -> Toy {
-    toy("route", &[Kind::Text, Kind::Passages], &[Kind::Decision], tool, |inputs| {
-        inputs.json::<PassageSet>(Kind::Passages)?;
-        let text = inputs.text(Kind::Text)?;
-        let service = service_of(text);
-        let (outcome, percent, review) = match service {
-            Some("voirie") => (Outcome::Automatic, 97, None),
-            Some(_) => (Outcome::Review, 61, Some(ReviewCause::NoPromiseYet)),
-            None => (Outcome::Unknown, 0, Some(ReviewCause::NothingAlike)),
-        };
-        let candidate = |service: &str| Candidate {
-            service: service.parse().unwrap(),
-            probability: Probability::from_millionths(percent * 10_000),
-        };
-        let at = text.find("lampadaire").unwrap_or(0) as u32;
-        let word = Span::new(at, at + "lampadaire".len() as u32);
-        let decision = Decision {
-            format: DecisionFormat::V1,
-            outcome,
-            service: service.map(|s| s.parse().unwrap()),
-            rule: (service == Some("voirie")).then(|| "lampadaire".parse().unwrap()),
-            candidates: service.map(candidate).into_iter().collect(),
-            method: Method::Descriptions,
-            threshold: None,
-            reasons: match service {
-                Some("voirie") => vec![Reason::Rule {
-                    rule: "lampadaire".parse().unwrap(),
-                    service: "voirie".parse().unwrap(),
-                    spans: vec![word],
-                    matched: "lampadaire".into(),
-                }],
-                Some(_) => vec![Reason::Meaning { weight_thousandths: 1_250 }],
-                None => Vec::new(),
-            },
-            review: review.into_iter().collect(),
-        };
-        Output::json(Kind::Decision, &decision)
-    })
+    toy(
+        "route",
+        &[Kind::Text, Kind::Passages],
+        &[Kind::Decision],
+        tool,
+        |inputs| {
+            inputs.json::<PassageSet>(Kind::Passages)?;
+            let text = inputs.text(Kind::Text)?;
+            let service = service_of(text);
+            let (outcome, percent, review) = match service {
+                Some("voirie") => (Outcome::Automatic, 97, None),
+                Some(_) => (Outcome::Review, 61, Some(ReviewCause::NoPromiseYet)),
+                None => (Outcome::Unknown, 0, Some(ReviewCause::NothingAlike)),
+            };
+            let candidate = |service: &str| Candidate {
+                service: service.parse().unwrap(),
+                probability: Probability::from_millionths(percent * 10_000),
+            };
+            let at = text.find("lampadaire").unwrap_or(0) as u32;
+            let word = Span::new(at, at + "lampadaire".len() as u32);
+            let decision = Decision {
+                format: DecisionFormat::V1,
+                outcome,
+                service: service.map(|s| s.parse().unwrap()),
+                rule: (service == Some("voirie")).then(|| "lampadaire".parse().unwrap()),
+                candidates: service.map(candidate).into_iter().collect(),
+                method: Method::Descriptions,
+                threshold: None,
+                reasons: match service {
+                    Some("voirie") => vec![Reason::Rule {
+                        rule: "lampadaire".parse().unwrap(),
+                        service: "voirie".parse().unwrap(),
+                        spans: vec![word],
+                        matched: "lampadaire".into(),
+                    }],
+                    Some(_) => vec![Reason::Meaning {
+                        weight_thousandths: 1_250,
+                    }],
+                    None => Vec::new(),
+                },
+                review: review.into_iter().collect(),
+            };
+            Output::json(Kind::Decision, &decision)
+        },
+    )
 }
 
 /// The parts found within a text.
 pub(crate) fn children_of(text: &str) -> impl Iterator<Item = (String, &str)> {
     let found = text.lines().filter_map(|line| line.strip_prefix("child: "));
-    found.enumerate().map(|(i, bytes)| ((i + 1).to_string(), bytes))
+    found
+        .enumerate()
+        .map(|(i, bytes)| ((i + 1).to_string(), bytes))
 }
 
 /// The service that a text is for.
 pub(crate) fn service_of(text: &str) -> Option<&'static str> {
-    if text.lines().any(|line| line.contains("lampadaire") && !line.starts_with("child: ")) {
+    if text
+        .lines()
+        .any(|line| line.contains("lampadaire") && !line.starts_with("child: "))
+    {
         Some("voirie")
     } else if text.contains("mystery") {
         None
@@ -255,7 +291,10 @@ pub(crate) fn service_of(text: &str) -> Option<&'static str> {
 
 /// Whether a text gives this order to this stage.
 pub(crate) fn is_told(text: &str, order: &str, stage: &str) -> bool {
-    text.lines().any(|line| line.strip_prefix(order).is_some_and(|rest| rest.trim() == stage))
+    text.lines().any(|line| {
+        line.strip_prefix(order)
+            .is_some_and(|rest| rest.trim() == stage)
+    })
 }
 
 fn toy(
@@ -279,7 +318,10 @@ fn toy(
             std::panic::resume_unwind(Box::new("told to panic"));
         }
         if is_told(text, "refuse", name) {
-            return Err(Fault::Quarantine { reason: "refused".into(), detail: "as told".into() });
+            return Err(Fault::Quarantine {
+                reason: "refused".into(),
+                detail: "as told".into(),
+            });
         }
         if is_told(text, "undeclared", name) {
             return Ok(Output::of(Kind::Alerts, Vec::new()));

@@ -51,7 +51,10 @@ impl Ledger for BrokenLedger {
     async fn complete(&self, completion: &Completion) -> LedgerResult<Completed> {
         match self.broken {
             Some(Broken::TornCommit) => {
-                let alone = Completion { next: None, ..completion.clone() };
+                let alone = Completion {
+                    next: None,
+                    ..completion.clone()
+                };
                 let completed = self.inner.complete(&alone).await?;
                 if let (Some(next), true) = (&completion.next, completed != Completed::Stale) {
                     self.inner.tamper(Tampering::TaskOwed(next));
@@ -176,7 +179,11 @@ pub(crate) struct BrokenBlobs {
 impl BrokenBlobs {
     pub(crate) fn new(inner: MemoryBlobs, broken: Option<Broken>) -> Arc<Self> {
         let early = broken == Some(Broken::EarlyWrite);
-        Arc::new(Self { inner, early, remembered: Mutex::default() })
+        Arc::new(Self {
+            inner,
+            early,
+            remembered: Mutex::default(),
+        })
     }
 
     /// What happens to memory when a process dies.
@@ -205,7 +212,10 @@ impl Blobs for BrokenBlobs {
     async fn get(&self, name: ArtifactName) -> Result<Option<Vec<u8>>, BlobError> {
         let found = {
             let remembered = self.remembered.lock().unwrap();
-            remembered.iter().find(|(n, _)| *n == name).map(|(_, sealed)| sealed.clone())
+            remembered
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, sealed)| sealed.clone())
         };
         match found {
             Some(sealed) => Ok(Some(sealed)),

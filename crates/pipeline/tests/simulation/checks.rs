@@ -24,7 +24,12 @@ pub(crate) struct Watch {
 impl Watch {
     /// A document that has ended stays as it is; a leaf of the log stays where it is.
     pub(crate) async fn look(&mut self, vault: &Vault, world: &World) {
-        for row in vault.ledger.documents(&DocumentFilter::default()).await.unwrap() {
+        for row in vault
+            .ledger
+            .documents(&DocumentFilter::default())
+            .await
+            .unwrap()
+        {
             match self.ended.get(&row.id) {
                 Some(state) if *state != row.state => {
                     world.violated(format!("{} was {state:?} and is {:?}", row.id, row.state));
@@ -69,7 +74,10 @@ pub(crate) async fn at_rest(vault: &Vault, world: &World, expected: &[Expected])
     }
     let verification = verify(vault, None, &|_, _| {}).await.unwrap();
     for finding in &verification.findings {
-        world.violated(format!("verify finds: {}: {}", finding.about, finding.problem));
+        world.violated(format!(
+            "verify finds: {}: {}",
+            finding.about, finding.problem
+        ));
     }
     let records: usize = expected.iter().map(|e| e.activities.len()).sum();
     if (verification.documents, verification.records) != (expected.len() as u64, records as u64) {
@@ -85,7 +93,10 @@ pub(crate) async fn at_rest(vault: &Vault, world: &World, expected: &[Expected])
     for stored in whole_log(vault).await {
         let record = Record::from_bytes(&stored.record.bytes).unwrap();
         let statement = record.statement().clone();
-        let key = (statement.subject.as_document(), statement.activity.to_string());
+        let key = (
+            statement.subject.as_document(),
+            statement.activity.to_string(),
+        );
         if statements.insert(key.clone(), statement).is_some() {
             world.violated(format!("{key:?} is recorded twice"));
         }
@@ -94,7 +105,11 @@ pub(crate) async fn at_rest(vault: &Vault, world: &World, expected: &[Expected])
 }
 
 async fn check_documents(vault: &Vault, world: &World, expected: &[Expected]) {
-    let rows = vault.ledger.documents(&DocumentFilter::default()).await.unwrap();
+    let rows = vault
+        .ledger
+        .documents(&DocumentFilter::default())
+        .await
+        .unwrap();
     let rows: BTreeMap<DocumentId, _> = rows.into_iter().map(|row| (row.id, row)).collect();
     for id in rows.keys() {
         if !expected.iter().any(|e| e.id == *id) {
@@ -106,14 +121,22 @@ async fn check_documents(vault: &Vault, world: &World, expected: &[Expected]) {
             world.violated(format!("{} is not here: {e:?}", e.id));
             continue;
         };
-        let service = row.route.as_ref().and_then(|r| r.service.as_ref()).map(|s| s.as_str());
+        let service = row
+            .route
+            .as_ref()
+            .and_then(|r| r.service.as_ref())
+            .map(|s| s.as_str());
         if (row.state, row.parent, service) != (e.state, e.parent, e.service) {
             world.violated(format!("{row:?} should be {e:?}"));
         }
         let records = vault.records(SubjectId::from(e.id)).await.unwrap();
-        let activities: Vec<&str> =
-            records.iter().map(|(record, _)| record.statement().activity.as_str()).collect();
-        let reason = records.last().and_then(|(record, _)| record.statement().reason.as_deref());
+        let activities: Vec<&str> = records
+            .iter()
+            .map(|(record, _)| record.statement().activity.as_str())
+            .collect();
+        let reason = records
+            .last()
+            .and_then(|(record, _)| record.statement().reason.as_deref());
         if activities != e.activities || reason != e.reason {
             world.violated(format!("{} has {activities:?} and {reason:?}: {e:?}", e.id));
         }
@@ -136,7 +159,9 @@ async fn check_duplicates(vault: &Vault, world: &World, expected: &[Expected]) {
     for (text, firsts) in &firsts {
         let named = named.get(text).map_or(&[][..], Vec::as_slice);
         if firsts.len() != 1 || named.iter().any(|id| *id != firsts[0]) {
-            world.violated(format!("{text:?} came first as {firsts:?}, copies name {named:?}"));
+            world.violated(format!(
+                "{text:?} came first as {firsts:?}, copies name {named:?}"
+            ));
         }
     }
 }
@@ -150,7 +175,10 @@ async fn check_log(vault: &Vault, world: &World) {
     };
     let key = log::signing_key(vault).unwrap();
     let checkpoint = Checkpoint::verify(&last.note, key.verifier()).unwrap();
-    let leaves: Vec<&[u8]> = log.iter().map(|stored| stored.record.bytes.as_slice()).collect();
+    let leaves: Vec<&[u8]> = log
+        .iter()
+        .map(|stored| stored.record.bytes.as_slice())
+        .collect();
     if (log.len() as u64, last.size, checkpoint.size) != (records, records, records) {
         world.violated(format!("{records} records, {} leaves, {last:?}", log.len()));
     } else if checkpoint.root != root(&leaves) {
@@ -165,7 +193,14 @@ fn root(leaves: &[&[u8]]) -> Digest {
         [leaf] => Digest::of(&[&[0], *leaf].concat()),
         _ => {
             let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-            Digest::of(&[&[1], &root(left).as_bytes()[..], &root(right).as_bytes()[..]].concat())
+            Digest::of(
+                &[
+                    &[1],
+                    &root(left).as_bytes()[..],
+                    &root(right).as_bytes()[..],
+                ]
+                .concat(),
+            )
         }
     }
 }

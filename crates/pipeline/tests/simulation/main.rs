@@ -15,6 +15,11 @@
 //!
 //! `GREFFIER_SIM_SEED=7 cargo test -p pipeline --test simulation -- --nocapture` replays one world
 //! with its whole trace; `GREFFIER_SIM_SEEDS=100000` looks at more of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -47,7 +52,11 @@ fn calm() -> &'static Statements {
     static CALM: OnceLock<Statements> = OnceLock::new();
     CALM.get_or_init(|| {
         let ran = town::run(0, Faults::default(), &Scenario::everything(), None, false);
-        assert!(ran.problems.is_empty(), "even a calm world fails: {:#?}", ran.problems);
+        assert!(
+            ran.problems.is_empty(),
+            "even a calm world fails: {:#?}",
+            ran.problems
+        );
         ran.statements
     })
 }
@@ -60,7 +69,9 @@ fn run(seed: u64, broken: Option<Broken>, traced: bool) -> Ran {
     let mut ran = town::run(random.next(), faults, &scenario, broken, traced);
     for (key, statement) in &ran.statements {
         if calm().get(key) != Some(statement) {
-            ran.problems.push(format!("{key:?} is not what it is in a calm world: {statement:?}"));
+            ran.problems.push(format!(
+                "{key:?} is not what it is in a calm world: {statement:?}"
+            ));
         }
     }
     ran
@@ -102,7 +113,10 @@ fn run_all(seeds: u64) -> Vec<(u64, Ran)> {
             }
         };
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        handles.into_iter().flat_map(|handle| handle.join().unwrap()).collect()
+        handles
+            .into_iter()
+            .flat_map(|handle| handle.join().unwrap())
+            .collect()
     });
     all.sort_by_key(|(seed, _)| *seed);
     all
@@ -113,7 +127,11 @@ fn whatever_goes_wrong_the_world_ends_as_if_nothing_had() {
     if let Some(seed) = variable("GREFFIER_SIM_SEED") {
         let ran = run(seed, None, true);
         println!("{}\n{:?}", ran.trace.join("\n"), ran.tally);
-        assert!(ran.problems.is_empty(), "seed {seed} fails:\n  {}", ran.problems.join("\n  "));
+        assert!(
+            ran.problems.is_empty(),
+            "seed {seed} fails:\n  {}",
+            ran.problems.join("\n  ")
+        );
         return;
     }
     let seeds = variable("GREFFIER_SIM_SEEDS").unwrap_or(SEEDS);

@@ -32,7 +32,11 @@ pub(crate) struct SimQueue {
 
 impl SimQueue {
     pub(crate) fn new(world: Arc<World>, settles_early: bool) -> Arc<Self> {
-        Arc::new(Self { world, state: Mutex::default(), settles_early })
+        Arc::new(Self {
+            world,
+            state: Mutex::default(),
+            settles_early,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -42,8 +46,9 @@ impl SimQueue {
     /// A connection closed: what it held is delivered to someone else, unless it is lost.
     pub(crate) fn abandoned_by(&self, actor: usize) {
         let mut state = self.state();
-        let (theirs, others) =
-            std::mem::take(&mut state.held).into_iter().partition(|(_, (who, _))| *who == actor);
+        let (theirs, others) = std::mem::take(&mut state.held)
+            .into_iter()
+            .partition(|(_, (who, _))| *who == actor);
         state.held = others;
         drop(state);
         let theirs: BTreeMap<u64, (usize, TaskEvent)> = theirs;
@@ -63,7 +68,11 @@ impl SimQueue {
                 return;
             }
             let delay = world.faults.delay;
-            let delay = if delay == 0 { 0 } else { world.random.below(delay) as i64 };
+            let delay = if delay == 0 {
+                0
+            } else {
+                world.random.below(delay) as i64
+            };
             drop(world);
             self.world.now_micros() + delay
         };
@@ -106,8 +115,9 @@ impl SimQueue {
     fn take(&self, waker: &Waker) -> Poll<Delivery> {
         let now = self.world.now_micros();
         let mut state = self.state();
-        let here: Vec<usize> =
-            (0..state.waiting.len()).filter(|i| state.waiting[*i].0 <= now).collect();
+        let here: Vec<usize> = (0..state.waiting.len())
+            .filter(|i| state.waiting[*i].0 <= now)
+            .collect();
         if here.is_empty() {
             state.listeners.push(waker.clone());
             let next = state.waiting.iter().map(|(at, _)| *at).min();

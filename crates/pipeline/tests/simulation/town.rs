@@ -65,7 +65,9 @@ impl Scenario {
     pub(crate) fn draw(random: &mut Random) -> Self {
         let n = 2 + random.below(NAMES - 1);
         Self {
-            documents: (0..n).map(|i| (format!("F-{i}"), *random.pick(&TEXTS))).collect(),
+            documents: (0..n)
+                .map(|i| (format!("F-{i}"), *random.pick(&TEXTS)))
+                .collect(),
             faulty_steps: 200 + random.below(5_000),
             tool_after: random.below(900) as i64 * SECOND,
         }
@@ -76,7 +78,11 @@ impl Scenario {
     /// Every document that [`draw`](Self::draw) may draw, and nothing goes wrong.
     pub(crate) fn everything() -> Self {
         let all = (0..NAMES).flat_map(|i| TEXTS.map(|text| (format!("F-{i}"), text)));
-        Self { documents: all.collect(), faulty_steps: 0, tool_after: 0 }
+        Self {
+            documents: all.collect(),
+            faulty_steps: 0,
+            tool_after: 0,
+        }
     }
 }
 
@@ -177,12 +183,19 @@ pub(crate) fn run(
     }
     if !rested {
         let owed = world.peek(vault.ledger.owed());
-        world.violated(format!("the world does not come to rest: owed are {owed:?}"));
+        world.violated(format!(
+            "the world does not come to rest: owed are {owed:?}"
+        ));
     }
     let statements = world.peek(checks::at_rest(&vault, &world, &expected));
     let trace = world.take_trace();
     let state = world.state();
-    Ran { problems: state.violations.clone(), statements, tally: state.tally, trace }
+    Ran {
+        problems: state.violations.clone(),
+        statements,
+        tally: state.tally,
+        trace,
+    }
 }
 
 async fn is_at_rest(ledger: &dyn Ledger) -> bool {
@@ -205,7 +218,9 @@ impl Town {
         executor.spawn("sequencer", move || town.clone().sequence());
         for i in 0..2 {
             let (town, documents) = (self.clone(), scenario.documents.clone());
-            executor.spawn(&format!("intake {i}"), move || town.clone().admit(documents.clone()));
+            executor.spawn(&format!("intake {i}"), move || {
+                town.clone().admit(documents.clone())
+            });
         }
         let (town, after) = (self.clone(), scenario.tool_after);
         executor.spawn("tool", move || {
@@ -233,7 +248,8 @@ impl Town {
             self.world.trace(|| format!("takes {}", delivery.event.id));
             match self.worker.handle(&task).await {
                 Ok(handled) => {
-                    self.world.trace(|| format!("{handled:?} {}", delivery.event.id));
+                    self.world
+                        .trace(|| format!("{handled:?} {}", delivery.event.id));
                     self.world.counted(&handled);
                     // An answer that does not come is nothing to worry about.
                     let _ = self.queue.settle(delivery, Settlement::Acknowledge).await;
@@ -256,14 +272,18 @@ impl Town {
         loop {
             let now = pipeline::circumstances::Clock::now(self.world.as_ref());
             for task in ledger.due(now, 8).await.unwrap_or_default() {
-                self.world.trace(|| format!("publishes {} {}", task.document, task.stage));
+                self.world
+                    .trace(|| format!("publishes {} {}", task.document, task.stage));
                 if self.queue.publish(task.clone().into()).await.is_ok() {
                     // A task that stays due is published again.
                     let _ = ledger.published(&[task], now).await;
                 }
             }
             if self.reclaims && self.up_to(10) == 0 {
-                let n = ledger.reclaim(now.plus_micros(-RECLAIM_AFTER)).await.unwrap_or(0);
+                let n = ledger
+                    .reclaim(now.plus_micros(-RECLAIM_AFTER))
+                    .await
+                    .unwrap_or(0);
                 self.world.state().tally.reclaimed += n;
             }
             self.world.sleep(SECOND).await;
@@ -287,8 +307,11 @@ impl Town {
     /// over.
     async fn admit(self, mut documents: Vec<(String, &'static str)>) {
         self.world.state().random.shuffle(&mut documents);
-        let again: Vec<_> =
-            documents.iter().filter(|_| self.up_to(4) == 0).cloned().collect();
+        let again: Vec<_> = documents
+            .iter()
+            .filter(|_| self.up_to(4) == 0)
+            .cloned()
+            .collect();
         documents.extend(again);
         for (name, text) in documents {
             let incoming = incoming(&name, text);

@@ -162,7 +162,11 @@ impl World {
         if state.peeking {
             return Fate::Proceed;
         }
-        let rate = if after { state.faults.lies } else { state.faults.refusals };
+        let rate = if after {
+            state.faults.lies
+        } else {
+            state.faults.refusals
+        };
         if !state.random.chance(rate) {
             drop(state);
             if after {
@@ -181,7 +185,12 @@ impl World {
             state.tally.refusals += 1;
         }
         drop(state);
-        self.trace(|| format!("{doing} FAILS {}", if after { "after its effect" } else { "" }));
+        self.trace(|| {
+            format!(
+                "{doing} FAILS {}",
+                if after { "after its effect" } else { "" }
+            )
+        });
         Fate::Fail
     }
 
@@ -200,7 +209,10 @@ impl World {
 
     /// Ready once the clock has moved so far.
     pub(crate) fn sleep(self: &Arc<Self>, micros: i64) -> Sleep {
-        Sleep { world: self.clone(), until: self.now_micros() + micros }
+        Sleep {
+            world: self.clone(),
+            until: self.now_micros() + micros,
+        }
     }
 
     /// Wakes someone once the clock stands at `at`.
@@ -249,7 +261,9 @@ impl World {
 impl State {
     /// Whether the one being polled may lose the count of an attempt, which is then lost.
     fn may_lose_attempt(&mut self) -> bool {
-        let Some(task) = self.at_work.get(&self.actor) else { return true };
+        let Some(task) = self.at_work.get(&self.actor) else {
+            return true;
+        };
         let key = (task.document, task.stage.clone(), task.generation);
         let lost = self.lost.entry(key).or_default();
         if *lost >= LOST_MAX {
@@ -315,7 +329,11 @@ pub(crate) struct Stuck;
 impl Executor {
     /// No actors yet; `on_death` hears of those that die.
     pub(crate) fn new(world: Arc<World>, on_death: impl Fn(usize) + 'static) -> Self {
-        Self { world, actors: Vec::new(), on_death: Box::new(on_death) }
+        Self {
+            world,
+            actors: Vec::new(),
+            on_death: Box::new(on_death),
+        }
     }
 
     /// Adds an actor, who lives as `birth` says each time it is born.
@@ -326,7 +344,11 @@ impl Executor {
         self.world.state().names.push(name.to_owned());
         let birth: Box<dyn Fn() -> Life> = Box::new(move || Box::pin(birth()));
         let life = Some(birth());
-        self.actors.push(Actor { birth, life, woken: Arc::new(Woken(AtomicBool::new(true))) });
+        self.actors.push(Actor {
+            birth,
+            life,
+            woken: Arc::new(Woken(AtomicBool::new(true))),
+        });
     }
 
     /// Lets one actor go on, or die; when none can, moves the clock.
@@ -376,7 +398,10 @@ impl Executor {
         actor.woken.0.store(false, Ordering::SeqCst);
         let waker = Waker::from(actor.woken.clone());
         if let Some(life) = &mut actor.life
-            && life.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+            && life
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_ready()
         {
             actor.life = None;
         }

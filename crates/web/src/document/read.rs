@@ -161,12 +161,18 @@ pub(super) fn reasons(
         .map(|reason| {
             let (what, stance) = match reason {
                 Reason::Rule { service, matched, .. } => (
-                    format!("{} « {matched} » : {}", w.rule_words(), pipeline.service_name(service)),
+                    format!(
+                        "{} {}{}{}",
+                        w.rule_words(),
+                        w.quoted(matched),
+                        w.colon(),
+                        pipeline.service_name(service)
+                    ),
                     w.speaks_for(),
                 ),
                 Reason::Words { spans, weight_thousandths } => {
                     let word = spans.first().and_then(|s| s.of(&text.whole)).unwrap_or("…");
-                    (format!("{} « {word} »", w.the_word()), stance(*weight_thousandths))
+                    (format!("{} {}", w.the_word(), w.quoted(word)), stance(*weight_thousandths))
                 }
                 Reason::Meaning { weight_thousandths } => {
                     (w.whole_meaning().to_owned(), stance(*weight_thousandths))

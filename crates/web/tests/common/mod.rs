@@ -2,8 +2,8 @@
 //! written in the document, and a week of reports.
 #![allow(dead_code, reason = "each test binary uses its part of the office")]
 
-pub mod toys;
-pub mod week;
+pub(crate) mod toys;
+pub(crate) mod week;
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use tower::ServiceExt as _;
 use web::{Find, Found, Office};
 
 /// The pipeline of letters and forms.
-pub const MAIL: &str = r#"
+pub(crate) const MAIL: &str = r#"
 pipeline = "courrier"
 title = "Courrier de la mairie"
 collection = "mairie"
@@ -72,7 +72,7 @@ any = ["lampadaire"]
 "#;
 
 /// The pipeline of field reports.
-pub const REPORTS: &str = r#"
+pub(crate) const REPORTS: &str = r#"
 pipeline = "mediation"
 title = "Remontées de terrain"
 collection = "mediation"
@@ -96,19 +96,19 @@ impl Clock for StillClock {
 }
 
 /// A document to receive.
-pub struct Letter {
+pub(crate) struct Letter {
     /// Its external id.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// When.
-    pub received_at: &'static str,
+    pub(crate) received_at: &'static str,
     /// How.
-    pub channel: Option<&'static str>,
+    pub(crate) channel: Option<&'static str>,
     /// What it says: see [`toys`].
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// A letter.
-pub fn letter(
+pub(crate) fn letter(
     name: &'static str,
     received_at: &'static str,
     channel: Option<&'static str>,
@@ -118,7 +118,7 @@ pub fn letter(
 }
 
 /// The letters of the office. One of them is hostile.
-pub fn letters() -> Vec<Letter> {
+pub(crate) fn letters() -> Vec<Letter> {
     vec![
         letter(
             "F-001",
@@ -147,23 +147,23 @@ pub fn letters() -> Vec<Letter> {
 }
 
 /// The parts of an office, to look at them behind the pages.
-pub struct House {
+pub(crate) struct House {
     /// What people do.
-    pub desk: Desk,
+    pub(crate) desk: Desk,
     /// The ledger.
-    pub ledger: Arc<MemoryLedger>,
+    pub(crate) ledger: Arc<MemoryLedger>,
     /// The blobs, to damage.
-    pub blobs: Arc<MemoryBlobs>,
+    pub(crate) blobs: Arc<MemoryBlobs>,
 }
 
 impl House {
     /// An empty one.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::over(MemoryLedger::new())
     }
 
     /// An empty one over a ledger.
-    pub fn over(ledger: MemoryLedger) -> Self {
+    pub(crate) fn over(ledger: MemoryLedger) -> Self {
         let (ledger, blobs) = (Arc::new(ledger), Arc::new(MemoryBlobs::new()));
         let file = |name: &str, text: &str| Arc::new(SourceFile::parse(name, text.into()).unwrap());
         let pipelines = vec![
@@ -184,7 +184,7 @@ impl House {
     }
 
     /// One with its letters read and a week of reports.
-    pub async fn full() -> Self {
+    pub(crate) async fn full() -> Self {
         let house = Self::empty();
         house.receive(&letters()).await;
         house.work().await;
@@ -193,7 +193,7 @@ impl House {
     }
 
     /// Lets letters enter, without reading them.
-    pub async fn receive(&self, letters: &[Letter]) -> Vec<DocumentId> {
+    pub(crate) async fn receive(&self, letters: &[Letter]) -> Vec<DocumentId> {
         let mut ids = Vec::new();
         for letter in letters {
             ids.push(self.admit("courrier", "mairie", letter).await);
@@ -202,7 +202,7 @@ impl House {
     }
 
     /// Lets a document enter a pipeline.
-    pub async fn admit(&self, pipeline: &str, collection: &str, letter: &Letter) -> DocumentId {
+    pub(crate) async fn admit(&self, pipeline: &str, collection: &str, letter: &Letter) -> DocumentId {
         let incoming = Incoming {
             collection: collection.parse().unwrap(),
             pipeline: pipeline.parse().unwrap(),
@@ -226,7 +226,7 @@ impl House {
     }
 
     /// Reads all that is owed.
-    pub async fn work(&self) {
+    pub(crate) async fn work(&self) {
         let worker = Worker {
             vault: self.desk.vault.clone(),
             pipelines: self.desk.pipelines.clone(),
@@ -241,22 +241,22 @@ impl House {
     }
 
     /// The id of the document of this name.
-    pub async fn id(&self, name: &str) -> DocumentId {
+    pub(crate) async fn id(&self, name: &str) -> DocumentId {
         self.desk.find(name).await.unwrap().id
     }
 
     /// What the pages stand on.
-    pub fn office(&self) -> Office {
+    pub(crate) fn office(&self) -> Office {
         Office { desk: self.desk.clone(), find: Arc::new(Scan { desk: self.desk.clone() }) }
     }
 
     /// Asks for a page, as a browser on this machine does.
-    pub async fn get(&self, address: &str) -> Page {
+    pub(crate) async fn get(&self, address: &str) -> Page {
         self.ask(Request::get(address)).await
     }
 
     /// Sends a form, as a page of ours does.
-    pub async fn post(&self, address: &str, form: &str) -> Page {
+    pub(crate) async fn post(&self, address: &str, form: &str) -> Page {
         let request = Request::post(address)
             .header("sec-fetch-site", "same-origin")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -265,24 +265,24 @@ impl House {
     }
 
     /// Asks without a body.
-    pub async fn ask(&self, request: axum::http::request::Builder) -> Page {
+    pub(crate) async fn ask(&self, request: axum::http::request::Builder) -> Page {
         self.send(request.header(header::HOST, "localhost:8080").body(Body::empty()).unwrap()).await
     }
 
     /// Sends a request as it is.
-    pub async fn send(&self, request: Request<Body>) -> Page {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Page {
         Page::read(web::router(self.office()).oneshot(request).await.unwrap()).await
     }
 }
 
 /// A response, read.
-pub struct Page {
+pub(crate) struct Page {
     /// Its status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Its headers.
-    pub headers: axum::http::HeaderMap,
+    pub(crate) headers: axum::http::HeaderMap,
     /// Its body.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Page {
@@ -297,12 +297,12 @@ impl Page {
     }
 
     /// A header.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |v| v.to_str().unwrap())
     }
 
     /// Fails unless the body says all of this.
-    pub fn says(&self, expected: &[&str]) -> &Self {
+    pub(crate) fn says(&self, expected: &[&str]) -> &Self {
         for text in expected {
             assert!(self.body.contains(text), "{} says no `{text}`:\n{}", self.status, self.body);
         }
@@ -310,7 +310,7 @@ impl Page {
     }
 
     /// Fails if the body says any of this.
-    pub fn says_nothing_of(&self, unexpected: &[&str]) -> &Self {
+    pub(crate) fn says_nothing_of(&self, unexpected: &[&str]) -> &Self {
         for text in unexpected {
             assert!(!self.body.contains(text), "{} says `{text}`:\n{}", self.status, self.body);
         }
@@ -318,14 +318,14 @@ impl Page {
     }
 
     /// Fails unless the status is this.
-    pub fn is(&self, status: u16) -> &Self {
+    pub(crate) fn is(&self, status: u16) -> &Self {
         assert_eq!(self.status, status, "{}", self.body);
         self
     }
 }
 
 /// Search that reads every text: what holds the words, marked.
-pub struct Scan {
+pub(crate) struct Scan {
     desk: Desk,
 }
 

@@ -77,7 +77,7 @@ impl Stage for Toy {
 }
 
 /// The stages of the office.
-pub fn all() -> Vec<Arc<dyn Stage>> {
+pub(crate) fn all() -> Vec<Arc<dyn Stage>> {
     let toy = |name, inputs, outputs, work| -> Arc<dyn Stage> {
         Arc::new(Toy { name, inputs, outputs, settings: serde_json::json!({"toy": name}), work })
     };

@@ -16,13 +16,13 @@ use serde::Serialize;
 use super::{House, letter};
 
 /// The week.
-pub const WEEK: &str = "2026-W47";
+pub(crate) const WEEK: &str = "2026-W47";
 
 /// What the first report says: quoted from byte 11 on.
-pub const REPORT: &str = "Bas du 12. Mme Durand n’ose plus sortir <le soir>. Parking sans éclairage.";
+pub(crate) const REPORT: &str = "Bas du 12. Mme Durand n’ose plus sortir <le soir>. Parking sans éclairage.";
 
 /// Receives the reports and publishes what is made of them.
-pub async fn publish(house: &House) {
+pub(crate) async fn publish(house: &House) {
     let reports = [
         letter("R-0412", "2026-11-17T19:40:00Z", None, REPORT),
         letter("R-0413", "2026-11-17T20:10:00Z", None, "RAS, pluie."),

@@ -1,0 +1,7 @@
+//! What an index promises, through its public face.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bench;
+mod durability;
+mod finding;
+mod rights;

@@ -1,0 +1,56 @@
+//! `cargo xtask test`: every test, after whatever they need is there.
+
+use std::io;
+use std::process::{ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::postgres;
+use crate::program::{self, Workspace, note};
+
+/// Runs every test; the runner's exit code is passed through, and its closing lines are the last
+/// ones on standard output.
+///
+/// # Errors
+/// When something that tests need cannot be had: how to get it is said.
+pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<ExitCode> {
+    program::set_up_if_needed(workspace)?;
+    // Stopped when dropped, if it was started for this.
+    let postgres = postgres::provide()?;
+    if full {
+        let mut bench = workspace.cargo();
+        bench.args(["run", "--package", "benches", "--", "--tiny"]).stdout(io::stderr());
+        let done = bench.status().context("cannot run cargo")?;
+        if !done.success() {
+            note("the benches failed on little data");
+            return Ok(program::exit_code(done));
+        }
+    }
+    let nextest = has_nextest(workspace);
+    let mut runner = workspace.cargo();
+    if nextest {
+        runner.args(["nextest", "run", "--workspace"]);
+        // It reports on standard error; its closing lines belong on standard output here.
+        runner.stderr(io::stdout());
+    } else {
+        note("cargo-nextest is not there: running cargo test, one crate after the other");
+        runner.args(["test", "--workspace", "--no-fail-fast"]);
+    }
+    runner.args(args).env("GREFFIER_TEST_POSTGRES", postgres.url());
+    if full {
+        runner.env("GREFFIER_FULL", "1");
+    }
+    let done = runner.status().context("cannot run the tests")?;
+    drop(postgres);
+    Ok(program::exit_code(done))
+}
+
+fn has_nextest(workspace: &Workspace) -> bool {
+    workspace
+        .cargo()
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
