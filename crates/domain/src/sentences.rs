@@ -58,16 +58,17 @@ fn inside_mask(masks: &[Mask], at: usize) -> bool {
 fn line_end(chars: &[(usize, char)], at: usize) -> (usize, bool) {
     let mut i = at;
     let mut lines = 0;
+    let mut page = false;
     while let Some((_, c)) = chars.get(i).filter(|(_, c)| c.is_whitespace()) {
         lines += usize::from(*c == '\n');
-        if *c == PAGE_BREAK {
-            lines = 2;
-        }
+        page |= *c == PAGE_BREAK;
         i += 1;
     }
+    // A sentence goes on over the page; over an empty line it does not.
+    let apart = lines > 1 && !page;
     let stopped = at > 0 && matches!(chars[at - 1].1, '.' | '!' | '?' | '…' | ';' | ':');
     let goes_on = chars.get(i).is_some_and(|(_, c)| c.is_lowercase());
-    (i, lines > 1 || stopped || !goes_on)
+    (i, apart || stopped || !goes_on)
 }
 
 /// Whether the stop at `at` ends the sentence that began at byte `from`, and where to go on.

@@ -386,17 +386,27 @@ async fn an_explanation_of_what_was_not_routed_says_so() {
         }
         expected.assert_eq(&said);
     };
-    check(ids[0], expect![[r#"
+    check(
+        ids[0],
+        expect![[r#"
         Aucune proposition : le traitement a été interrompu (refused).
         Nothing was proposed: processing was interrupted (refused).
-    "#]]).await;
-    check(ids[1], expect![[r#"
+    "#]],
+    )
+    .await;
+    check(
+        ids[1],
+        expect![[r#"
         Le logiciel n’a rien proposé : une personne choisit le service.
         Motif de la vérification : rien de ressemblant.
         The software proposed nothing: a person chooses the service.
         Why a person is asked: nothing alike.
-    "#]]).await;
-    check(ids[2], expect![[r#"
+    "#]],
+    )
+    .await;
+    check(
+        ids[2],
+        expect![[r#"
         Le logiciel a proposé le service « État civil » et a demandé à une personne de vérifier.
         Motif de la vérification : trop peu de documents validés.
         - sens général du texte : poids +1,25
@@ -405,7 +415,9 @@ async fn an_explanation_of_what_was_not_routed_says_so() {
         Why a person is asked: too few validated documents.
         - meaning of the whole text : weight +1.25
         - service “État civil” : resemblance, not calibrated
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]

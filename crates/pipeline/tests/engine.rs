@@ -478,52 +478,76 @@ async fn a_task_that_cannot_be_done_here_waits_and_the_others_go_on() {
     .await;
 }
 
-/// A stage whose view of the route panics, which no stage may but one day one will.
-struct Rash(toys::Toy);
+/// A stage that panics where no stage may and one day one will: at the route, or when asked for
+/// its models.
+struct Rash {
+    toy: toys::Toy,
+    at_route: bool,
+}
 
 impl Stage for Rash {
     fn name(&self) -> domain::StageName {
-        self.0.name()
+        self.toy.name()
     }
     fn version(&self) -> u32 {
-        self.0.version()
+        self.toy.version()
     }
     fn inputs(&self) -> &'static [Kind] {
-        self.0.inputs()
+        self.toy.inputs()
     }
     fn outputs(&self) -> &'static [Kind] {
-        self.0.outputs()
+        self.toy.outputs()
     }
     fn settings(&self) -> &serde_json::Value {
-        self.0.settings()
+        self.toy.settings()
     }
     fn models(&self) -> Vec<domain::ModelRef> {
-        self.0.models()
+        if !self.at_route {
+            std::panic::resume_unwind(Box::new("rash"));
+        }
+        self.toy.models()
     }
     fn run(&self, inputs: &pipeline::stage::Inputs) -> Result<pipeline::stage::Output, Fault> {
-        self.0.run(inputs)
+        self.toy.run(inputs)
     }
     fn route(&self, _: &[(Kind, Vec<u8>)]) -> Option<pipeline::ledger::RouteView> {
         std::panic::resume_unwind(Box::new("rash"))
     }
 }
 
-#[tokio::test]
-async fn a_panic_anywhere_in_a_stage_sets_the_document_aside() {
+fn rash(at_route: bool) -> House {
     let mut house = House::new();
+    let toy = toys::route(&house.tool);
     house.pipelines = common::pipelines(vec![
         Arc::new(toys::extract(&house.tool)),
         Arc::new(toys::split(&house.tool)),
-        Arc::new(Rash(toys::route(&house.tool))),
+        Arc::new(Rash { toy, at_route }),
     ]);
+    house
+}
+
+#[tokio::test]
+async fn a_panic_at_the_route_sets_the_document_aside() {
+    let house = rash(true);
     house.admit(&incoming("A", "a\n")).await;
     let totals = house.work().await;
-    assert_eq!(
-        totals,
-        Totals {
-            done: 2,
-            quarantined: 1,
-            ..Totals::default()
-        }
-    );
+    let expected = Totals {
+        done: 2,
+        quarantined: 1,
+        ..Totals::default()
+    };
+    assert_eq!(totals, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_panics_ends_the_engine_and_nobody_waits_for_it() {
+    let house = rash(false);
+    house.admit(&incoming("A", "a\n")).await;
+    let worker = house.worker();
+    let engine =
+        tokio::spawn(async move { run_until_idle(&worker, 2, Duration::ZERO, None).await });
+    let ended = tokio::time::timeout(Duration::from_secs(3_600), engine).await;
+    assert!(ended.expect("it ends").unwrap_err().is_panic());
+    let owed = house.ledger.owed().await.unwrap();
+    assert_eq!(owed.len(), 1, "what it held is owed");
 }

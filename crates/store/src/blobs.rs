@@ -194,7 +194,7 @@ impl Blobs for FolderBlobs {
             Ok(names)
         })
         .await
-        .map_err(cannot("list those from", ArtifactName::from_bytes([0; 32])))
+        .map_err(|source| BlobError::Unlistable { source: Box::new(source) })
     }
 }
 
@@ -308,7 +308,7 @@ mod tests {
             blobs.get(name(1)).await.unwrap_err(),
             blobs.names().await.unwrap_err(),
         ] {
-            let BlobError::Unavailable { source, .. } = &error;
+            let BlobError::Unavailable { source, .. } = &error else { panic!("{error}") };
             assert!(!error.to_string().contains(&source.to_string()), "{error}");
         }
     }

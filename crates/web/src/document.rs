@@ -34,7 +34,12 @@ const ATTACHMENTS_MAX: usize = 50;
 /// The document at this address.
 pub(crate) async fn open(desk: &Desk, id: &str) -> Result<Opened, Problem> {
     let id: DocumentId = id.parse().map_err(|_| Problem::NoSuchDocument)?;
-    let row = desk.vault.ledger.document(id).await?.ok_or(Problem::NoSuchDocument)?;
+    let row = desk
+        .vault
+        .ledger
+        .document(id)
+        .await?
+        .ok_or(Problem::NoSuchDocument)?;
     Ok(desk.open(row).await?)
 }
 
@@ -44,7 +49,9 @@ pub(crate) async fn page(
     path: Result<Path<String>, PathRejection>,
     visit: Visit,
 ) -> Result<Response, Problem> {
-    let Ok(Path(id)) = path else { return Err(Problem::NoSuchDocument) };
+    let Ok(Path(id)) = path else {
+        return Err(Problem::NoSuchDocument);
+    };
     let opened = open(&office.desk, &id).await?;
     show(&office.desk, &opened, &visit, Filled::default()).await
 }
@@ -54,11 +61,23 @@ pub(crate) async fn text(
     State(office): State<Arc<Office>>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let Ok(Path(id)) = path else { return Err(Problem::NoSuchDocument) };
+    let Ok(Path(id)) = path else {
+        return Err(Problem::NoSuchDocument);
+    };
     let id: DocumentId = id.parse().map_err(|_| Problem::NoSuchDocument)?;
-    office.desk.vault.ledger.document(id).await?.ok_or(Problem::NoSuchDocument)?;
+    office
+        .desk
+        .vault
+        .ledger
+        .document(id)
+        .await?
+        .ok_or(Problem::NoSuchDocument)?;
     let text = office.desk.text(id).await?.ok_or(Problem::NoSuchPage)?;
-    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text.into_bytes()).into_response())
+    Ok((
+        [(CONTENT_TYPE, "text/plain; charset=utf-8")],
+        text.into_bytes(),
+    )
+        .into_response())
 }
 
 /// `/documents/{id}/original`: the bytes as received. Never shown by the browser, only saved: what
@@ -67,7 +86,9 @@ pub(crate) async fn original(
     State(office): State<Arc<Office>>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let Ok(Path(id)) = path else { return Err(Problem::NoSuchDocument) };
+    let Ok(Path(id)) = path else {
+        return Err(Problem::NoSuchDocument);
+    };
     let opened = open(&office.desk, &id).await?;
     let subject = SubjectId::from(opened.row.id);
     let vault = &office.desk.vault;
@@ -78,7 +99,10 @@ pub(crate) async fn original(
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
         // RFC 8187: everything but letters and digits is encoded.
-        (CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}")),
+        (
+            CONTENT_DISPOSITION,
+            format!("attachment; filename*=UTF-8''{name}"),
+        ),
     ];
     Ok((headers, bytes).into_response())
 }
@@ -104,7 +128,11 @@ pub(crate) async fn show(
         id: opened.row.id.to_string(),
         pipeline: pipeline.source.file.title.clone(),
         received: calendar.moment(opened.row.received_at),
-        channel: opened.arrival.channel.as_deref().map(|c| shown::channel(c, w)),
+        channel: opened
+            .arrival
+            .channel
+            .as_deref()
+            .map(|c| shown::channel(c, w)),
         parent: named(desk, opened.row.parent, visit).await,
         duplicate_of: named(desk, opened.row.duplicate_of, visit).await,
         why: visit.to(&format!("{path}/why")),
@@ -112,7 +140,11 @@ pub(crate) async fn show(
         original: visit.to(&format!("{path}/original")),
         is_read: opened.layout.is_some(),
         recorded,
-        next: if recorded { next(desk, opened, visit).await? } else { None },
+        next: if recorded {
+            next(desk, opened, visit).await?
+        } else {
+            None
+        },
         act: acts.last().and_then(|a| a.as_ref()).map(|act| ActLine {
             text: w.assigned_by(&pipeline.service_name(act.verdict.service()), &act.by),
             reason: act.reason.clone(),
@@ -141,7 +173,12 @@ async fn acts(desk: &Desk, opened: &Opened) -> Result<Vec<Option<Act>>, Problem>
     let mut acts = Vec::new();
     let mut envelope = None;
     for (record, _) in &opened.records {
-        let Some(named) = record.statement().outputs.iter().find(|n| n.kind == Kind::Act) else {
+        let Some(named) = record
+            .statement()
+            .outputs
+            .iter()
+            .find(|n| n.kind == Kind::Act)
+        else {
             continue;
         };
         let envelope = match &mut envelope {
@@ -161,14 +198,21 @@ async fn acts(desk: &Desk, opened: &Opened) -> Result<Vec<Option<Act>>, Problem>
 async fn named(desk: &Desk, id: Option<DocumentId>, visit: &Visit) -> Option<Link> {
     let id = id?;
     let text = desk.name(id).await.unwrap_or_else(|_| id.short());
-    Some(Link { href: visit.to(&format!("/documents/{id}")), text })
+    Some(Link {
+        href: visit.to(&format!("/documents/{id}")),
+        text,
+    })
 }
 
 /// The document that waits for a decision first, other than this one.
 async fn next(desk: &Desk, opened: &Opened, visit: &Visit) -> Result<Option<Link>, Problem> {
     let waiting = Waiting::of(desk, None, None).await?;
-    let first =
-        waiting.rows.iter().take(waiting.undecided()).map(|r| r.id).find(|id| *id != opened.row.id);
+    let first = waiting
+        .rows
+        .iter()
+        .take(waiting.undecided())
+        .map(|r| r.id)
+        .find(|id| *id != opened.row.id);
     Ok(named(desk, first, visit).await)
 }
 
@@ -181,9 +225,15 @@ fn proposal(
     let (w, lang) = (visit.words(), visit.lang);
     let Some(decision) = &opened.decision else {
         let (state, service) = match opened.set_aside() {
-            Some(reason) => {
-                (format!("{}{}{}", w.reading_interrupted(), w.colon(), shown::set_aside(reason, w)), None)
-            }
+            Some(reason) => (
+                format!(
+                    "{}{}{}",
+                    w.reading_interrupted(),
+                    w.colon(),
+                    shown::set_aside(reason, w)
+                ),
+                None,
+            ),
             // An attachment, or a pipeline that routes nothing, has no proposal to speak of.
             None if opened.row.parent.is_some() || pipeline.source.file.services.is_empty() => {
                 return None;
@@ -191,7 +241,14 @@ fn proposal(
             None => (w.no_decision().to_owned(), None),
         };
         let kind = "stopped";
-        return Some(Proposal { state, kind, service, causes: Vec::new(), reasons: Vec::new(), candidates: None });
+        return Some(Proposal {
+            state,
+            kind,
+            service,
+            causes: Vec::new(),
+            reasons: Vec::new(),
+            candidates: None,
+        });
     };
     Some(Proposal {
         state: decision.outcome.say(lang).to_owned(),
@@ -213,7 +270,11 @@ fn check(opened: &Opened, pipeline: &Pipeline, visit: &Visit) -> Option<Check> {
         form: form.map(|id| known.map_or_else(|| id.to_string(), |f| f.title.clone())),
         legal_basis: known.and_then(|f| f.legal_basis.clone()),
         clock: known.and_then(|f| f.clock.clone()),
-        missing: completeness.missing.iter().map(|m| shown::missing(m, visit.words())).collect(),
+        missing: completeness
+            .missing
+            .iter()
+            .map(|m| shown::missing(m, visit.words()))
+            .collect(),
     })
 }
 
@@ -223,9 +284,19 @@ async fn attachments(
     opened: &Opened,
     visit: &Visit,
 ) -> Result<Vec<AttachmentLine>, Problem> {
-    let filter = DocumentFilter { parent: Some(opened.row.id), ..DocumentFilter::default() };
+    let filter = DocumentFilter {
+        parent: Some(opened.row.id),
+        ..DocumentFilter::default()
+    };
     let mut children: BTreeMap<String, Opened> = BTreeMap::new();
-    for row in desk.vault.ledger.documents(&filter).await?.into_iter().take(ATTACHMENTS_MAX) {
+    for row in desk
+        .vault
+        .ledger
+        .documents(&filter)
+        .await?
+        .into_iter()
+        .take(ATTACHMENTS_MAX)
+    {
         match desk.open(row).await {
             Ok(child) => {
                 children.insert(child.arrival.source.name().to_owned(), child);
@@ -281,7 +352,11 @@ fn history(
             if statement.outcome == RunOutcome::Quarantine {
                 let reason = statement.reason.as_deref().unwrap_or_default();
                 let reason = shown::set_aside(reason, w);
-                what = format!("{what}{}{} ({reason})", w.colon(), statement.outcome.say(lang));
+                what = format!(
+                    "{what}{}{} ({reason})",
+                    w.colon(),
+                    statement.outcome.say(lang)
+                );
             }
             let mut who = match statement.agent {
                 Agent::Software { .. } => w.the_software().to_owned(),

@@ -37,7 +37,11 @@ const HEADERS: &[(&str, &str)] = &[
 
 /// Refuses what does not come from a page of ours, or asks for another host.
 pub(crate) async fn admit(request: Request, next: Next) -> Response {
-    if request.uri().path_and_query().is_some_and(|p| p.as_str().len() > ADDRESS_BYTES_MAX) {
+    if request
+        .uri()
+        .path_and_query()
+        .is_some_and(|p| p.as_str().len() > ADDRESS_BYTES_MAX)
+    {
         return Problem::TooLong.into_response();
     }
     let Some(host) = loopback_host(request.headers(), request.uri()) else {
@@ -55,13 +59,19 @@ pub(crate) async fn admit(request: Request, next: Next) -> Response {
 pub(crate) async fn dress(request: Request, next: Next) -> Response {
     let visit = Visit::of(request.uri());
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map(|p| p.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|p| p.as_str().to_owned());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = problem.page(&visit);
     }
     for (name, value) in HEADERS {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        response.headers_mut().insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     tracing::debug!(%method, route, status = response.status().as_u16(), "page");
     response
@@ -85,10 +95,15 @@ fn loopback_host(headers: &HeaderMap, uri: &Uri) -> Option<String> {
 fn is_loopback(host: &str) -> bool {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
-            Some((name, port)) => (name, port.strip_prefix(':').or(port.is_empty().then_some(""))),
+            Some((name, port)) => (
+                name,
+                port.strip_prefix(':').or(port.is_empty().then_some("")),
+            ),
             None => return false,
         },
-        None => host.split_once(':').map_or((host, Some("")), |(name, port)| (name, Some(port))),
+        None => host
+            .split_once(':')
+            .map_or((host, Some("")), |(name, port)| (name, Some(port))),
     };
     let Some(port) = port else { return false };
     if !port.bytes().all(|b| b.is_ascii_digit()) {
@@ -134,13 +149,36 @@ mod tests {
     #[test]
     fn this_machine_has_few_names() {
         let check = |host: &str, expected: bool| assert_eq!(is_loopback(host), expected, "{host}");
-        for ours in ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.8.0.1:1", "[::1]", "[::1]:80"] {
+        for ours in [
+            "localhost",
+            "LOCALHOST:8080",
+            "127.0.0.1",
+            "127.8.0.1:1",
+            "[::1]",
+            "[::1]:80",
+        ] {
             check(ours, true);
         }
         for foreign in [
-            "", ":80", "greffier.example", "localhost.example:80", "127.0.0.1.example", "127.0.0.1@x",
-            "10.0.0.1", "0.0.0.0", "[::]", "[::1", "[::1]x", "[127.0.0.1]", "::1", "localhost:80:80",
-            "localhost:http", "2130706433", "0x7f.1", "localhost/", "127.1",
+            "",
+            ":80",
+            "greffier.example",
+            "localhost.example:80",
+            "127.0.0.1.example",
+            "127.0.0.1@x",
+            "10.0.0.1",
+            "0.0.0.0",
+            "[::]",
+            "[::1",
+            "[::1]x",
+            "[127.0.0.1]",
+            "::1",
+            "localhost:80:80",
+            "localhost:http",
+            "2130706433",
+            "0x7f.1",
+            "localhost/",
+            "127.1",
         ] {
             check(foreign, false);
         }
@@ -158,15 +196,27 @@ mod tests {
         };
         let (site, origin) = ("sec-fetch-site", "origin");
         check(&[(site, "same-origin")], true);
-        check(&[(site, "same-origin"), (origin, "http://localhost:80")], true);
+        check(
+            &[(site, "same-origin"), (origin, "http://localhost:80")],
+            true,
+        );
         check(&[(site, "same-origin"), (origin, "null")], true);
         check(&[(origin, "http://localhost:80")], true);
         check(&[], false);
         check(&[(origin, "null")], false);
         check(&[(origin, "http://localhost")], false);
         check(&[(origin, "https://localhost:80")], false);
-        check(&[(origin, "http://localhost:80"), (origin, "http://localhost:80")], false);
-        check(&[(site, "same-origin"), (origin, "http://evil.example")], false);
+        check(
+            &[
+                (origin, "http://localhost:80"),
+                (origin, "http://localhost:80"),
+            ],
+            false,
+        );
+        check(
+            &[(site, "same-origin"), (origin, "http://evil.example")],
+            false,
+        );
         check(&[(site, "same-origin"), (site, "cross-site")], false);
         for elsewhere in ["cross-site", "same-site", "none", ""] {
             check(&[(site, elsewhere), (origin, "http://localhost:80")], false);

@@ -18,7 +18,10 @@ pub(crate) async fn ready(State(office): State<Arc<Office>>) -> (StatusCode, &'s
     match office.desk.vault.ledger.counts().await {
         Ok(_) => (StatusCode::OK, "ready\n"),
         Err(error) => {
-            tracing::warn!(error = chain(&error), "not ready: the ledger does not answer");
+            tracing::warn!(
+                error = chain(&error),
+                "not ready: the ledger does not answer"
+            );
             (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
         }
     }

@@ -95,7 +95,11 @@ pub(crate) async fn page(
     let (pipeline, service) = chosen(desk, &visit)?;
     let number = match visit.asked("page") {
         None => 1,
-        Some(page) => page.parse::<usize>().ok().filter(|n| *n > 0).ok_or(Problem::BadAddress)?,
+        Some(page) => page
+            .parse::<usize>()
+            .ok()
+            .filter(|n| *n > 0)
+            .ok_or(Problem::BadAddress)?,
     };
     let waiting = Waiting::of(desk, pipeline.as_ref(), service.as_ref()).await?;
     let (total, undecided) = (waiting.rows.len(), waiting.undecided());
@@ -106,7 +110,11 @@ pub(crate) async fn page(
     let mut to_decide = Vec::new();
     let mut routed = Vec::new();
     for row in waiting.rows.iter().skip(first).take(PAGE_DOCUMENTS) {
-        let list = if is_automatic(row) { &mut routed } else { &mut to_decide };
+        let list = if is_automatic(row) {
+            &mut routed
+        } else {
+            &mut to_decide
+        };
         list.push(line(desk, row, &visit).await?);
     }
     let last = (first + PAGE_DOCUMENTS).min(total);
@@ -115,13 +123,21 @@ pub(crate) async fn page(
         Section {
             id: "to-decide",
             title: format!("{} ({undecided})", w.to_decide()),
-            nothing: if undecided == 0 { w.nothing_to_decide() } else { "" },
+            nothing: if undecided == 0 {
+                w.nothing_to_decide()
+            } else {
+                ""
+            },
             lines: to_decide,
         },
         Section {
             id: "routed",
             title: format!("{} ({})", w.routed(), total - undecided),
-            nothing: if total == undecided { w.nothing_routed() } else { "" },
+            nothing: if total == undecided {
+                w.nothing_routed()
+            } else {
+                ""
+            },
             lines: routed,
         },
     ];
@@ -167,7 +183,10 @@ fn chosen(
         Some(id) => Some(id.parse().map_err(|_| Problem::BadAddress)?),
     };
     if let Some(id) = &service
-        && !desk.pipelines.iter().any(|p| p.service(id.as_str()).is_ok())
+        && !desk
+            .pipelines
+            .iter()
+            .any(|p| p.service(id.as_str()).is_ok())
     {
         return Err(Problem::BadAddress);
     }
@@ -175,7 +194,9 @@ fn chosen(
 }
 
 fn routing(desk: &Desk) -> impl Iterator<Item = &Pipeline> {
-    desk.pipelines.iter().filter(|p| !p.source.file.services.is_empty())
+    desk.pipelines
+        .iter()
+        .filter(|p| !p.source.file.services.is_empty())
 }
 
 fn pipelines(desk: &Desk, chosen: Option<&PipelineName>) -> Vec<Choice> {
@@ -237,22 +258,32 @@ impl Waiting {
         };
         let mut rows = desk.vault.ledger.documents(&filter).await?;
         rows.retain(|row| {
-            desk.pipelines.get(&row.pipeline).is_ok_and(|p| !p.source.file.services.is_empty())
+            desk.pipelines
+                .get(&row.pipeline)
+                .is_ok_and(|p| !p.source.file.services.is_empty())
         });
         let all = rows.len();
         rows.retain(|row| row.state != DocumentState::Processing);
         rows.sort_by_key(|row| (is_automatic(row), row.received_at, row.id));
-        Ok(Self { processing: all - rows.len(), rows })
+        Ok(Self {
+            processing: all - rows.len(),
+            rows,
+        })
     }
 
     /// How many need a decision: they stand first.
     pub(crate) fn undecided(&self) -> usize {
-        self.rows.iter().take_while(|row| !is_automatic(row)).count()
+        self.rows
+            .iter()
+            .take_while(|row| !is_automatic(row))
+            .count()
     }
 }
 
 fn is_automatic(row: &DocumentRow) -> bool {
-    row.route.as_ref().is_some_and(|r| r.outcome == Outcome::Automatic)
+    row.route
+        .as_ref()
+        .is_some_and(|r| r.outcome == Outcome::Automatic)
 }
 
 async fn line(desk: &Desk, row: &DocumentRow, visit: &Visit) -> Result<Line, Problem> {
@@ -265,8 +296,11 @@ async fn line(desk: &Desk, row: &DocumentRow, visit: &Visit) -> Result<Line, Pro
         None if row.state == DocumentState::Quarantined => (w.reading_interrupted(), "stopped"),
         None => (w.no_decision(), "unknown"),
     };
-    let service =
-        row.route.as_ref().and_then(|r| r.service.as_ref()).map(|id| pipeline.service_name(id));
+    let service = row
+        .route
+        .as_ref()
+        .and_then(|r| r.service.as_ref())
+        .map(|id| pipeline.service_name(id));
     let mut line = Line {
         href,
         name: row.id.short(),
@@ -286,16 +320,22 @@ async fn line(desk: &Desk, row: &DocumentRow, visit: &Visit) -> Result<Line, Pro
         Err(error) if error.is_passing() => return Err(error.into()),
         // One document that does not open must not hide the others.
         Err(error) => {
-            line.broken = Some(match Problem::broken("open a document of the inbox", &error) {
-                Problem::Broken { line } => line,
-                _ => String::new(),
-            });
+            line.broken = Some(
+                match Problem::broken("open a document of the inbox", &error) {
+                    Problem::Broken { line } => line,
+                    _ => String::new(),
+                },
+            );
             return Ok(line);
         }
     };
     line.name.clone_from(&opened.name);
     line.title = Some(cut(opened.title())).filter(|title| *title != opened.name);
-    line.channel = opened.arrival.channel.as_deref().map(|c| shown::channel(c, w));
+    line.channel = opened
+        .arrival
+        .channel
+        .as_deref()
+        .map(|c| shown::channel(c, w));
     if let Some(decision) = &opened.decision {
         let causes: Vec<&str> = decision.review.iter().map(|c| c.say(lang)).collect();
         line.causes = causes.join(", ");
@@ -303,7 +343,11 @@ async fn line(desk: &Desk, row: &DocumentRow, visit: &Visit) -> Result<Line, Pro
         line.causes = shown::set_aside(reason, w);
     }
     if let Some(completeness) = &opened.completeness {
-        line.missing = completeness.missing.iter().map(|m| shown::missing(m, w)).collect();
+        line.missing = completeness
+            .missing
+            .iter()
+            .map(|m| shown::missing(m, w))
+            .collect();
     }
     line.notes = notes(desk, &opened, visit).await;
     Ok(line)
@@ -337,14 +381,22 @@ fn cut(title: &str) -> String {
 async fn alerts(desk: &Desk, visit: &Visit) -> Result<Vec<Link>, Problem> {
     let mut links = Vec::new();
     for pipeline in desk.pipelines.iter() {
-        if !pipeline.source.file.reconcile.keys().any(|name| name.as_str() == ALERT) {
+        if !pipeline
+            .source
+            .file
+            .reconcile
+            .keys()
+            .any(|name| name.as_str() == ALERT)
+        {
             continue;
         }
         let this_week = desk.clock.now().week_in(&pipeline.source.zone().0);
         let calendar = Calendar::of(Some(pipeline), visit.lang);
         for week in [this_week, this_week.plus(-1)] {
             let editions = synthesis::editions(desk, ALERT, pipeline.name(), Some(week)).await?;
-            let Some(edition) = editions.last() else { continue };
+            let Some(edition) = editions.last() else {
+                continue;
+            };
             let text = match synthesis::read::<AlertSet>(desk, edition).await {
                 Ok(set) if set.alerts.is_empty() => continue,
                 Ok(set) => visit.words().alerts_of(
@@ -361,7 +413,10 @@ async fn alerts(desk: &Desk, visit: &Visit) -> Result<Vec<Link>, Problem> {
                 },
             };
             let path = format!("/synthesis/{}/{week}", pipeline.name());
-            links.push(Link { href: visit.to(&path), text });
+            links.push(Link {
+                href: visit.to(&path),
+                text,
+            });
         }
     }
     Ok(links)

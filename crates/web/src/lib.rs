@@ -91,7 +91,9 @@ pub struct Office {
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
     /// The listener can be reached from other machines.
-    #[error("pages are not served on {address}: only a loopback address such as 127.0.0.1 is accepted while nobody signs in")]
+    #[error(
+        "pages are not served on {address}: only a loopback address such as 127.0.0.1 is accepted while nobody signs in"
+    )]
     NotLoopback {
         /// Where it listens.
         address: SocketAddr,
@@ -115,7 +117,10 @@ pub async fn serve(
         return Err(WebError::NotLoopback { address });
     }
     tracing::info!(%address, "pages are served");
-    axum::serve(listener, router(office)).with_graceful_shutdown(stop).await.map_err(WebError::Io)
+    axum::serve(listener, router(office))
+        .with_graceful_shutdown(stop)
+        .await
+        .map_err(WebError::Io)
 }
 
 /// The pages, without a listener.

@@ -52,7 +52,9 @@ pub(crate) enum Problem {
 impl Problem {
     /// Something is broken: `error` goes to the log.
     pub(crate) fn broken(doing: &'static str, error: &(dyn StdError + 'static)) -> Self {
-        Self::Broken { line: log(doing, error) }
+        Self::Broken {
+            line: log(doing, error),
+        }
     }
 
     const fn status(&self) -> StatusCode {
@@ -91,7 +93,11 @@ impl Problem {
             Self::Busy { line } | Self::Broken { line } => Some(line.as_str()),
             _ => None,
         };
-        let page = ProblemPage { f: visit.frame(title, Here::Nowhere), detail, line };
+        let page = ProblemPage {
+            f: visit.frame(title, Here::Nowhere),
+            detail,
+            line,
+        };
         (self.status(), render(&page)).into_response()
     }
 }
@@ -120,7 +126,9 @@ impl From<pipeline::Error> for Problem {
             Error::NoEnvelope(_) => Self::Erased,
             Error::NotReady(_) => Self::NotReady,
             Error::NothingProposed(_) | Error::NoSuchService { .. } => Self::BadForm,
-            error if error.is_passing() => Self::Busy { line: log("read or write", error) },
+            error if error.is_passing() => Self::Busy {
+                line: log("read or write", error),
+            },
             error => Self::broken("read or write", error),
         }
     }
@@ -137,7 +145,12 @@ fn log(doing: &'static str, error: &(dyn StdError + 'static)) -> String {
     static LINES: AtomicU64 = AtomicU64::new(1);
     let number = LINES.fetch_add(1, Ordering::Relaxed);
     let line = format!("{}-{number}", std::process::id());
-    tracing::error!(error.line = line, doing, error = chain(error), "a page could not be made");
+    tracing::error!(
+        error.line = line,
+        doing,
+        error = chain(error),
+        "a page could not be made"
+    );
     line
 }
 

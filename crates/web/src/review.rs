@@ -29,7 +29,9 @@ pub(crate) async fn record(
     form: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Problem> {
     let desk = &office.desk;
-    let Ok(Path(id)) = path else { return Err(Problem::NoSuchDocument) };
+    let Ok(Path(id)) = path else {
+        return Err(Problem::NoSuchDocument);
+    };
     let Form(pairs) = form.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLong,
         _ => Problem::BadForm,
@@ -53,7 +55,13 @@ pub(crate) async fn record(
         return show(desk, &opened, &visit, filled).await;
     }
     let reason = Some(filled.reason.as_str()).filter(|r| !r.is_empty());
-    desk.review(&opened.row, &review(&opened, &filled.service), &filled.by, reason).await?;
+    desk.review(
+        &opened.row,
+        &review(&opened, &filled.service),
+        &filled.by,
+        reason,
+    )
+    .await?;
     // See other: going back or reloading sends nothing again.
     let path = format!("/documents/{}", opened.row.id);
     Ok(Redirect::to(&visit.to_with(&path, &[("recorded", "1")])).into_response())
@@ -63,7 +71,10 @@ pub(crate) async fn record(
 fn read(pairs: &[(String, String)]) -> Result<(Filled, usize), Problem> {
     // A field given twice says two things: neither is taken.
     let field = |name: &str| {
-        let mut values = pairs.iter().filter(|(n, _)| n == name).map(|(_, value)| value.trim());
+        let mut values = pairs
+            .iter()
+            .filter(|(n, _)| n == name)
+            .map(|(_, value)| value.trim());
         match (values.next(), values.next()) {
             (_, Some(_)) => Err(Problem::BadForm),
             (value, None) => Ok(value.unwrap_or_default().to_owned()),
@@ -96,8 +107,13 @@ fn unreadable(c: char) -> bool {
 }
 
 fn acts(opened: &Opened) -> usize {
-    let outputs = opened.records.iter().map(|(record, _)| &record.statement().outputs);
-    outputs.filter(|named| named.iter().any(|n| n.kind == Kind::Act)).count()
+    let outputs = opened
+        .records
+        .iter()
+        .map(|(record, _)| &record.statement().outputs);
+    outputs
+        .filter(|named| named.iter().any(|n| n.kind == Kind::Act))
+        .count()
 }
 
 /// Whether this is what the last decision says already: a form sent twice.

@@ -47,7 +47,10 @@ pub(crate) async fn page(
 ) -> Result<Response, Problem> {
     let w = visit.words();
     let asked = visit.asked("q").unwrap_or_default();
-    let query: String = asked.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let query: String = asked
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let query = query.trim().to_owned();
     let mut page = SearchPage {
         f: visit.frame(w.search_title(), Here::Search),
@@ -73,7 +76,10 @@ pub(crate) async fn page(
     if !found.is_empty() {
         page.count = Some(w.found(found.len(), &page.query));
     }
-    page.hits = found.into_iter().map(|f| hit(&office.desk, f, &visit)).collect();
+    page.hits = found
+        .into_iter()
+        .map(|f| hit(&office.desk, f, &visit))
+        .collect();
     page.f.title = format!("{}{}{}", w.search_title(), w.colon(), page.query);
     Ok(render(&page))
 }
@@ -107,7 +113,9 @@ async fn named(desk: &Desk, query: &str, visit: &Visit) -> Result<Vec<Hit>, Prob
     };
     let mut hits = Vec::new();
     for id in ids.into_iter().take(FOUND_MAX) {
-        let Some(row) = desk.vault.ledger.document(id).await? else { continue };
+        let Some(row) = desk.vault.ledger.document(id).await? else {
+            continue;
+        };
         match desk.open(row).await {
             Ok(opened) => hits.push(Hit {
                 href: address(id, visit),

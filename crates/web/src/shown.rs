@@ -38,14 +38,20 @@ impl Calendar {
     /// Of a pipeline; of France without one.
     pub(crate) fn of(pipeline: Option<&Pipeline>, lang: Lang) -> Self {
         let name = pipeline.map_or("Europe/Paris", |p| p.source.zone().1);
-        Self { zone: TimeZone::get(name).unwrap_or(TimeZone::UTC), lang }
+        Self {
+            zone: TimeZone::get(name).unwrap_or(TimeZone::UTC),
+            lang,
+        }
     }
 
     /// A moment, to the minute.
     pub(crate) fn moment(&self, at: Timestamp) -> Moment {
         let iso = at.to_string();
         let Ok(moment) = jiff::Timestamp::from_microsecond(at.micros()) else {
-            return Moment { text: iso.clone(), iso };
+            return Moment {
+                text: iso.clone(),
+                iso,
+            };
         };
         let local = moment.to_zoned(self.zone.clone());
         let day = self.day(local.date());
@@ -59,30 +65,75 @@ impl Calendar {
 
     fn day(&self, day: jiff::civil::Date) -> String {
         const FR: [&str; 12] = [
-            "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
-            "octobre", "novembre", "décembre",
+            "janvier",
+            "février",
+            "mars",
+            "avril",
+            "mai",
+            "juin",
+            "juillet",
+            "août",
+            "septembre",
+            "octobre",
+            "novembre",
+            "décembre",
         ];
         const EN: [&str; 12] = [
-            "January", "February", "March", "April", "May", "June", "July", "August", "September",
-            "October", "November", "December",
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
         ];
         let month = usize::try_from(day.month() - 1).unwrap_or_default();
         let (names, first) = match self.lang {
             Lang::Fr => (FR, "1er"),
             Lang::En => (EN, "1"),
         };
-        let number = if day.day() == 1 { first.to_owned() } else { day.day().to_string() };
-        format!("{number} {} {}", names.get(month).copied().unwrap_or_default(), day.year())
+        let number = if day.day() == 1 {
+            first.to_owned()
+        } else {
+            day.day().to_string()
+        };
+        format!(
+            "{number} {} {}",
+            names.get(month).copied().unwrap_or_default(),
+            day.year()
+        )
     }
 
-    /// `semaine 47 (16 novembre 2026 – 22 novembre 2026)`
+    /// The first of two days, without what the last one says again.
+    fn up_to(&self, first: jiff::civil::Date, last: jiff::civil::Date) -> String {
+        let whole = self.day(first);
+        let words_kept = match (first.year() == last.year(), first.month() == last.month()) {
+            (true, true) => 1,
+            (true, false) => 2,
+            (false, _) => 3,
+        };
+        whole
+            .split(' ')
+            .take(words_kept)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// `semaine 47 de 2026, du 16 au 22 novembre 2026`
     pub(crate) fn week(&self, week: IsoWeek) -> String {
         let written = week.to_string();
         let (year, number) = written.split_once("-W").unwrap_or((&written, ""));
         let number = number.trim_start_matches('0');
-        let say = |day: String| day.parse().map_or(day, |date| self.day(date));
         let (first, last) = week.days();
-        let (first, last) = (say(first), say(last));
+        let (first, last) = match (first.parse(), last.parse()) {
+            (Ok(first), Ok(last)) => (self.up_to(first, last), self.day(last)),
+            _ => (first, last),
+        };
         match self.lang {
             Lang::Fr => format!("semaine {number} de {year}, du {first} au {last}"),
             Lang::En => format!("week {number} of {year}, {first} to {last}"),
@@ -128,7 +179,11 @@ pub(crate) fn parts(text: &str, offset: u32, spans: &[Span]) -> Vec<Part> {
     let mut push = |span: Span, marked: bool| {
         if let Some(text) = span.of(text).filter(|t| !t.is_empty()) {
             let anchor = anchor(span.start + offset);
-            parts.push(Part { text: text.to_owned(), marked, anchor });
+            parts.push(Part {
+                text: text.to_owned(),
+                marked,
+                anchor,
+            });
         }
     };
     for mark in merged {
@@ -163,7 +218,9 @@ pub(crate) fn channel(name: &str, w: Words) -> String {
 pub(crate) fn missing(missing: &Missing, w: Words) -> String {
     match missing {
         Missing::Field { label, .. } => w.field_missing(label),
-        Missing::Format { label, expected, .. } => w.field_malformed(label, format_of(expected, w)),
+        Missing::Format {
+            label, expected, ..
+        } => w.field_malformed(label, format_of(expected, w)),
         Missing::Piece { name } => w.piece_missing(name),
     }
 }
@@ -211,7 +268,12 @@ pub(crate) fn value(field: &Field, w: Words) -> Option<String> {
     match (field.kind, field.checked) {
         (FieldKind::Checkbox | FieldKind::Radio, Some(false)) => None,
         (FieldKind::Checkbox, Some(true)) => Some(w.ticked().to_owned()),
-        _ => field.value.as_deref().map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned),
+        _ => field
+            .value
+            .as_deref()
+            .map(str::trim)
+            .filter(|v| !v.is_empty())
+            .map(str::to_owned),
     }
 }
 
@@ -220,10 +282,19 @@ mod tests {
     use super::*;
 
     fn check(text: &str, offset: u32, spans: &[(u32, u32)], expected: &str) {
-        let spans: Vec<Span> = spans.iter().map(|(a, b)| Span { start: *a, end: *b }).collect();
+        let spans: Vec<Span> = spans
+            .iter()
+            .map(|(a, b)| Span { start: *a, end: *b })
+            .collect();
         let shown: String = parts(text, offset, &spans)
             .into_iter()
-            .map(|p| if p.marked { format!("[{}:{}]", p.anchor, p.text) } else { p.text })
+            .map(|p| {
+                if p.marked {
+                    format!("[{}:{}]", p.anchor, p.text)
+                } else {
+                    p.text
+                }
+            })
             .collect();
         assert_eq!(shown, expected);
     }
@@ -236,7 +307,12 @@ mod tests {
         check("abcdef", 10, &[(0, 12), (15, 99)], "[m10:ab]cde[m15:f]");
         check("été", 0, &[(1, 3)], "été");
         check("été", 0, &[(0, 2)], "[m0:é]té");
-        check("abc", 0, &[(9, 2), (2, 2), (7, 9), (0, u32::MAX)], "[m0:abc]");
+        check(
+            "abc",
+            0,
+            &[(9, 2), (2, 2), (7, 9), (0, u32::MAX)],
+            "[m0:abc]",
+        );
         check("", 0, &[(0, 1)], "");
     }
 
@@ -249,6 +325,13 @@ mod tests {
         assert_eq!(
             fr.week("2026-W01".parse().unwrap()),
             "semaine 1 de 2026, du 29 décembre 2025 au 4 janvier 2026"
+        );
+        let en = Calendar::of(None, Lang::En);
+        let week = |written: &str| en.week(written.parse().unwrap());
+        assert_eq!(week("2026-W47"), "week 47 of 2026, 16 to 22 November 2026");
+        assert_eq!(
+            week("2026-W49"),
+            "week 49 of 2026, 30 November to 6 December 2026"
         );
     }
 }

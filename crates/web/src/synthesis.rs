@@ -35,10 +35,15 @@ pub(crate) async fn editions(
     pipeline: &PipelineName,
     week: Option<IsoWeek>,
 ) -> Result<Vec<Edition>, Problem> {
-    let reconciler: StageName =
-        reconciler.parse().map_err(|error| Problem::broken("name a reconciler", &error))?;
+    let reconciler: StageName = reconciler
+        .parse()
+        .map_err(|error| Problem::broken("name a reconciler", &error))?;
     let period = week.map(|w| w.to_string());
-    Ok(desk.vault.ledger.editions(&reconciler, pipeline, period.as_deref()).await?)
+    Ok(desk
+        .vault
+        .ledger
+        .editions(&reconciler, pipeline, period.as_deref())
+        .await?)
 }
 
 /// What an edition says.
@@ -47,7 +52,9 @@ pub(crate) async fn read<T: DeserializeOwned>(
     edition: &Edition,
 ) -> Result<T, pipeline::Error> {
     let envelope = desk.vault.envelope(edition.subject).await?;
-    desk.vault.read_json(edition.subject, &envelope, edition.artifact).await
+    desk.vault
+        .read_json(edition.subject, &envelope, edition.artifact)
+        .await
 }
 
 #[derive(Template)]
@@ -77,7 +84,10 @@ struct Issue {
 
 impl Issue {
     fn of(edition: &Edition, calendar: &Calendar) -> Self {
-        Self { number: edition.number, made_at: calendar.moment(edition.made_at) }
+        Self {
+            number: edition.number,
+            made_at: calendar.moment(edition.made_at),
+        }
     }
 }
 
@@ -90,20 +100,28 @@ pub(crate) async fn list(
     for pipeline in office.desk.pipelines.iter() {
         let weeks = weeks(&office.desk, pipeline, &visit).await?;
         if !weeks.is_empty() {
-            lists.push(PipelineList { title: pipeline.source.file.title.clone(), weeks });
+            lists.push(PipelineList {
+                title: pipeline.source.file.title.clone(),
+                weeks,
+            });
         }
     }
     let f = visit.frame(visit.words().syntheses_title(), Here::Synthesis);
-    Ok(render(&ListPage { f, pipelines: lists }))
+    Ok(render(&ListPage {
+        f,
+        pipelines: lists,
+    }))
 }
 
 async fn weeks(desk: &Desk, pipeline: &Pipeline, visit: &Visit) -> Result<Vec<Week>, Problem> {
     let calendar = Calendar::of(Some(pipeline), visit.lang);
     let last_by_period = |editions: Vec<Edition>| -> BTreeMap<String, Issue> {
-        editions.iter().map(|e| (e.period.clone(), Issue::of(e, &calendar))).collect()
+        editions
+            .iter()
+            .map(|e| (e.period.clone(), Issue::of(e, &calendar)))
+            .collect()
     };
-    let mut syntheses =
-        last_by_period(editions(desk, SYNTHESISE, pipeline.name(), None).await?);
+    let mut syntheses = last_by_period(editions(desk, SYNTHESISE, pipeline.name(), None).await?);
     let mut alerts = last_by_period(editions(desk, ALERT, pipeline.name(), None).await?);
     let periods: BTreeSet<String> = syntheses.keys().chain(alerts.keys()).cloned().collect();
     Ok(periods
@@ -111,7 +129,9 @@ async fn weeks(desk: &Desk, pipeline: &Pipeline, visit: &Visit) -> Result<Vec<We
         .rev()
         .map(|period| Week {
             href: visit.to(&format!("/synthesis/{}/{period}", pipeline.name())),
-            text: period.parse().map_or_else(|_| period.clone(), |week| calendar.week(week)),
+            text: period
+                .parse()
+                .map_or_else(|_| period.clone(), |week| calendar.week(week)),
             synthesis: syntheses.remove(period),
             alerts: alerts.remove(period),
         })
@@ -197,7 +217,9 @@ pub(crate) async fn page(
     visit: Visit,
 ) -> Result<Response, Problem> {
     let desk = &office.desk;
-    let Ok(Path((name, week))) = path else { return Err(Problem::NoSuchPage) };
+    let Ok(Path((name, week))) = path else {
+        return Err(Problem::NoSuchPage);
+    };
     let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
     let week: IsoWeek = week.parse().map_err(|_| Problem::NoSuchPage)?;
     let pipeline = desk.pipelines.get(&name).map_err(|_| Problem::NoSuchPage)?;
@@ -211,7 +233,12 @@ pub(crate) async fn page(
         None => syntheses.last(),
         Some(number) => {
             let number: u32 = number.parse().map_err(|_| Problem::BadAddress)?;
-            Some(syntheses.iter().find(|e| e.number == number).ok_or(Problem::NoSuchPage)?)
+            Some(
+                syntheses
+                    .iter()
+                    .find(|e| e.number == number)
+                    .ok_or(Problem::NoSuchPage)?,
+            )
         }
     };
     let synthesis: Option<(Synthesis, &Edition)> = match wanted {
@@ -222,17 +249,25 @@ pub(crate) async fn page(
         Some(edition) => Some((read(desk, edition).await?, edition)),
         None => None,
     };
-    let mut speaker = Speaker { desk, visit: &visit, names: BTreeMap::new() };
+    let mut speaker = Speaker {
+        desk,
+        visit: &visit,
+        names: BTreeMap::new(),
+    };
     let mut alert_views = Vec::new();
     for alert in set.iter().flat_map(|(set, _)| &set.alerts) {
-        let known = synthesis.as_ref().is_none_or(|(s, _)| s.alerts.contains(&alert.id));
+        let known = synthesis
+            .as_ref()
+            .is_none_or(|(s, _)| s.alerts.contains(&alert.id));
         alert_views.push(speaker.alert(alert, &calendar, !known).await);
     }
     let path = format!("/synthesis/{name}/{week}");
     let view = match &synthesis {
-        Some((synthesis, edition)) => {
-            Some(speaker.synthesis(synthesis, Issue::of(edition, &calendar)).await)
-        }
+        Some((synthesis, edition)) => Some(
+            speaker
+                .synthesis(synthesis, Issue::of(edition, &calendar))
+                .await,
+        ),
         None => None,
     };
     let title = format!("{}, {}", pipeline.source.file.title, calendar.week(week));
@@ -336,7 +371,12 @@ impl Speaker<'_> {
                 let mut href = self.visit.to_with(&path, &place);
                 href.push_str("#cited");
                 let link = self.link(quote.document, href).await;
-                Said { text, is_quote: true, links: vec![link], more: false }
+                Said {
+                    text,
+                    is_quote: true,
+                    links: vec![link],
+                    more: false,
+                }
             }
             Sentence::Counted(counted) => {
                 let documents = counted.documents();
@@ -346,7 +386,12 @@ impl Speaker<'_> {
                     links.push(self.link(*document, href).await);
                 }
                 let more = documents.len() > COUNTED_NAMED_MAX;
-                Said { text, is_quote: false, links, more }
+                Said {
+                    text,
+                    is_quote: false,
+                    links,
+                    more,
+                }
             }
         }
     }
@@ -380,10 +425,18 @@ fn sparkline(counts: &[u32], text: String) -> Option<Sparkline> {
             // A week without reports keeps a line of its own, so that it is seen to be counted.
             let share = u64::from(*count) * u64::from(SPARK_HEIGHT) / u64::from(highest);
             let height = u32::try_from(share).unwrap_or(SPARK_HEIGHT).max(1);
-            Bar { x: i * SPARK_STEP, y: SPARK_HEIGHT - height, height }
+            Bar {
+                x: i * SPARK_STEP,
+                y: SPARK_HEIGHT - height,
+                height,
+            }
         })
         .collect();
-    Some(Sparkline { width: counts.len() * SPARK_STEP, bars, text })
+    Some(Sparkline {
+        width: counts.len() * SPARK_STEP,
+        bars,
+        text,
+    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::words::Words;
 
 /// What stays as it is in a query.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// A request, as pages look at it. Any query is one: what is not known is left aside.
 #[derive(Clone, Debug)]
@@ -25,14 +29,19 @@ pub(crate) struct Visit {
 impl Visit {
     /// The visit of this address.
     pub(crate) fn of(uri: &Uri) -> Self {
-        let query: Vec<(String, String)> =
-            Query::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default();
+        let query: Vec<(String, String)> = Query::try_from_uri(uri)
+            .map(|Query(pairs)| pairs)
+            .unwrap_or_default();
         let lang = query
             .iter()
             .find(|(name, _)| name == "lang")
             .and_then(|(_, lang)| lang.parse().ok())
             .unwrap_or_default();
-        Self { lang, path: uri.path().to_owned(), query }
+        Self {
+            lang,
+            path: uri.path().to_owned(),
+            query,
+        }
     }
 
     /// The words of its language.
@@ -51,8 +60,7 @@ impl Visit {
         match self.lang {
             Lang::Fr => path.to_owned(),
             Lang::En => {
-                let (address, fragment) =
-                    path.find('#').map_or((path, ""), |at| path.split_at(at));
+                let (address, fragment) = path.find('#').map_or((path, ""), |at| path.split_at(at));
                 let join = if address.contains('?') { '&' } else { '?' };
                 format!("{address}{join}lang=en{fragment}")
             }
@@ -73,7 +81,12 @@ impl Visit {
 
     /// The frame of a page.
     pub(crate) fn frame(&self, title: impl Into<String>, here: Here) -> Frame {
-        Frame { w: self.words(), title: title.into(), here, visit: self.clone() }
+        Frame {
+            w: self.words(),
+            title: title.into(),
+            here,
+            visit: self.clone(),
+        }
     }
 
     fn in_other_language(&self) -> String {
@@ -191,7 +204,10 @@ mod tests {
         assert_eq!(visit("/").to("/a?b=c#d"), "/a?b=c#d");
         assert_eq!(visit("/?lang=en").to("/a?b=c#d"), "/a?b=c&lang=en#d");
         assert_eq!(visit("/?lang=en").to("/a#d"), "/a?lang=en#d");
-        assert_eq!(visit("/?lang=en").to_with("/s", &[("q", "l’été & co")]), "/s?q=l%E2%80%99%C3%A9t%C3%A9%20%26%20co&lang=en");
+        assert_eq!(
+            visit("/?lang=en").to_with("/s", &[("q", "l’été & co")]),
+            "/s?q=l%E2%80%99%C3%A9t%C3%A9%20%26%20co&lang=en"
+        );
     }
 
     #[test]

@@ -42,7 +42,9 @@ pub(crate) async fn page(
     path: Result<Path<String>, PathRejection>,
     visit: Visit,
 ) -> Result<Response, Problem> {
-    let Ok(Path(id)) = path else { return Err(Problem::NoSuchDocument) };
+    let Ok(Path(id)) = path else {
+        return Err(Problem::NoSuchDocument);
+    };
     let opened = open(&office.desk, &id).await?;
     let explanation: Explanation =
         pipeline::explain::explain(&office.desk, &opened, visit.lang).await?;
@@ -58,12 +60,22 @@ pub(crate) async fn page(
             .parameters
             .into_iter()
             .map(|p| {
-                let probability = p.probability.map(|p| format!("{}{p}", w.colon())).unwrap_or_default();
+                let probability = p
+                    .probability
+                    .map(|p| format!("{}{p}", w.colon()))
+                    .unwrap_or_default();
                 (p.what, format!("{}{probability}", p.value))
             })
             .collect(),
-        operations: explanation.operations.iter().map(|o| operation(o, &calendar, &visit)).collect(),
-        f: visit.frame(format!("{}{}{}", w.why_sheet(), w.colon(), explanation.name), Here::Inbox),
+        operations: explanation
+            .operations
+            .iter()
+            .map(|o| operation(o, &calendar, &visit))
+            .collect(),
+        f: visit.frame(
+            format!("{}{}{}", w.why_sheet(), w.colon(), explanation.name),
+            Here::Inbox,
+        ),
         name: explanation.name,
     };
     Ok(render(&page))
@@ -74,9 +86,10 @@ fn operation(operation: &Operation, calendar: &Calendar, visit: &Visit) -> Opera
         at: calendar.moment(operation.at),
         what: operation.what.clone(),
         version: operation.version.map(|v| v.to_string()).unwrap_or_default(),
-        leaf: operation
-            .leaf_index
-            .map_or_else(|| visit.words().not_in_log_yet().to_owned(), |i| i.to_string()),
+        leaf: operation.leaf_index.map_or_else(
+            || visit.words().not_in_log_yet().to_owned(),
+            |i| i.to_string(),
+        ),
         models: operation.models.iter().map(model).collect(),
     }
 }

@@ -93,6 +93,11 @@ words! {
     usual: "habitude : ce que ce service reçoit d’ordinaire", "habit: what this service usually receives";
     speaks_for: "pour", "for";
     speaks_against: "contre", "against";
+    to_go_further: "Pour aller plus loin", "To go further";
+    nothing_to_assign: "Rien n’est à affecter ici.", "Nothing is to be assigned here.";
+    in_this_page: "Dans cette page", "On this page";
+    because: "Motif", "Reason";
+    confident: "confiance", "confidence";
     see_in_text: "voir dans le texte", "see in the text";
     candidates: "Services possibles, du plus au moins probable", "Possible services, most likely first";
     resembling: "Services par ressemblance décroissante avec leur description", "Services by falling resemblance to their description";
@@ -359,8 +364,14 @@ impl Words {
     pub(crate) fn counts(self, counts: &[u32]) -> String {
         let list: Vec<String> = counts.iter().map(ToString::to_string).collect();
         match self.0 {
-            Lang::Fr => format!("Remontées par semaine, de la plus ancienne à cette semaine : {}", list.join(", ")),
-            Lang::En => format!("Reports a week, oldest first, this week last: {}", list.join(", ")),
+            Lang::Fr => format!(
+                "Remontées par semaine, de la plus ancienne à cette semaine : {}",
+                list.join(", ")
+            ),
+            Lang::En => format!(
+                "Reports a week, oldest first, this week last: {}",
+                list.join(", ")
+            ),
         }
     }
 

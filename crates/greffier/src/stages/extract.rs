@@ -86,8 +86,13 @@ impl Stage for Extract {
     }
 }
 
-/// What depends on load or on the machine is never an output: the document is set aside.
+/// What depends on load or on the machine is never an output: the document is set aside, or where
+/// no child could be started at all, waits.
 fn fault(fault: ReadFault) -> Fault {
     let detail = pipeline::verify::chain(&fault);
+    if matches!(fault, ReadFault::Start { .. }) {
+        tracing::error!(detail, "no child process could be started to read a document");
+        return Fault::RetryAfter { after_seconds: 60, reason: fault.code().to_owned() };
+    }
     Fault::Quarantine { reason: fault.code().to_owned(), detail }
 }

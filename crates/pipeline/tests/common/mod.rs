@@ -1,6 +1,10 @@
 //! A small house for tests: a ledger and blobs in memory, and toy stages that obey what is written
 //! in the document.
-#![allow(clippy::unwrap_used, dead_code, reason = "each test binary uses its part of the house")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "each test binary uses its part of the house"
+)]
 
 pub(crate) mod model;
 pub(crate) mod toys;

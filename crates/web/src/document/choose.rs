@@ -105,11 +105,26 @@ pub(super) fn form(
             .flaws
             .iter()
             .map(|flaw| match flaw {
-                Wrong::NameNeeded => Flaw { text: w.name_needed(), field: "by" },
-                Wrong::Name => Flaw { text: w.name_too_long(), field: "by" },
-                Wrong::Service => Flaw { text: w.service_needed(), field: "service" },
-                Wrong::Reason => Flaw { text: w.reason_too_long(), field: "reason" },
-                Wrong::DecidedMeanwhile => Flaw { text: w.decided_meanwhile(), field: "decided" },
+                Wrong::NameNeeded => Flaw {
+                    text: w.name_needed(),
+                    field: "by",
+                },
+                Wrong::Name => Flaw {
+                    text: w.name_too_long(),
+                    field: "by",
+                },
+                Wrong::Service => Flaw {
+                    text: w.service_needed(),
+                    field: "service",
+                },
+                Wrong::Reason => Flaw {
+                    text: w.reason_too_long(),
+                    field: "reason",
+                },
+                Wrong::DecidedMeanwhile => Flaw {
+                    text: w.decided_meanwhile(),
+                    field: "decided",
+                },
             })
             .collect(),
         by_is_wrong: wrong(&[Wrong::NameNeeded, Wrong::Name]),
@@ -121,17 +136,16 @@ pub(super) fn form(
     }))
 }
 
-fn groups(
-    opened: &Opened,
-    pipeline: &Pipeline,
-    visit: &Visit,
-    chosen: &str,
-) -> Vec<ServiceGroup> {
+fn groups(opened: &Opened, pipeline: &Pipeline, visit: &Visit, chosen: &str) -> Vec<ServiceGroup> {
     let w = visit.words();
     let decision = opened.decision.as_ref();
     let proposed = decision.and_then(|d| d.service.as_ref());
     let mut first: Vec<&str> = proposed.iter().map(|s| s.as_str()).collect();
-    for candidate in decision.iter().flat_map(|d| &d.candidates).take(CANDIDATES_MAX) {
+    for candidate in decision
+        .iter()
+        .flat_map(|d| &d.candidates)
+        .take(CANDIDATES_MAX)
+    {
         if !first.contains(&candidate.service.as_str()) {
             first.push(candidate.service.as_str());
         }
@@ -140,12 +154,24 @@ fn groups(
         // A service that the pipeline file no longer has cannot be chosen.
         let service = pipeline.service(id).ok()?;
         let is_proposed = proposed.is_some_and(|p| p.as_str() == id);
-        let remark = match (is_proposed, service.external) {
-            (true, true) => Some(format!("{}, {}", w.proposed(), w.not_ours())),
-            (true, false) => Some(w.proposed().to_owned()),
-            (false, true) => Some(w.not_ours().to_owned()),
-            (false, false) => None,
-        };
+        let confidence = decision
+            .filter(|d| d.method == Method::Trained)
+            .and_then(|d| {
+                d.candidates
+                    .iter()
+                    .take(CANDIDATES_MAX)
+                    .find(|c| c.service.as_str() == id)
+            })
+            .map(|c| format!("{} {}", w.confident(), c.probability));
+        let remarks: Vec<String> = [
+            is_proposed.then(|| w.proposed().to_owned()),
+            confidence,
+            service.external.then(|| w.not_ours().to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let remark = (!remarks.is_empty()).then(|| remarks.join(", "));
         Some(ServiceChoice {
             id: id.to_owned(),
             name: service.name.clone(),
@@ -154,14 +180,31 @@ fn groups(
             is_first: false,
         })
     };
-    let others = pipeline.source.file.services.iter().map(|s| s.id().as_str());
-    let others: Vec<ServiceChoice> =
-        others.filter(|id| !first.contains(id)).filter_map(choice).collect();
+    let others = pipeline
+        .source
+        .file
+        .services
+        .iter()
+        .map(|s| s.id().as_str());
+    let others: Vec<ServiceChoice> = others
+        .filter(|id| !first.contains(id))
+        .filter_map(choice)
+        .collect();
     let likely: Vec<ServiceChoice> = first.iter().filter_map(|id| choice(id)).collect();
-    let others_title = if likely.is_empty() { "" } else { w.other_services() };
+    let others_title = if likely.is_empty() {
+        ""
+    } else {
+        w.other_services()
+    };
     let mut groups = vec![
-        ServiceGroup { title: "", choices: likely },
-        ServiceGroup { title: others_title, choices: others },
+        ServiceGroup {
+            title: "",
+            choices: likely,
+        },
+        ServiceGroup {
+            title: others_title,
+            choices: others,
+        },
     ];
     groups.retain(|g| !g.choices.is_empty());
     if let Some(choice) = groups.first_mut().and_then(|g| g.choices.first_mut()) {

@@ -23,17 +23,19 @@ struct Cited {
 /// What the address asks to see, when it makes sense.
 fn cited(visit: &Visit) -> Option<Cited> {
     let version = visit.asked("text")?.parse().ok()?;
-    let (from, to) = (visit.asked("from")?.parse().ok()?, visit.asked("to")?.parse().ok()?);
-    Some(Cited { version, span: Span::new(from, to) })
+    let (from, to) = (
+        visit.asked("from")?.parse().ok()?,
+        visit.asked("to")?.parse().ok()?,
+    );
+    Some(Cited {
+        version,
+        span: Span::new(from, to),
+    })
 }
 
 /// The text: the latest, with the words of reasons marked, or as it was when it was cited, with
 /// the passage cited marked.
-pub(super) async fn text(
-    desk: &Desk,
-    opened: &Opened,
-    visit: &Visit,
-) -> Result<TextView, Problem> {
+pub(super) async fn text(desk: &Desk, opened: &Opened, visit: &Visit) -> Result<TextView, Problem> {
     let w = visit.words();
     let subject = SubjectId::from(opened.row.id);
     let Some(latest) = latest_of(&opened.records, Kind::Text).map(|written| written.name) else {
@@ -48,9 +50,11 @@ pub(super) async fn text(
     };
     // Only a text that a record of this document wrote: an address opens nothing else.
     let cited = cited(visit).filter(|cited| {
-        opened.records.iter().flat_map(|(r, _)| &r.statement().outputs).any(|named| {
-            named.kind == Kind::Text && named.name == cited.version
-        })
+        opened
+            .records
+            .iter()
+            .flat_map(|(r, _)| &r.statement().outputs)
+            .any(|named| named.kind == Kind::Text && named.name == cited.version)
     });
     let version = cited.as_ref().map_or(latest, |c| c.version);
     let envelope = desk.vault.envelope(subject).await?;
@@ -106,12 +110,18 @@ fn pages(text: &str, marks: &[Span], cited: Option<Span>) -> (Vec<TextPage>, boo
         at += whole.len() + PAGE_BREAK.len_utf8();
         let place = Span::new(start as u32, (start + whole.len()) as u32);
         let wanted = cited.is_some_and(|c| c.overlaps(place));
-        let room = if wanted { whole.len() } else { TEXT_BYTES_MAX.saturating_sub(shown) };
+        let room = if wanted {
+            whole.len()
+        } else {
+            TEXT_BYTES_MAX.saturating_sub(shown)
+        };
         if room == 0 && !whole.is_empty() {
             is_cut = true;
             continue;
         }
-        let end = (0..=room.min(whole.len())).rev().find(|n| whole.is_char_boundary(*n));
+        let end = (0..=room.min(whole.len()))
+            .rev()
+            .find(|n| whole.is_char_boundary(*n));
         let page = &whole[..end.unwrap_or_default()];
         is_cut |= page.len() < whole.len();
         shown += page.len();
@@ -123,10 +133,16 @@ fn pages(text: &str, marks: &[Span], cited: Option<Span>) -> (Vec<TextPage>, boo
                 let is_first = part.marked && std::mem::take(&mut first);
                 // A passage over two pages is led to where it begins.
                 let begins = cited.is_some_and(|c| place.start <= c.start);
-                MarkedPart { cited: wanted && begins && is_first, part }
+                MarkedPart {
+                    cited: wanted && begins && is_first,
+                    part,
+                }
             })
             .collect();
-        pages.push(TextPage { number: i + 1, parts });
+        pages.push(TextPage {
+            number: i + 1,
+            parts,
+        });
     }
     (pages, is_cut)
 }
@@ -146,7 +162,10 @@ pub(super) fn reasons(
         .filter(|p| p.part.marked)
         .filter_map(|p| {
             let start: u32 = p.part.anchor.strip_prefix('m')?.parse().ok()?;
-            Some((Span::new(start, start + p.part.text.len() as u32), p.part.anchor.as_str()))
+            Some((
+                Span::new(start, start + p.part.text.len() as u32),
+                p.part.anchor.as_str(),
+            ))
         })
         .collect();
     let anchor = |reason: &Reason| {
@@ -154,13 +173,21 @@ pub(super) fn reasons(
         let (_, anchor) = marks.iter().find(|(mark, _)| mark.contains(*first))?;
         Some((*anchor).to_owned())
     };
-    let stance = |weight: i64| if weight < 0 { w.speaks_against() } else { w.speaks_for() };
+    let stance = |weight: i64| {
+        if weight < 0 {
+            w.speaks_against()
+        } else {
+            w.speaks_for()
+        }
+    };
     decision
         .reasons
         .iter()
         .map(|reason| {
             let (what, stance) = match reason {
-                Reason::Rule { service, matched, .. } => (
+                Reason::Rule {
+                    service, matched, ..
+                } => (
                     format!(
                         "{} {}{}{}",
                         w.rule_words(),
@@ -170,9 +197,15 @@ pub(super) fn reasons(
                     ),
                     w.speaks_for(),
                 ),
-                Reason::Words { spans, weight_thousandths } => {
+                Reason::Words {
+                    spans,
+                    weight_thousandths,
+                } => {
                     let word = spans.first().and_then(|s| s.of(&text.whole)).unwrap_or("…");
-                    (format!("{} {}", w.the_word(), w.quoted(word)), stance(*weight_thousandths))
+                    (
+                        format!("{} {}", w.the_word(), w.quoted(word)),
+                        stance(*weight_thousandths),
+                    )
                 }
                 Reason::Meaning { weight_thousandths } => {
                     (w.whole_meaning().to_owned(), stance(*weight_thousandths))
@@ -181,17 +214,28 @@ pub(super) fn reasons(
                     (w.usual().to_owned(), stance(*weight_thousandths))
                 }
             };
-            ReasonLine { text: what, stance, anchor: anchor(reason) }
+            ReasonLine {
+                text: what,
+                stance,
+                anchor: anchor(reason),
+            }
         })
         .collect()
 }
 
 /// The fields, those with a value apart from those without.
 pub(super) fn fields(opened: &Opened, visit: &Visit) -> Fields {
-    let mut fields = Fields { filled: Vec::new(), empty: Vec::new() };
+    let mut fields = Fields {
+        filled: Vec::new(),
+        empty: Vec::new(),
+    };
     let read = opened.layout.iter().flat_map(|l| &l.fields);
     for field in read.filter(|f| f.kind != FieldKind::Button) {
-        let label = field.label.as_deref().map(str::trim).filter(|l| !l.is_empty());
+        let label = field
+            .label
+            .as_deref()
+            .map(str::trim)
+            .filter(|l| !l.is_empty());
         let label = label.unwrap_or(&field.name).to_owned();
         match value(field, visit.words()) {
             Some(value) => fields.filled.push(FieldLine {
@@ -218,8 +262,16 @@ mod tests {
             shown.push_str(&format!("{}:", page.number));
             for MarkedPart { part, cited } in page.parts {
                 let mark = if cited { "#" } else { "" };
-                let text = if part.text.len() > 20 { "…" } else { &part.text };
-                shown.push_str(&if part.marked { format!("[{mark}{text}]") } else { text.to_owned() });
+                let text = if part.text.len() > 20 {
+                    "…"
+                } else {
+                    &part.text
+                };
+                shown.push_str(&if part.marked {
+                    format!("[{mark}{text}]")
+                } else {
+                    text.to_owned()
+                });
             }
             shown.push(' ');
         }
@@ -239,6 +291,11 @@ mod tests {
         check(&long, &[], None, "1:… cut");
         let text = format!("{long}\u{c}a\u{c}bcd");
         let at = text.len() as u32 - 2;
-        check(&text, &[(at, at + 1)], Some((at, at + 1)), "1:… 3:b[#c]d cut");
+        check(
+            &text,
+            &[(at, at + 1)],
+            Some((at, at + 1)),
+            "1:… 3:b[#c]d cut",
+        );
     }
 }

@@ -114,7 +114,12 @@ pub(crate) fn letter(
     channel: Option<&'static str>,
     text: &str,
 ) -> Letter {
-    Letter { name, received_at, channel, text: text.to_owned() }
+    Letter {
+        name,
+        received_at,
+        channel,
+        text: text.to_owned(),
+    }
 }
 
 /// The letters of the office. One of them is hostile.
@@ -134,8 +139,18 @@ pub(crate) fn letters() -> Vec<Letter> {
             Some("teleservice"),
             "title: Lampadaire éteint\nLe lampadaire devant le 12 rue des Lilas est éteint depuis lundi.\n",
         ),
-        letter("F-003", "2026-11-18T07:00:00Z", Some("courriel"), "mystery\nPouvez-vous me rappeler ?\nnote needs-ocr 2\n"),
-        letter("F-004", "2026-11-18T08:45:00Z", Some("guichet"), "title: Acte de naissance\nrefuse extract\n"),
+        letter(
+            "F-003",
+            "2026-11-18T07:00:00Z",
+            Some("courriel"),
+            "mystery\nPouvez-vous me rappeler ?\nnote needs-ocr 2\n",
+        ),
+        letter(
+            "F-004",
+            "2026-11-18T08:45:00Z",
+            Some("guichet"),
+            "title: Acte de naissance\nrefuse extract\n",
+        ),
         letter(
             "F-005\"><script>alert(1)</script>",
             "2026-11-18T09:00:00Z",
@@ -178,9 +193,17 @@ impl House {
             },
             pipelines: Arc::new(Pipelines::new(pipelines)),
             clock: Arc::new(StillClock("2026-11-18T09:30:00Z".parse().unwrap())),
-            build: Build { build: "toys 1".into(), platform: "paper".into(), runtime: None },
+            build: Build {
+                build: "toys 1".into(),
+                platform: "paper".into(),
+                runtime: None,
+            },
         };
-        Self { desk, ledger, blobs }
+        Self {
+            desk,
+            ledger,
+            blobs,
+        }
     }
 
     /// One with its letters read and a week of reports.
@@ -202,7 +225,12 @@ impl House {
     }
 
     /// Lets a document enter a pipeline.
-    pub(crate) async fn admit(&self, pipeline: &str, collection: &str, letter: &Letter) -> DocumentId {
+    pub(crate) async fn admit(
+        &self,
+        pipeline: &str,
+        collection: &str,
+        letter: &Letter,
+    ) -> DocumentId {
         let incoming = Incoming {
             collection: collection.parse().unwrap(),
             pipeline: pipeline.parse().unwrap(),
@@ -221,8 +249,16 @@ impl House {
             bytes: letter.text.clone().into_bytes(),
             generation: 0,
         };
-        let Desk { vault, clock, build, .. } = &self.desk;
-        intake::admit(vault, &incoming, clock.as_ref(), build).await.unwrap().0
+        let Desk {
+            vault,
+            clock,
+            build,
+            ..
+        } = &self.desk;
+        intake::admit(vault, &incoming, clock.as_ref(), build)
+            .await
+            .unwrap()
+            .0
     }
 
     /// Reads all that is owed.
@@ -236,7 +272,9 @@ impl House {
         };
         let patience = std::time::Duration::ZERO;
         // One worker, so that records enter the log in one order.
-        pipeline::engine::run_until_idle(&worker, 1, patience, None).await.unwrap();
+        pipeline::engine::run_until_idle(&worker, 1, patience, None)
+            .await
+            .unwrap();
         pipeline::log::checkpoint(&self.desk.vault).await.unwrap();
     }
 
@@ -247,7 +285,12 @@ impl House {
 
     /// What the pages stand on.
     pub(crate) fn office(&self) -> Office {
-        Office { desk: self.desk.clone(), find: Arc::new(Scan { desk: self.desk.clone() }) }
+        Office {
+            desk: self.desk.clone(),
+            find: Arc::new(Scan {
+                desk: self.desk.clone(),
+            }),
+        }
     }
 
     /// Asks for a page, as a browser on this machine does.
@@ -260,13 +303,24 @@ impl House {
         let request = Request::post(address)
             .header("sec-fetch-site", "same-origin")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.send(request.header(header::HOST, "localhost:8080").body(form.to_owned().into()).unwrap())
-            .await
+        self.send(
+            request
+                .header(header::HOST, "localhost:8080")
+                .body(form.to_owned().into())
+                .unwrap(),
+        )
+        .await
     }
 
     /// Asks without a body.
     pub(crate) async fn ask(&self, request: axum::http::request::Builder) -> Page {
-        self.send(request.header(header::HOST, "localhost:8080").body(Body::empty()).unwrap()).await
+        self.send(
+            request
+                .header(header::HOST, "localhost:8080")
+                .body(Body::empty())
+                .unwrap(),
+        )
+        .await
     }
 
     /// Sends a request as it is.
@@ -304,7 +358,12 @@ impl Page {
     /// Fails unless the body says all of this.
     pub(crate) fn says(&self, expected: &[&str]) -> &Self {
         for text in expected {
-            assert!(self.body.contains(text), "{} says no `{text}`:\n{}", self.status, self.body);
+            assert!(
+                self.body.contains(text),
+                "{} says no `{text}`:\n{}",
+                self.status,
+                self.body
+            );
         }
         self
     }
@@ -312,7 +371,12 @@ impl Page {
     /// Fails if the body says any of this.
     pub(crate) fn says_nothing_of(&self, unexpected: &[&str]) -> &Self {
         for text in unexpected {
-            assert!(!self.body.contains(text), "{} says `{text}`:\n{}", self.status, self.body);
+            assert!(
+                !self.body.contains(text),
+                "{} says `{text}`:\n{}",
+                self.status,
+                self.body
+            );
         }
         self
     }
@@ -337,8 +401,16 @@ impl Find for Scan {
         limit: usize,
     ) -> Result<Vec<Found>, Box<dyn std::error::Error + Send + Sync>> {
         let mut found = Vec::new();
-        for row in self.desk.vault.ledger.documents(&DocumentFilter::default()).await? {
-            let Some(text) = self.desk.text(row.id).await? else { continue };
+        for row in self
+            .desk
+            .vault
+            .ledger
+            .documents(&DocumentFilter::default())
+            .await?
+        {
+            let Some(text) = self.desk.text(row.id).await? else {
+                continue;
+            };
             let line = text.lines().find(|line| fold(line).contains(&fold(query)));
             let Some(line) = line else { continue };
             let opened = self.desk.open(row).await?;
@@ -348,7 +420,11 @@ impl Find for Scan {
                 title: opened.title().to_owned(),
                 name: opened.name,
                 received_at: opened.row.received_at,
-                service: opened.row.route.and_then(|r| r.service).map(|s| s.to_string()),
+                service: opened
+                    .row
+                    .route
+                    .and_then(|r| r.service)
+                    .map(|s| s.to_string()),
                 page: 1,
                 snippet: line.to_owned(),
                 highlights: vec![Span::new(at, at + query.len() as u32)],

@@ -58,8 +58,15 @@ impl Stage for Toy {
 
     fn run(&self, inputs: &Inputs) -> Result<Output, Fault> {
         let order = format!("refuse {}", self.name);
-        if inputs.text(self.inputs[0])?.lines().any(|line| line == order) {
-            return Err(Fault::Quarantine { reason: "time-limit".into(), detail: "as told".into() });
+        if inputs
+            .text(self.inputs[0])?
+            .lines()
+            .any(|line| line == order)
+        {
+            return Err(Fault::Quarantine {
+                reason: "time-limit".into(),
+                detail: "as told".into(),
+            });
         }
         (self.work)(inputs)
     }
@@ -70,7 +77,10 @@ impl Stage for Toy {
         Some(RouteView {
             outcome: decision.outcome,
             service: decision.service,
-            confidence: decision.candidates.first().map_or(Probability::ZERO, |c| c.probability),
+            confidence: decision
+                .candidates
+                .first()
+                .map_or(Probability::ZERO, |c| c.probability),
             decided: false,
         })
     }
@@ -79,11 +89,27 @@ impl Stage for Toy {
 /// The stages of the office.
 pub(crate) fn all() -> Vec<Arc<dyn Stage>> {
     let toy = |name, inputs, outputs, work| -> Arc<dyn Stage> {
-        Arc::new(Toy { name, inputs, outputs, settings: serde_json::json!({"toy": name}), work })
+        Arc::new(Toy {
+            name,
+            inputs,
+            outputs,
+            settings: serde_json::json!({"toy": name}),
+            work,
+        })
     };
     vec![
-        toy("extract", &[Kind::Raw], &[Kind::Text, Kind::Layout], extract),
-        toy("check", &[Kind::Text, Kind::Layout], &[Kind::Completeness], check),
+        toy(
+            "extract",
+            &[Kind::Raw],
+            &[Kind::Text, Kind::Layout],
+            extract,
+        ),
+        toy(
+            "check",
+            &[Kind::Text, Kind::Layout],
+            &[Kind::Completeness],
+            check,
+        ),
         toy("route", &[Kind::Text], &[Kind::Decision], route),
     ]
 }
@@ -108,15 +134,19 @@ fn extract(inputs: &Inputs) -> Result<Output, Fault> {
     for line in raw.lines() {
         if let Some(title) = line.strip_prefix("title: ") {
             layout.title = Some(title.to_owned());
-        } else if let Some((label, value)) =
-            line.strip_prefix("field ").and_then(|rest| rest.split_once(": "))
+        } else if let Some((label, value)) = line
+            .strip_prefix("field ")
+            .and_then(|rest| rest.split_once(": "))
         {
             layout.fields.push(field(label, value));
-        } else if let Some((code, page)) =
-            line.strip_prefix("note ").and_then(|rest| rest.split_once(' '))
+        } else if let Some((code, page)) = line
+            .strip_prefix("note ")
+            .and_then(|rest| rest.split_once(' '))
         {
             let code = serde_json::from_value(code.into()).unwrap();
-            layout.notes.push(Note::page(code, page.parse().unwrap(), None));
+            layout
+                .notes
+                .push(Note::page(code, page.parse().unwrap(), None));
         } else if let Some(bytes) = line.strip_prefix("child: ") {
             let part = (children.len() + 1).to_string();
             layout.attachments.push(Attachment {
@@ -135,7 +165,10 @@ fn extract(inputs: &Inputs) -> Result<Output, Fault> {
     }
     let layout = domain::canonical::to_bytes(&layout)?;
     let artifacts = vec![(Kind::Text, text.into_bytes()), (Kind::Layout, layout)];
-    Ok(Output { artifacts, children })
+    Ok(Output {
+        artifacts,
+        children,
+    })
 }
 
 fn field(label: &str, value: &str) -> Field {
@@ -159,7 +192,10 @@ fn check(inputs: &Inputs) -> Result<Output, Fault> {
     let is_form = inputs.text(Kind::Text)?.contains("subvention");
     let missing = if is_form {
         vec![
-            Missing::Field { name: "budget".into(), label: "Budget".into() },
+            Missing::Field {
+                name: "budget".into(),
+                label: "Budget".into(),
+            },
             Missing::Format {
                 name: "siret".into(),
                 label: "SIRET".into(),
@@ -184,12 +220,17 @@ fn check(inputs: &Inputs) -> Result<Output, Fault> {
 
 fn candidate(service: &str, percent: u32) -> Candidate {
     let probability = Probability::from_millionths(percent * 10_000);
-    Candidate { service: service.parse().unwrap(), probability }
+    Candidate {
+        service: service.parse().unwrap(),
+        probability,
+    }
 }
 
 fn spans_of(text: &str, word: &str) -> Vec<Span> {
     let found = text.match_indices(word);
-    found.map(|(at, w)| Span::new(at as u32, (at + w.len()) as u32)).collect()
+    found
+        .map(|(at, w)| Span::new(at as u32, (at + w.len()) as u32))
+        .collect()
 }
 
 fn route(inputs: &Inputs) -> Result<Output, Fault> {
@@ -234,10 +275,20 @@ fn route(inputs: &Inputs) -> Result<Output, Fault> {
             needed: Some(39),
         });
         decision.reasons = vec![
-            Reason::Words { spans: spans_of(text, "subvention"), weight_thousandths: 2_340 },
-            Reason::Words { spans: spans_of(text, "euros"), weight_thousandths: -410 },
-            Reason::Meaning { weight_thousandths: 1_250 },
-            Reason::Prior { weight_thousandths: -300 },
+            Reason::Words {
+                spans: spans_of(text, "subvention"),
+                weight_thousandths: 2_340,
+            },
+            Reason::Words {
+                spans: spans_of(text, "euros"),
+                weight_thousandths: -410,
+            },
+            Reason::Meaning {
+                weight_thousandths: 1_250,
+            },
+            Reason::Prior {
+                weight_thousandths: -300,
+            },
         ];
         decision.review = vec![ReviewCause::NoPromiseYet];
     }

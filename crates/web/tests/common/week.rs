@@ -19,7 +19,8 @@ use super::{House, letter};
 pub(crate) const WEEK: &str = "2026-W47";
 
 /// What the first report says: quoted from byte 11 on.
-pub(crate) const REPORT: &str = "Bas du 12. Mme Durand n’ose plus sortir <le soir>. Parking sans éclairage.";
+pub(crate) const REPORT: &str =
+    "Bas du 12. Mme Durand n’ose plus sortir <le soir>. Parking sans éclairage.";
 
 /// Receives the reports and publishes what is made of them.
 pub(crate) async fn publish(house: &House) {
@@ -39,7 +40,14 @@ pub(crate) async fn publish(house: &House) {
     synthesis.headline.truncate(1);
     synthesis.alerts.clear();
     edition(&house.desk, "synthesise", Kind::Synthesis, 1, &synthesis).await;
-    edition(&house.desk, "synthesise", Kind::Synthesis, 2, &self::synthesis(&ids, &quote)).await;
+    edition(
+        &house.desk,
+        "synthesise",
+        Kind::Synthesis,
+        2,
+        &self::synthesis(&ids, &quote),
+    )
+    .await;
     pipeline::log::checkpoint(&house.desk.vault).await.unwrap();
 }
 
@@ -57,13 +65,20 @@ async fn edition<T: Serialize>(desk: &Desk, reconciler: &str, kind: Kind, number
     };
     let bytes = domain::canonical::to_bytes(value).unwrap();
     let clock = desk.clock.as_ref();
-    reconcile::publish(&desk.vault, making, clock, &desk.build, || Ok::<_, pipeline::Error>(bytes))
-        .await
-        .unwrap();
+    reconcile::publish(&desk.vault, making, clock, &desk.build, || {
+        Ok::<_, pipeline::Error>(bytes)
+    })
+    .await
+    .unwrap();
 }
 
 async fn quote(desk: &Desk, document: DocumentId) -> Sentence {
-    let version = desk.vault.latest(SubjectId::from(document), Kind::Text).await.unwrap().unwrap();
+    let version = desk
+        .vault
+        .latest(SubjectId::from(document), Kind::Text)
+        .await
+        .unwrap()
+        .unwrap();
     let start = REPORT.find("Mme").unwrap() as u32;
     let end = (REPORT.find("<le soir>.").unwrap() + "<le soir>.".len()) as u32;
     let mask = Mask {
@@ -71,21 +86,38 @@ async fn quote(desk: &Desk, document: DocumentId) -> Sentence {
         end: start + "Mme Durand".len() as u32,
         kind: domain::sentence::MaskKind::Name,
     };
-    let quote =
-        Evidence::quote(document, version.name, REPORT, Span::new(start, end), &[mask]).unwrap();
+    let quote = Evidence::quote(
+        document,
+        version.name,
+        REPORT,
+        Span::new(start, end),
+        &[mask],
+    )
+    .unwrap();
     Sentence::Quote(quote)
 }
 
 fn counted(template: Template, values: &[(&str, Value)], documents: &[DocumentId]) -> Sentence {
-    let query = Query { name: "toy".into(), parameters: BTreeMap::new() };
-    let values = values.iter().map(|(name, v)| ((*name).to_owned(), v.clone())).collect();
+    let query = Query {
+        name: "toy".into(),
+        parameters: BTreeMap::new(),
+    };
+    let values = values
+        .iter()
+        .map(|(name, v)| ((*name).to_owned(), v.clone()))
+        .collect();
     Sentence::counted(template, query, values, documents.to_vec()).unwrap()
 }
 
 fn period() -> Period {
     let week: IsoWeek = WEEK.parse().unwrap();
     let (start, end) = week.bounds(&domain::time::Zone::paris()).unwrap();
-    Period { week, start, end, time_zone: "Europe/Paris".into() }
+    Period {
+        week,
+        start,
+        end,
+        time_zone: "Europe/Paris".into(),
+    }
 }
 
 fn alert_id(n: u8) -> AlertId {
@@ -159,7 +191,11 @@ fn synthesis(ids: &[DocumentId], quote: &Sentence) -> Synthesis {
                 ],
                 ids,
             ),
-            counted(Template::NothingToReport, &[("reports", Value::Count(1))], &ids[1..]),
+            counted(
+                Template::NothingToReport,
+                &[("reports", Value::Count(1))],
+                &ids[1..],
+            ),
         ],
         alerts: vec![alert_id(1)],
         themes: vec![ThemeSection {
@@ -175,6 +211,10 @@ fn synthesis(ids: &[DocumentId], quote: &Sentence) -> Synthesis {
         }],
         lone_voices: vec![quote.clone()],
         done_since: Vec::new(),
-        missing: vec![counted(Template::TeamSilent, &[("team", Value::Name("Sud".into()))], &[])],
+        missing: vec![counted(
+            Template::TeamSilent,
+            &[("team", Value::Name("Sud".into()))],
+            &[],
+        )],
     }
 }
