@@ -74,11 +74,31 @@ struct Shape {
 }
 
 const SHAPES: [Shape; 5] = [
-    Shape { name: "letter", pipeline: "forms", make: letter },
-    Shape { name: "form", pipeline: "forms", make: form },
-    Shape { name: "email", pipeline: "forms", make: email },
-    Shape { name: "report", pipeline: "field-reports", make: report },
-    Shape { name: "minutes", pipeline: "archives", make: minutes },
+    Shape {
+        name: "letter",
+        pipeline: "forms",
+        make: letter,
+    },
+    Shape {
+        name: "form",
+        pipeline: "forms",
+        make: form,
+    },
+    Shape {
+        name: "email",
+        pipeline: "forms",
+        make: email,
+    },
+    Shape {
+        name: "report",
+        pipeline: "field-reports",
+        make: report,
+    },
+    Shape {
+        name: "minutes",
+        pipeline: "archives",
+        make: minutes,
+    },
 ];
 
 fn main() -> Result<()> {
@@ -88,9 +108,16 @@ fn main() -> Result<()> {
         Some(path) => path.clone(),
         None => std::env::current_exe()?.with_file_name("greffier"),
     };
-    ensure!(binary.is_file(), "{} is not there: build greffier first", binary.display());
+    ensure!(
+        binary.is_file(),
+        "{} is not there: build greffier first",
+        binary.display()
+    );
     let mut runs = Vec::new();
-    println!("{:<10} {:>9} {:>10} {:>11} {:>9}  share of stage time", "shape", "documents", "wall (s)", "documents/s", "efficiency");
+    println!(
+        "{:<10} {:>9} {:>10} {:>11} {:>9}  share of stage time",
+        "shape", "documents", "wall (s)", "documents/s", "efficiency"
+    );
     for shape in &SHAPES {
         let run = measure(&args, &root, &binary, shape)?;
         let total: u64 = run.stages.values().map(|s| s.total_ms).sum::<u64>().max(1);
@@ -134,7 +161,13 @@ fn measure(args: &Args, root: &Path, binary: &Path, shape: &Shape) -> Result<Run
     let data = folder.path().join("data");
     let began = Instant::now();
     let output = Command::new(binary)
-        .args(["ingest", "--json", "--pipeline", shape.pipeline, "--threads"])
+        .args([
+            "ingest",
+            "--json",
+            "--pipeline",
+            shape.pipeline,
+            "--threads",
+        ])
         .arg(args.threads.to_string())
         .arg("--data")
         .arg(&data)
@@ -181,7 +214,10 @@ fn letter(_: &Path, folder: &Path, n: usize) -> Result<()> {
          Pourriez-vous nous dire quand la réparation est prévue ? Nous restons à votre disposition \
          pour montrer les mâts concernés.\n\nVeuillez agréer, Madame, Monsieur, nos salutations distinguées.\n"
     );
-    Ok(std::fs::write(folder.join(format!("letter-{n:05}.txt")), text)?)
+    Ok(std::fs::write(
+        folder.join(format!("letter-{n:05}.txt")),
+        text,
+    )?)
 }
 
 /// A filled form of the fixtures: a comment after the end of the file makes it another one.
@@ -189,14 +225,20 @@ fn form(root: &Path, folder: &Path, n: usize) -> Result<()> {
     let forms = fixtures(root, "forms/documents", "pdf")?;
     let mut bytes = std::fs::read(&forms[n % forms.len()])?;
     bytes.extend_from_slice(format!("\n% {n}\n").as_bytes());
-    Ok(std::fs::write(folder.join(format!("form-{n:05}.pdf")), bytes)?)
+    Ok(std::fs::write(
+        folder.join(format!("form-{n:05}.pdf")),
+        bytes,
+    )?)
 }
 
 fn email(root: &Path, folder: &Path, n: usize) -> Result<()> {
     let mails = fixtures(root, "forms/documents", "eml")?;
     let mut bytes = format!("X-Number: {n}\r\n").into_bytes();
     bytes.extend(std::fs::read(&mails[n % mails.len()])?);
-    Ok(std::fs::write(folder.join(format!("email-{n:05}.eml")), bytes)?)
+    Ok(std::fs::write(
+        folder.join(format!("email-{n:05}.eml")),
+        bytes,
+    )?)
 }
 
 /// Rows of one table.
@@ -205,8 +247,10 @@ fn report(root: &Path, folder: &Path, n: usize) -> Result<()> {
     let text = std::fs::read_to_string(root.join("fixtures/field-reports/reports.jsonl"))?;
     let lines: Vec<&str> = text.lines().collect();
     let line = lines[n % lines.len()].replacen("\"id\":\"", &format!("\"id\":\"B{n:05}-"), 1);
-    let mut file =
-        std::fs::OpenOptions::new().create(true).append(true).open(folder.join("reports.jsonl"))?;
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("reports.jsonl"))?;
     Ok(writeln!(file, "{line}")?)
 }
 
@@ -215,7 +259,10 @@ fn minutes(root: &Path, folder: &Path, n: usize) -> Result<()> {
     let archives = fixtures(root, "archives/documents", "pdf")?;
     let mut bytes = std::fs::read(&archives[n % archives.len()])?;
     bytes.extend_from_slice(format!("\n% {n}\n").as_bytes());
-    Ok(std::fs::write(folder.join(format!("minutes-{n:05}.pdf")), bytes)?)
+    Ok(std::fs::write(
+        folder.join(format!("minutes-{n:05}.pdf")),
+        bytes,
+    )?)
 }
 
 fn fixtures(root: &Path, folder: &str, extension: &str) -> Result<Vec<PathBuf>> {
@@ -226,6 +273,10 @@ fn fixtures(root: &Path, folder: &str, extension: &str) -> Result<Vec<PathBuf>> 
         .filter(|path| path.extension().is_some_and(|e| e == extension))
         .collect();
     files.sort();
-    ensure!(!files.is_empty(), "{} holds no {extension}", folder.display());
+    ensure!(
+        !files.is_empty(),
+        "{} holds no {extension}",
+        folder.display()
+    );
     Ok(files)
 }

@@ -403,7 +403,11 @@ impl Counted {
         match (self.values.get(name), parts.next(), parts.next()) {
             (Some(Value::Count(n)), Some(one), Some(many)) => {
                 // French counts zero as one; English does not.
-                let singular = if lang == Lang::Fr { n.abs() < 2 } else { *n == 1 };
+                let singular = if lang == Lang::Fr {
+                    n.abs() < 2
+                } else {
+                    *n == 1
+                };
                 out.push_str(if singular { one } else { many });
             }
             (Some(Value::Count(n)), ..) if name.ends_with("_tenths") => {
@@ -559,7 +563,10 @@ mod tests {
     #[test]
     fn counts_choose_their_words_and_tenths_their_mark() {
         let fill = |n: i64| {
-            let query = Query { name: "theme-rose".into(), parameters: BTreeMap::new() };
+            let query = Query {
+                name: "theme-rose".into(),
+                parameters: BTreeMap::new(),
+            };
             let values = BTreeMap::from([
                 ("theme".to_owned(), Value::Name("bruit".into())),
                 ("observed".to_owned(), Value::Count(n)),

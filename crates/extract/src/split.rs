@@ -77,7 +77,10 @@ fn headings(text: &str, layout: &Layout, settings: &SplitSettings) -> Vec<Span> 
         .filter(|span| {
             let line = span.of(text).unwrap_or_default().trim();
             // What goes on in lower case was cut by the page, and is no heading.
-            let after = text.get(span.end as usize..).unwrap_or_default().trim_start();
+            let after = text
+                .get(span.end as usize..)
+                .unwrap_or_default()
+                .trim_start();
             let goes_on = after.chars().next().is_some_and(char::is_lowercase);
             let length = line.chars().count();
             length > 2

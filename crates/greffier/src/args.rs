@@ -38,7 +38,13 @@ Exit codes:
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// The data directory; made if it is not there.
-    #[arg(long, global = true, value_name = "DIR", env = "GREFFIER_DATA", default_value = "greffier-data")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "GREFFIER_DATA",
+        default_value = "greffier-data"
+    )]
     pub data: PathBuf,
     /// Pipeline files and models.toml; else `pipelines` here, or beside the program.
     #[arg(long, global = true, value_name = "DIR", env = "GREFFIER_PIPELINES")]
@@ -47,10 +53,22 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR", env = "GREFFIER_RUNTIME")]
     pub runtime: Option<PathBuf>,
     /// PostgreSQL to keep the ledger in, instead of SQLite in the data directory.
-    #[arg(long, global = true, value_name = "URL", env = "GREFFIER_DATABASE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "GREFFIER_DATABASE",
+        hide_env_values = true
+    )]
     pub database: Option<String>,
     /// Language of what is shown to people.
-    #[arg(long, global = true, value_name = "LANG", env = "GREFFIER_LANG", default_value = "fr")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LANG",
+        env = "GREFFIER_LANG",
+        default_value = "fr"
+    )]
     pub lang: domain::Lang,
     /// JSON on standard output.
     #[arg(long, global = true)]
@@ -267,7 +285,12 @@ pub struct Search {
     #[arg(long, value_name = "P")]
     pub pipeline: Option<String>,
     /// JSON Lines of {"id","text"}, one query a line.
-    #[arg(long, value_name = "FILE.jsonl", requires = "run", conflicts_with = "query")]
+    #[arg(
+        long,
+        value_name = "FILE.jsonl",
+        requires = "run",
+        conflicts_with = "query"
+    )]
     pub queries: Option<PathBuf>,
     /// Where to write results in TREC run format.
     #[arg(long, value_name = "FILE.trec", requires = "queries")]

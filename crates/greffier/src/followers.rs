@@ -45,7 +45,9 @@ async fn follow_collection(
     let mut total = 0;
     while position < end {
         let records = desk.vault.ledger.log(position, BATCH).await?;
-        let Some(last) = records.last().and_then(|r| r.leaf_index) else { break };
+        let Some(last) = records.last().and_then(|r| r.leaf_index) else {
+            break;
+        };
         let touched: BTreeSet<SubjectId> = records.iter().map(|r| r.record.subject).collect();
         let touched: Vec<SubjectId> = touched.into_iter().collect();
         for (n, chunk) in touched.chunks(COMMIT).enumerate() {
@@ -88,16 +90,26 @@ async fn change(
     };
     let envelope = desk.vault.envelope(subject).await?;
     let text_version = text.name;
-    let text = String::from_utf8_lossy(&desk.vault.read(subject, &envelope, text.name).await?).into_owned();
-    let layout: domain::Layout = desk.vault.read_json(subject, &envelope, layout.name).await?;
-    let set: PassageSet = desk.vault.read_json(subject, &envelope, passages.name).await?;
+    let text = String::from_utf8_lossy(&desk.vault.read(subject, &envelope, text.name).await?)
+        .into_owned();
+    let layout: domain::Layout = desk
+        .vault
+        .read_json(subject, &envelope, layout.name)
+        .await?;
+    let set: PassageSet = desk
+        .vault
+        .read_json(subject, &envelope, passages.name)
+        .await?;
     let vectors = match latest_of(&records, Kind::Vectors) {
         Some(written) => {
             VectorSet::from_bytes(&desk.vault.read(subject, &envelope, written.name).await?)?
         }
         None => VectorSet::default(),
     };
-    let arrival: domain::Arrival = desk.vault.read_json(subject, &envelope, row.arrival).await?;
+    let arrival: domain::Arrival = desk
+        .vault
+        .read_json(subject, &envelope, row.arrival)
+        .await?;
     let passages = set
         .passages
         .iter()
@@ -111,8 +123,11 @@ async fn change(
         })
         .collect();
     let routed = |r: &pipeline::ledger::RouteView| r.decided || r.outcome == Outcome::Automatic;
-    let service: Option<ServiceId> =
-        row.route.as_ref().filter(|r| routed(r)).and_then(|r| r.service.clone());
+    let service: Option<ServiceId> = row
+        .route
+        .as_ref()
+        .filter(|r| routed(r))
+        .and_then(|r| r.service.clone());
     Ok(Some(Change::Put(IndexedDocument {
         id: row.id,
         name: desk.name_of(&row, &arrival),
@@ -135,15 +150,22 @@ pub async fn verify(house: &House, v: &mut pipeline::verify::Verification) -> Re
     let desk = &house.desk;
     let log = desk.vault.ledger.log_size().await?;
     let mut expected: BTreeMap<CollectionName, BTreeSet<domain::DocumentId>> = BTreeMap::new();
-    for row in desk.vault.ledger.documents(&pipeline::ledger::DocumentFilter::default()).await? {
+    for row in desk
+        .vault
+        .ledger
+        .documents(&pipeline::ledger::DocumentFilter::default())
+        .await?
+    {
         if row.state == DocumentState::Processing {
             continue;
         }
         let records = desk.vault.records(row.id.into()).await?;
         if let Some(passages) = latest_of(&records, Kind::Passages) {
             let envelope = desk.vault.envelope(row.id.into()).await?;
-            let set: PassageSet =
-                desk.vault.read_json(row.id.into(), &envelope, passages.name).await?;
+            let set: PassageSet = desk
+                .vault
+                .read_json(row.id.into(), &envelope, passages.name)
+                .await?;
             if !set.passages.is_empty() {
                 expected.entry(row.collection).or_default().insert(row.id);
             }
@@ -158,7 +180,13 @@ pub async fn verify(house: &House, v: &mut pipeline::verify::Verification) -> Re
         let index = Index::open(&dir)?;
         let about = format!("index of {collection}");
         if index.position() > log {
-            v.find(&about, format!("is at position {}, beyond the log ({log})", index.position()));
+            v.find(
+                &about,
+                format!(
+                    "is at position {}, beyond the log ({log})",
+                    index.position()
+                ),
+            );
         }
         if index.position() < log {
             // Behind is no fault: the next command that works brings it up. Its content is then
@@ -170,7 +198,10 @@ pub async fn verify(house: &House, v: &mut pipeline::verify::Verification) -> Re
             v.find(&about, format!("lacks {missing}"));
         }
         for extra in held.difference(&wanted) {
-            v.find(&about, format!("holds {extra}, which the ledger does not have"));
+            v.find(
+                &about,
+                format!("holds {extra}, which the ledger does not have"),
+            );
         }
     }
     Ok(())

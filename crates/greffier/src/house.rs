@@ -79,16 +79,33 @@ impl House {
         });
         let (pipelines_dir, models) = models(global, threads)?;
         let models = Arc::new(models);
-        let shop = Workshop { models: models.clone(), reading: Arc::new(reading()) };
+        let shop = Workshop {
+            models: models.clone(),
+            reading: Arc::new(reading()),
+        };
         let pipelines = Arc::new(load_pipelines(&pipelines_dir, &shop)?);
         let build = Build {
             build: concat!("greffier ", env!("CARGO_PKG_VERSION")).to_owned(),
             platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             runtime: Some(runtime_version(&models)),
         };
-        let vault = Vault { ledger, blobs, secrets };
-        let desk = Desk { vault, pipelines, clock: Arc::new(SystemClock), build };
-        Ok(Self { data, desk, models, threads })
+        let vault = Vault {
+            ledger,
+            blobs,
+            secrets,
+        };
+        let desk = Desk {
+            vault,
+            pipelines,
+            clock: Arc::new(SystemClock),
+            build,
+        };
+        Ok(Self {
+            data,
+            desk,
+            models,
+            threads,
+        })
     }
 
     /// Takes the right to work on the data directory.
@@ -114,8 +131,16 @@ impl House {
                 let mut pid = String::new();
                 // Who holds the lock wrote its number; a number not yet written is said as such.
                 let _ = file.read_to_string(&mut pid);
-                let pid = if pid.trim().is_empty() { "?".to_owned() } else { pid.trim().to_owned() };
-                Err(Busy { pid, data: self.data.clone() }.into())
+                let pid = if pid.trim().is_empty() {
+                    "?".to_owned()
+                } else {
+                    pid.trim().to_owned()
+                };
+                Err(Busy {
+                    pid,
+                    data: self.data.clone(),
+                }
+                .into())
             }
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("cannot lock {}", path.display()))
@@ -150,8 +175,12 @@ impl House {
 
     /// Every collection that a pipeline feeds.
     pub fn collections(&self) -> Vec<CollectionName> {
-        let mut all: Vec<CollectionName> =
-            self.desk.pipelines.iter().map(|p| p.source.file.collection.clone()).collect();
+        let mut all: Vec<CollectionName> = self
+            .desk
+            .pipelines
+            .iter()
+            .map(|p| p.source.file.collection.clone())
+            .collect();
         all.sort();
         all.dedup();
         all
@@ -163,7 +192,12 @@ pub fn reading() -> Reading {
     Reading {
         reader: Box::new(|budgets| {
             let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("greffier"));
-            Reader::new(program, vec!["extract-child".into()], ProcessLimits::default(), budgets)
+            Reader::new(
+                program,
+                vec!["extract-child".into()],
+                ProcessLimits::default(),
+                budgets,
+            )
         }),
     }
 }
@@ -183,7 +217,12 @@ pub fn models(global: &Global, threads: usize) -> Result<(PathBuf, Models)> {
         Some(dir) => vec![dir.clone()],
         None => places(".runtime"),
     };
-    let models = Models::open(&pipelines.join("models.toml"), runtime, global.data.join("models"), threads)?;
+    let models = Models::open(
+        &pipelines.join("models.toml"),
+        runtime,
+        global.data.join("models"),
+        threads,
+    )?;
     Ok((pipelines, models))
 }
 
@@ -191,10 +230,20 @@ pub fn models(global: &Global, threads: usize) -> Result<(PathBuf, Models)> {
 fn places(folder: &str) -> Vec<PathBuf> {
     let mut places = vec![PathBuf::from(folder)];
     if let Ok(program) = std::env::current_exe() {
-        places.extend(program.ancestors().skip(1).take(4).map(|dir| dir.join(folder)));
+        places.extend(
+            program
+                .ancestors()
+                .skip(1)
+                .take(4)
+                .map(|dir| dir.join(folder)),
+        );
     }
     // A program built elsewhere than under its sources finds theirs.
-    places.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder));
+    places.push(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(folder),
+    );
     places
 }
 
@@ -213,11 +262,16 @@ fn load_pipelines(dir: &Path, shop: &Workshop) -> Result<Pipelines> {
     let mut all = Vec::new();
     for path in files {
         let source = SourceFile::load(&path)?;
-        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        let stem = path
+            .file_stem()
+            .and_then(|s| s.to_str())
+            .unwrap_or_default();
         if source.file.pipeline.as_str() != stem {
             bail!(
                 "{}: pipeline `{}` is in a file of another name: expected {}.toml",
-                path.display(), source.file.pipeline, source.file.pipeline
+                path.display(),
+                source.file.pipeline,
+                source.file.pipeline
             );
         }
         crate::reconcilers::check(&source)?;
@@ -231,7 +285,8 @@ fn secrets(data: &Path, secret_file: Option<&Path>) -> Result<Secrets> {
     let path = data.join("secrets.json");
     let from_file = match secret_file {
         Some(file) => {
-            let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let bytes =
+                std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
             Some(Secrets::derived(&bytes)?)
         }
         None => None,
@@ -243,7 +298,10 @@ fn secrets(data: &Path, secret_file: Option<&Path>) -> Result<Secrets> {
             if let Some(wanted) = from_file
                 && wanted.authority_id() != secrets.authority_id()
             {
-                bail!("{} already has other secrets: choose an empty directory", data.display());
+                bail!(
+                    "{} already has other secrets: choose an empty directory",
+                    data.display()
+                );
             }
             Ok(secrets)
         }

@@ -9,7 +9,10 @@
 //! | [`commands`] | one file a subject |
 //! | [`print`], [`schemas`] | what is shown; what leaves the process |
 
-#![expect(unreachable_pub, reason = "a program exports nothing; `pub` marks what other modules use")]
+#![expect(
+    unreachable_pub,
+    reason = "a program exports nothing; `pub` marks what other modules use"
+)]
 
 mod args;
 mod commands;
@@ -40,8 +43,14 @@ fn main() -> ExitCode {
     }
     let filter = tracing_subscriber::EnvFilter::try_from_env("GREFFIER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             print::note(format!("greffier: cannot start threads: {error}"));
@@ -83,15 +92,23 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Inbox { service, pipeline } => {
             documents::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }
-        Command::Review { document, accept: _, route, by, reason } => {
-            documents::review(global, document, route.as_deref(), by, reason.as_deref()).await
-        }
+        Command::Review {
+            document,
+            accept: _,
+            route,
+            by,
+            reason,
+        } => documents::review(global, document, route.as_deref(), by, reason.as_deref()).await,
         Command::Search(args) => search::search(global, args).await,
         Command::Train { pipeline, labelled } => classify::train(global, pipeline, labelled).await,
-        Command::Classify { pipeline, input, output } => {
-            classify::classify(global, pipeline, input, output).await
+        Command::Classify {
+            pipeline,
+            input,
+            output,
+        } => classify::classify(global, pipeline, input, output).await,
+        Command::Synthesise { pipeline, week } => {
+            insight::synthesise(global, pipeline, *week).await
         }
-        Command::Synthesise { pipeline, week } => insight::synthesise(global, pipeline, *week).await,
         Command::Alerts { pipeline, week } => insight::alerts(global, pipeline, *week).await,
         Command::Why { document } => documents::why(global, document).await,
         Command::Replay { id, all: _ } => trust::replay(global, id.as_deref()).await,

@@ -50,9 +50,15 @@ impl Models {
             .map(|dir| dir.join("models"))
             .find(|dir| dir.join(name).is_dir())
             .with_context(|| {
-                let looked: Vec<String> =
-                    self.runtime_dirs.iter().map(|d| d.join("models").display().to_string()).collect();
-                format!("model `{name}` is in none of {}: run `cargo xtask setup`", looked.join(", "))
+                let looked: Vec<String> = self
+                    .runtime_dirs
+                    .iter()
+                    .map(|d| d.join("models").display().to_string())
+                    .collect();
+                format!(
+                    "model `{name}` is in none of {}: run `cargo xtask setup`",
+                    looked.join(", ")
+                )
             })
     }
 
@@ -66,7 +72,10 @@ impl Models {
         }
         let models = self.folder(name)?;
         let encoder =
-            Arc::new(self.registry.encoder(name, &models, &self.runtime()?, self.sessions)?);
+            Arc::new(
+                self.registry
+                    .encoder(name, &models, &self.runtime()?, self.sessions)?,
+            );
         *loaded = Some(encoder.clone());
         Ok(encoder)
     }
@@ -80,7 +89,11 @@ impl Models {
     pub fn head_digest(&self, pipeline: &PipelineName) -> Result<Option<Digest>> {
         let path = self.current(pipeline);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(text.trim().parse().with_context(|| format!("in {}", path.display()))?)),
+            Ok(text) => Ok(Some(
+                text.trim()
+                    .parse()
+                    .with_context(|| format!("in {}", path.display()))?,
+            )),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
@@ -99,7 +112,11 @@ impl Models {
     }
 
     /// Keeps a head and puts it in force. The one before stays where it is.
-    pub fn promote(&self, pipeline: &PipelineName, head: &inference::head::TrainedHead) -> Result<Digest> {
+    pub fn promote(
+        &self,
+        pipeline: &PipelineName,
+        head: &inference::head::TrainedHead,
+    ) -> Result<Digest> {
         let staging = self.heads_dir.join(pipeline.as_str()).join("new");
         let digest = head.save(&staging)?;
         let dir = self.head_dir(pipeline, digest);
@@ -123,11 +140,16 @@ impl Models {
 
     fn head_dir(&self, pipeline: &PipelineName, digest: Digest) -> PathBuf {
         let name = digest.to_string().replace("sha256:", "");
-        self.heads_dir.join(pipeline.as_str()).join(&name[..name.len().min(24)])
+        self.heads_dir
+            .join(pipeline.as_str())
+            .join(&name[..name.len().min(24)])
     }
 }
 
 /// The version of ONNX Runtime that `models.toml` pins: the only one that is ever loaded.
 pub fn runtime_version(models: &Models) -> String {
-    format!("{} {}", models.registry.runtime.name, models.registry.runtime.version)
+    format!(
+        "{} {}",
+        models.registry.runtime.name, models.registry.runtime.version
+    )
 }

@@ -22,7 +22,11 @@ pub fn line(text: impl AsRef<str>) {
 /// Prints text as it is.
 pub fn raw(text: &str) {
     let mut out = std::io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
         std::process::exit(0);
     }
 }
@@ -92,13 +96,15 @@ pub fn short(text: &str, width: usize) -> String {
 
 /// A text with highlighted ranges: bold in a terminal, between `[` and `]` elsewhere.
 pub fn highlighted(text: &str, spans: &[domain::Span]) -> String {
-    let (on, off) =
-        if std::io::stdout().is_terminal() { ("\u{1b}[1m", "\u{1b}[0m") } else { ("[", "]") };
+    let (on, off) = if std::io::stdout().is_terminal() {
+        ("\u{1b}[1m", "\u{1b}[0m")
+    } else {
+        ("[", "]")
+    };
     let mut out = String::new();
     let mut at = 0;
     for span in spans {
-        let (Some(before), Some(marked)) =
-            (text.get(at..span.start as usize), span.of(text))
+        let (Some(before), Some(marked)) = (text.get(at..span.start as usize), span.of(text))
         else {
             continue;
         };

@@ -3,7 +3,9 @@
 use domain::schema::{NamedSchema, all as of_domain, of};
 use serde_json::{Value, json};
 
-use crate::stages::{ClassifySettings, EmbedSettings, ExtractSettings, RouteSettings, SplitSettings};
+use crate::stages::{
+    ClassifySettings, EmbedSettings, ExtractSettings, RouteSettings, SplitSettings,
+};
 
 /// Every schema: file name and text.
 pub fn all() -> Vec<(String, String)> {
@@ -27,7 +29,10 @@ fn pipeline_file() -> NamedSchema {
         ("route", of::<RouteSettings>("route").schema),
     ];
     let reconcilers = [
-        ("synthesise", of::<insight::SynthesisSettings>("synthesise").schema),
+        (
+            "synthesise",
+            of::<insight::SynthesisSettings>("synthesise").schema,
+        ),
         ("alert", of::<insight::AlertSettings>("alert").schema),
     ];
     let mut definitions = serde_json::Map::new();
@@ -41,8 +46,10 @@ fn pipeline_file() -> NamedSchema {
         definitions.insert(format!("settings-{name}"), schema);
         json!({ "$ref": format!("#/$defs/settings-{name}") })
     };
-    let stage: serde_json::Map<String, Value> =
-        stages.into_iter().map(|(n, s)| (n.to_owned(), take(s, n))).collect();
+    let stage: serde_json::Map<String, Value> = stages
+        .into_iter()
+        .map(|(n, s)| (n.to_owned(), take(s, n)))
+        .collect();
     let reconcile: serde_json::Map<String, Value> = reconcilers
         .into_iter()
         .map(|(n, s)| {

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use domain::canonical;
 use domain::record::{Act, ActFormat, Record, Verdict};
 use domain::{
-    Agent, Arrival, Completeness, Decision, DocumentId, Kind, Layout, Named, Outcome,
-    PipelineName, Probability, RunOutcome, ServiceId, Statement, StoredText, SubjectId,
+    Agent, Arrival, Completeness, Decision, DocumentId, Kind, Layout, Named, Outcome, PipelineName,
+    Probability, RunOutcome, ServiceId, Statement, StoredText, SubjectId,
 };
 use privacy::Envelope;
 
 use crate::circumstances::{Build, Clock};
 use crate::error::Error;
 use crate::intake::slug;
-use crate::ledger::{ActCompletion, DocumentFilter, DocumentRow, DocumentState, NewRecord, RouteView};
+use crate::ledger::{
+    ActCompletion, DocumentFilter, DocumentRow, DocumentState, NewRecord, RouteView,
+};
 use crate::pipelines::Pipelines;
 use crate::stage::{RunIdentity, RunSettings};
 use crate::vault::{Vault, latest_of};
@@ -98,10 +100,17 @@ impl Desk {
             return Ok(row);
         }
         let mut found: Vec<DocumentRow> = Vec::new();
-        let collections: std::collections::BTreeSet<_> =
-            self.pipelines.iter().map(|p| p.source.file.collection.clone()).collect();
+        let collections: std::collections::BTreeSet<_> = self
+            .pipelines
+            .iter()
+            .map(|p| p.source.file.collection.clone())
+            .collect();
         for collection in &collections {
-            let code = self.vault.secrets.collection_secret(collection).external_mac(name);
+            let code = self
+                .vault
+                .secrets
+                .collection_secret(collection)
+                .external_mac(name);
             found.extend(
                 self.vault
                     .ledger
@@ -112,8 +121,15 @@ impl Desk {
             );
         }
         if found.is_empty() && name.starts_with(DocumentId::PREFIX) {
-            let all = self.vault.ledger.documents(&DocumentFilter::default()).await?;
-            found.extend(all.into_iter().filter(|row| row.id.to_string().starts_with(name)));
+            let all = self
+                .vault
+                .ledger
+                .documents(&DocumentFilter::default())
+                .await?;
+            found.extend(
+                all.into_iter()
+                    .filter(|row| row.id.to_string().starts_with(name)),
+            );
         }
         match found.len() {
             0 => Err(Error::NoSuchDocument(name.to_owned())),
@@ -133,14 +149,33 @@ impl Desk {
         let subject = SubjectId::from(row.id);
         let envelope = self.vault.envelope(subject).await?;
         let records = self.vault.records(subject).await?;
-        let arrival: Arrival = self.vault.read_json(subject, &envelope, row.arrival).await?;
-        let layout = self.read_latest(subject, &envelope, &records, Kind::Layout).await?;
-        let decision = self.read_latest(subject, &envelope, &records, Kind::Decision).await?;
-        let completeness =
-            self.read_latest(subject, &envelope, &records, Kind::Completeness).await?;
-        let act = self.read_latest(subject, &envelope, &records, Kind::Act).await?;
+        let arrival: Arrival = self
+            .vault
+            .read_json(subject, &envelope, row.arrival)
+            .await?;
+        let layout = self
+            .read_latest(subject, &envelope, &records, Kind::Layout)
+            .await?;
+        let decision = self
+            .read_latest(subject, &envelope, &records, Kind::Decision)
+            .await?;
+        let completeness = self
+            .read_latest(subject, &envelope, &records, Kind::Completeness)
+            .await?;
+        let act = self
+            .read_latest(subject, &envelope, &records, Kind::Act)
+            .await?;
         let name = self.name_of(&row, &arrival);
-        Ok(Opened { row, name, arrival, layout, decision, completeness, act, records })
+        Ok(Opened {
+            row,
+            name,
+            arrival,
+            layout,
+            decision,
+            completeness,
+            act,
+            records,
+        })
     }
 
     /// The name people know a document by: its external id, else the stem of its file; for an
@@ -164,7 +199,10 @@ impl Desk {
             .await?
             .ok_or_else(|| Error::NoSuchDocument(id.to_string()))?;
         let envelope = self.vault.envelope(id.into()).await?;
-        let arrival: Arrival = self.vault.read_json(id.into(), &envelope, row.arrival).await?;
+        let arrival: Arrival = self
+            .vault
+            .read_json(id.into(), &envelope, row.arrival)
+            .await?;
         Ok(self.name_of(&row, &arrival))
     }
 
@@ -176,9 +214,11 @@ impl Desk {
         kind: Kind,
     ) -> Result<Option<T>, Error> {
         match latest_of(records, kind) {
-            Some(written) => {
-                self.vault.read_json(subject, envelope, written.name).await.map(Some)
-            }
+            Some(written) => self
+                .vault
+                .read_json(subject, envelope, written.name)
+                .await
+                .map(Some),
             None => Ok(None),
         }
     }
@@ -193,11 +233,13 @@ impl Desk {
         };
         let envelope = self.vault.envelope(id.into()).await?;
         let bytes = self.vault.read(id.into(), &envelope, written.name).await?;
-        StoredText::from_bytes(bytes).map(Some).map_err(|e| Error::WrongArtifact {
-            name: written.name,
-            subject: id.into(),
-            detail: e.to_string(),
-        })
+        StoredText::from_bytes(bytes)
+            .map(Some)
+            .map_err(|e| Error::WrongArtifact {
+                name: written.name,
+                subject: id.into(),
+                detail: e.to_string(),
+            })
     }
 
     /// Documents that wait for a person or were routed by themselves and not looked at yet: those
@@ -228,7 +270,11 @@ impl Desk {
             }
         }
         items.sort_by_key(|o| {
-            let automatic = o.row.route.as_ref().is_some_and(|r| r.outcome == Outcome::Automatic);
+            let automatic = o
+                .row
+                .route
+                .as_ref()
+                .is_some_and(|r| r.outcome == Outcome::Automatic);
             (automatic, o.row.received_at, o.row.id)
         });
         Ok(items)
@@ -254,15 +300,18 @@ impl Desk {
         let envelope = self.vault.envelope(subject).await?;
         let records = self.vault.records(subject).await?;
         let verdict = match review {
-            Review::Route(service) => {
-                Verdict::Route { service: pipeline.service(service)?.id().clone() }
-            }
+            Review::Route(service) => Verdict::Route {
+                service: pipeline.service(service)?.id().clone(),
+            },
             // The proposal is the decision's; the row says what a person chose meanwhile.
             Review::Accept => {
-                let decision: Option<Decision> =
-                    self.read_latest(subject, &envelope, &records, Kind::Decision).await?;
+                let decision: Option<Decision> = self
+                    .read_latest(subject, &envelope, &records, Kind::Decision)
+                    .await?;
                 let proposed = decision.and_then(|d| d.service);
-                Verdict::Accept { service: proposed.ok_or(Error::NothingProposed(row.id))? }
+                Verdict::Accept {
+                    service: proposed.ok_or(Error::NothingProposed(row.id))?,
+                }
             }
         };
         let act = Act {
@@ -271,7 +320,10 @@ impl Desk {
             verdict,
             reason: reason.map(str::to_owned),
         };
-        let name = self.vault.write(subject, &envelope, &canonical::to_bytes(&act)?).await?;
+        let name = self
+            .vault
+            .write(subject, &envelope, &canonical::to_bytes(&act)?)
+            .await?;
         let before = latest_of(&records, Kind::Act);
         if before.as_ref().is_some_and(|last| last.name == name) {
             return Ok(act);
@@ -279,14 +331,22 @@ impl Desk {
         let inputs: Vec<Named> = [Kind::Decision, Kind::Act]
             .into_iter()
             .filter_map(|kind| latest_of(&records, kind).map(|w| Named { kind, name: w.name }))
-            .chain([Named { kind: Kind::Act, name }])
+            .chain([Named {
+                kind: Kind::Act,
+                name,
+            }])
             .collect();
         // An act names the act it follows by its run, not only by what it said, so that deciding
         // A, B, A and B again are four acts.
-        let input_runs: Vec<_> =
-            before.iter().map(|last| last.record.statement().run_key).collect();
-        let settings =
-            RunSettings { settings: serde_json::json!({}), models: Vec::new() }.sealed()?;
+        let input_runs: Vec<_> = before
+            .iter()
+            .map(|last| last.record.statement().run_key)
+            .collect();
+        let settings = RunSettings {
+            settings: serde_json::json!({}),
+            models: Vec::new(),
+        }
+        .sealed()?;
         let activity = slug("review");
         let names: Vec<_> = inputs.iter().map(|n| n.name).collect();
         let identity = RunIdentity {
@@ -302,7 +362,10 @@ impl Desk {
         let statement = Statement {
             subject,
             activity: activity.clone(),
-            agent: Agent::Person { id: secret.person_pseudonym(by), authenticated: false },
+            agent: Agent::Person {
+                id: secret.person_pseudonym(by),
+                authenticated: false,
+            },
             run_key,
             generation: 0,
             inputs,
@@ -312,10 +375,15 @@ impl Desk {
             models: Vec::new(),
             outcome: RunOutcome::Done,
             reason: None,
-            outputs: vec![Named { kind: Kind::Act, name }],
+            outputs: vec![Named {
+                kind: Kind::Act,
+                name,
+            }],
             children: Vec::new(),
         };
-        let circumstances = self.build.circumstances(started, self.clock.now(), 1, false);
+        let circumstances = self
+            .build
+            .circumstances(started, self.clock.now(), 1, false);
         let completion = ActCompletion {
             document: row.id,
             record: NewRecord {
@@ -330,7 +398,10 @@ impl Desk {
             route: RouteView {
                 outcome: row.route.as_ref().map_or(Outcome::Unknown, |r| r.outcome),
                 service: Some(act.verdict.service().clone()),
-                confidence: row.route.as_ref().map_or(Probability::ZERO, |r| r.confidence),
+                confidence: row
+                    .route
+                    .as_ref()
+                    .map_or(Probability::ZERO, |r| r.confidence),
                 decided: true,
             },
         };

@@ -65,7 +65,11 @@ pub async fn run_until_idle(
         let (worker, queue) = (worker.clone(), queue.clone());
         let (settled, failed, events) = (settled.clone(), failed.clone(), events.clone());
         crew.spawn(async move {
-            let mut leaving = Leaving { failed, settled: settled.clone(), well: false };
+            let mut leaving = Leaving {
+                failed,
+                settled: settled.clone(),
+                well: false,
+            };
             let outcome = work(&worker, &queue, &settled, events.as_ref()).await;
             leaving.well = outcome.is_ok();
             outcome
@@ -116,7 +120,9 @@ async fn relay(
                 continue;
             }
             match ledger.next_due().await? {
-                Some(at) if at > now && at.micros() - now.micros() <= patience.as_micros() as i64 => {
+                Some(at)
+                    if at > now && at.micros() - now.micros() <= patience.as_micros() as i64 =>
+                {
                     let wait = (at.micros() - now.micros()).max(0) as u64;
                     tokio::time::sleep(std::time::Duration::from_micros(wait)).await;
                 }
@@ -177,7 +183,11 @@ async fn work(
                 totals.count(&handled);
                 if let Some(events) = events {
                     // Nobody listening any more is no reason to stop working.
-                    let _ = events.send(Event { task, handled, elapsed: started.elapsed() });
+                    let _ = events.send(Event {
+                        task,
+                        handled,
+                        elapsed: started.elapsed(),
+                    });
                 }
                 settled.notify_one();
             }

@@ -116,5 +116,8 @@ impl Error {
 }
 
 fn list(ids: &[DocumentId]) -> String {
-    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    ids.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -3,7 +3,9 @@
 
 use domain::catalogue::{Lang, Said};
 use domain::decision::Method;
-use domain::explanation::{Contribution, DataSource, Explanation, ExplanationFormat, Operation, Parameter};
+use domain::explanation::{
+    Contribution, DataSource, Explanation, ExplanationFormat, Operation, Parameter,
+};
 use domain::record::Verdict;
 use domain::{Agent, Outcome, Reason, RunOutcome, Span};
 
@@ -58,7 +60,7 @@ fn contribution(opened: &Opened, pipeline: &Pipeline, lang: Lang) -> Contributio
         },
         (Some(d), Some(service), Lang::En) => match d.outcome {
             Outcome::Automatic => sentences.push(format!(
-                "The software passed this document on to “{}”. It routes mail; it does not decide what the request is answered.",
+                "The software passed this document on to “{}”. It routes mail; it does not decide how the request is answered.",
                 name(service)
             )),
             Outcome::Review | Outcome::Unknown => sentences.push(format!(
@@ -85,9 +87,15 @@ fn contribution(opened: &Opened, pipeline: &Pipeline, lang: Lang) -> Contributio
     if let Some(act) = &opened.act {
         let service = name(act.verdict.service());
         let mut sentence = match (&act.verdict, lang) {
-            (Verdict::Accept { .. }, Lang::Fr) => format!("{} a accepté la proposition : « {service} »", act.by),
-            (Verdict::Route { .. }, Lang::Fr) => format!("{} a choisi le service « {service} »", act.by),
-            (Verdict::Accept { .. }, Lang::En) => format!("{} accepted the proposal: “{service}”", act.by),
+            (Verdict::Accept { .. }, Lang::Fr) => {
+                format!("{} a accepté la proposition : « {service} »", act.by)
+            }
+            (Verdict::Route { .. }, Lang::Fr) => {
+                format!("{} a choisi le service « {service} »", act.by)
+            }
+            (Verdict::Accept { .. }, Lang::En) => {
+                format!("{} accepted the proposal: “{service}”", act.by)
+            }
             (Verdict::Route { .. }, Lang::En) => format!("{} chose “{service}”", act.by),
         };
         if let Some(reason) = &act.reason {
@@ -112,11 +120,20 @@ fn data(opened: &Opened, lang: Lang) -> Vec<DataSource> {
     let mut sources = Vec::new();
     let arrival = &opened.arrival;
     let received = arrival.received_at.to_string();
-    let channel = arrival.channel.as_deref().unwrap_or_else(|| lang.pick("non précisé", "not said"));
+    let channel = arrival
+        .channel
+        .as_deref()
+        .unwrap_or_else(|| lang.pick("non précisé", "not said"));
     sources.push(DataSource {
         what: match lang {
-            Lang::Fr => format!("le document reçu, {}", arrival.file_name.as_deref().unwrap_or(&opened.name)),
-            Lang::En => format!("the document received, {}", arrival.file_name.as_deref().unwrap_or(&opened.name)),
+            Lang::Fr => format!(
+                "le document reçu, {}",
+                arrival.file_name.as_deref().unwrap_or(&opened.name)
+            ),
+            Lang::En => format!(
+                "the document received, {}",
+                arrival.file_name.as_deref().unwrap_or(&opened.name)
+            ),
         },
         source: match lang {
             Lang::Fr => format!("reçu le {received}, canal : {channel}"),
@@ -126,8 +143,16 @@ fn data(opened: &Opened, lang: Lang) -> Vec<DataSource> {
     if let Some(layout) = &opened.layout {
         sources.push(DataSource {
             what: match lang {
-                Lang::Fr => format!("son texte, {} page(s), {} champ(s)", layout.pages.len(), layout.fields.len()),
-                Lang::En => format!("its text, {} page(s), {} field(s)", layout.pages.len(), layout.fields.len()),
+                Lang::Fr => format!(
+                    "son texte, {} page(s), {} champ(s)",
+                    layout.pages.len(),
+                    layout.fields.len()
+                ),
+                Lang::En => format!(
+                    "its text, {} page(s), {} field(s)",
+                    layout.pages.len(),
+                    layout.fields.len()
+                ),
             },
             source: match lang {
                 Lang::Fr => format!("lu dans le fichier ({})", layout.media_type),
@@ -140,15 +165,26 @@ fn data(opened: &Opened, lang: Lang) -> Vec<DataSource> {
                     Lang::Fr => format!("le nom de la pièce jointe « {} »", attachment.name),
                     Lang::En => format!("the name of the attachment “{}”", attachment.name),
                 },
-                source: lang.pick("jointe au document", "attached to the document").to_owned(),
+                source: lang
+                    .pick("jointe au document", "attached to the document")
+                    .to_owned(),
             });
         }
         for note in &layout.notes {
-            let page = note.page.map(|p| format!(" (page {p})")).unwrap_or_default();
-            let detail = note.detail.as_deref().map(|d| format!(" : {d}")).unwrap_or_default();
+            let page = note
+                .page
+                .map(|p| format!(" (page {p})"))
+                .unwrap_or_default();
+            let detail = note
+                .detail
+                .as_deref()
+                .map(|d| format!(" : {d}"))
+                .unwrap_or_default();
             sources.push(DataSource {
                 what: format!("{}{page}{detail}", note.code.say(lang)),
-                source: lang.pick("constaté à la lecture", "noticed while reading").to_owned(),
+                source: lang
+                    .pick("constaté à la lecture", "noticed while reading")
+                    .to_owned(),
             });
         }
     }
@@ -156,7 +192,9 @@ fn data(opened: &Opened, lang: Lang) -> Vec<DataSource> {
 }
 
 fn parameters(opened: &Opened, pipeline: &Pipeline, text: &str, lang: Lang) -> Vec<Parameter> {
-    let Some(decision) = &opened.decision else { return Vec::new() };
+    let Some(decision) = &opened.decision else {
+        return Vec::new();
+    };
     let mut parameters = Vec::new();
     for reason in &decision.reasons {
         parameters.push(reason_in_words(reason, pipeline, text, lang));
@@ -178,7 +216,10 @@ fn parameters(opened: &Opened, pipeline: &Pipeline, text: &str, lang: Lang) -> V
         });
     }
     if let Some(t) = &decision.threshold {
-        let (promise, sure) = (t.max_misrouting.as_f64() * 100.0, t.confidence.as_f64() * 100.0);
+        let (promise, sure) = (
+            t.max_misrouting.as_f64() * 100.0,
+            t.confidence.as_f64() * 100.0,
+        );
         parameters.push(Parameter {
             what: lang.pick("seuil d’envoi sans vérification", "threshold for passing on unchecked").to_owned(),
             value: match (t.value, t.needed, lang) {
@@ -236,19 +277,34 @@ fn reason_in_words(reason: &Reason, pipeline: &Pipeline, text: &str, lang: Lang)
             Lang::En => format!("weight {sign}{whole}.{rest:02}"),
         }
     };
-    let plain = |what: String, value: String| Parameter { what, value, probability: None };
+    let plain = |what: String, value: String| Parameter {
+        what,
+        value,
+        probability: None,
+    };
     match reason {
-        Reason::Rule { rule, service, matched, .. } => plain(
+        Reason::Rule {
+            rule,
+            service,
+            matched,
+            ..
+        } => plain(
             match lang {
                 Lang::Fr => format!("règle « {rule} »"),
                 Lang::En => format!("rule “{rule}”"),
             },
             match lang {
-                Lang::Fr => format!("« {matched} » conduit à « {} »", pipeline.service_name(service)),
+                Lang::Fr => format!(
+                    "« {matched} » conduit à « {} »",
+                    pipeline.service_name(service)
+                ),
                 Lang::En => format!("“{matched}” leads to “{}”", pipeline.service_name(service)),
             },
         ),
-        Reason::Words { spans, weight_thousandths } => {
+        Reason::Words {
+            spans,
+            weight_thousandths,
+        } => {
             let word = spans.first().and_then(|s: &Span| s.of(text)).unwrap_or("…");
             plain(
                 match lang {
@@ -259,11 +315,16 @@ fn reason_in_words(reason: &Reason, pipeline: &Pipeline, text: &str, lang: Lang)
             )
         }
         Reason::Meaning { weight_thousandths } => plain(
-            lang.pick("sens général du texte", "meaning of the whole text").to_owned(),
+            lang.pick("sens général du texte", "meaning of the whole text")
+                .to_owned(),
             weight(*weight_thousandths),
         ),
         Reason::Prior { weight_thousandths } => plain(
-            lang.pick("fréquence habituelle du service", "usual frequency of the service").to_owned(),
+            lang.pick(
+                "fréquence habituelle du service",
+                "usual frequency of the service",
+            )
+            .to_owned(),
             weight(*weight_thousandths),
         ),
     }
@@ -273,11 +334,23 @@ fn reason_in_words(reason: &Reason, pipeline: &Pipeline, text: &str, lang: Lang)
 pub fn activity_in_words(activity: &str, lang: Lang) -> &'static str {
     match activity {
         "receive" => lang.pick("réception", "reception"),
-        "extract" => lang.pick("lecture du texte et des champs", "reading of text and fields"),
+        "extract" => lang.pick(
+            "lecture du texte et des champs",
+            "reading of text and fields",
+        ),
         "split" => lang.pick("découpage en passages", "splitting into passages"),
-        "embed" => lang.pick("calcul du sens des passages", "computing the meaning of passages"),
-        "classify" => lang.pick("comparaison avec les services", "comparison with the services"),
-        "check" => lang.pick("contrôle des champs et des pièces", "check of fields and pieces"),
+        "embed" => lang.pick(
+            "calcul du sens des passages",
+            "computing the meaning of passages",
+        ),
+        "classify" => lang.pick(
+            "comparaison avec les services",
+            "comparison with the services",
+        ),
+        "check" => lang.pick(
+            "contrôle des champs et des pièces",
+            "check of fields and pieces",
+        ),
         "route" => lang.pick("proposition d’un service", "proposal of a service"),
         "review" => lang.pick("décision d’une personne", "a person’s decision"),
         "synthesise" => lang.pick("synthèse", "synthesis"),
@@ -327,12 +400,18 @@ pub fn to_text(e: &Explanation) -> String {
         Lang::En => format!("Why “{}”? ({})", e.name, e.document),
     });
     line("");
-    line(lang.pick("1. Degré et mode de contribution du traitement", "1. Degree and mode of contribution of the processing"));
+    line(lang.pick(
+        "1. Degré et mode de contribution du traitement",
+        "1. Degree and mode of contribution of the processing",
+    ));
     for sentence in &e.contribution.sentences {
         line(&format!("   {sentence}"));
     }
     line("");
-    line(lang.pick("2. Données traitées et leurs sources", "2. Data processed and their sources"));
+    line(lang.pick(
+        "2. Données traitées et leurs sources",
+        "2. Data processed and their sources",
+    ));
     for d in &e.data {
         line(&format!("   - {} ({})", d.what, d.source));
     }
@@ -345,7 +424,10 @@ pub fn to_text(e: &Explanation) -> String {
     line("");
     line(lang.pick("4. Opérations effectuées", "4. Operations carried out"));
     for o in &e.operations {
-        let version = o.version.map(|v| format!(", version {v}")).unwrap_or_default();
+        let version = o
+            .version
+            .map(|v| format!(", version {v}"))
+            .unwrap_or_default();
         let leaf = match (o.leaf_index, lang) {
             (Some(i), Lang::Fr) => format!(", feuille {i} du journal"),
             (Some(i), Lang::En) => format!(", leaf {i} of the log"),
@@ -354,7 +436,11 @@ pub fn to_text(e: &Explanation) -> String {
         line(&format!("   - {} : {}{version}{leaf}", o.at, o.what));
         for model in &o.models {
             let digest = model.digest.to_string();
-            line(&format!("       {} {}…", model.role, &digest[..digest.len().min(23)]));
+            line(&format!(
+                "       {} {}…",
+                model.role,
+                &digest[..digest.len().min(23)]
+            ));
         }
     }
     line("");

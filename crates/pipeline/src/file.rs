@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use domain::arrival::RowColumns;
 use domain::message::Class;
 use domain::time::Zone;
 use domain::{CollectionName, FormId, PipelineName, RuleId, ServiceId, StageName};
-use domain::arrival::RowColumns;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -343,8 +343,10 @@ impl SourceFile {
     /// # Errors
     /// When it cannot be read, or says something that cannot be.
     pub fn load(path: &Path) -> Result<Self, FileError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| FileError::Unreadable { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| FileError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&path.display().to_string(), text)
     }
 
@@ -357,7 +359,11 @@ impl SourceFile {
             file: name.to_owned(),
             message: e.to_string().trim_end().to_owned(),
         })?;
-        let source = Self { file, name: name.to_owned(), text };
+        let source = Self {
+            file,
+            name: name.to_owned(),
+            text,
+        };
         source.check()?;
         Ok(source)
     }
@@ -375,12 +381,29 @@ impl SourceFile {
 
     /// An error at the byte `at`.
     pub fn wrong_at(&self, at: usize, found: String, expected: impl Into<String>) -> FileError {
-        let line = 1 + self.text.as_bytes().iter().take(at).filter(|b| **b == b'\n').count();
-        FileError::Meaning { file: self.name.clone(), line, found, expected: expected.into() }
+        let line = 1 + self
+            .text
+            .as_bytes()
+            .iter()
+            .take(at)
+            .filter(|b| **b == b'\n')
+            .count();
+        FileError::Meaning {
+            file: self.name.clone(),
+            line,
+            found,
+            expected: expected.into(),
+        }
     }
 
     /// An error about `key` in a table of settings that starts at the byte `at`.
-    pub fn wrong_in(&self, at: usize, key: &str, found: String, expected: impl Into<String>) -> FileError {
+    pub fn wrong_in(
+        &self,
+        at: usize,
+        key: &str,
+        found: String,
+        expected: impl Into<String>,
+    ) -> FileError {
         let key_at = self.text.get(at..).and_then(|rest| {
             let mut offset = at;
             for (n, line) in rest.split_inclusive('\n').enumerate() {
@@ -411,7 +434,12 @@ impl SourceFile {
             ));
         }
         if file.accepts.is_empty() {
-            return Err(self.wrong_in(0, "accepts", "accepts nothing".into(), "files, rows or both"));
+            return Err(self.wrong_in(
+                0,
+                "accepts",
+                "accepts nothing".into(),
+                "files, rows or both",
+            ));
         }
         if file.stages.is_empty() {
             return Err(self.wrong_in(0, "stages", "no stage".into(), "at least `extract`"));
@@ -429,7 +457,11 @@ impl SourceFile {
             }
         }
         for (name, table) in &file.stage {
-            let used = file.stages.iter().chain(&file.attachment_stages).any(|s| s.get_ref() == name);
+            let used = file
+                .stages
+                .iter()
+                .chain(&file.attachment_stages)
+                .any(|s| s.get_ref() == name);
             if !used {
                 return Err(self.wrong_at(
                     table.span().start,
@@ -458,7 +490,11 @@ impl SourceFile {
             Err(self.wrong_at(
                 service.span().start,
                 format!("{of} names the unknown service `{}`", service.get_ref()),
-                if list.is_empty() { "a [[services]] with this id".to_owned() } else { format!("one of {}", list.join(", ")) },
+                if list.is_empty() {
+                    "a [[services]] with this id".to_owned()
+                } else {
+                    format!("one of {}", list.join(", "))
+                },
             ))
         };
         for form in &file.forms {
@@ -478,7 +514,11 @@ impl SourceFile {
             {
                 return Err(self.wrong_at(
                     form.span().start,
-                    format!("rule `{}` names the unknown form `{}`", rule.id(), form.get_ref()),
+                    format!(
+                        "rule `{}` names the unknown form `{}`",
+                        rule.id(),
+                        form.get_ref()
+                    ),
                     "the id of a [[forms]]",
                 ));
             }
@@ -540,14 +580,26 @@ impl AsRefStr for RuleId {
 }
 
 fn known_schedule(schedule: &str) -> bool {
-    const DAYS: [&str; 7] =
-        ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    const DAYS: [&str; 7] = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
     if matches!(schedule, "on-arrival" | "hourly") {
         return true;
     }
-    let Some((day, time)) = schedule.split_once(' ') else { return false };
-    let Some((hour, minute)) = time.split_once(':') else { return false };
-    let number = |text: &str, below: u8| text.len() == 2 && text.parse::<u8>().is_ok_and(|n| n < below);
+    let Some((day, time)) = schedule.split_once(' ') else {
+        return false;
+    };
+    let Some((hour, minute)) = time.split_once(':') else {
+        return false;
+    };
+    let number =
+        |text: &str, below: u8| text.len() == 2 && text.parse::<u8>().is_ok_and(|n| n < below);
     DAYS.contains(&day) && number(hour, 24) && number(minute, 60)
 }
 
@@ -585,13 +637,34 @@ description = "routes et éclairage"
     fn what_is_wrong_is_said_with_its_line_and_what_was_expected() {
         check("colour = 3\n", "line 12");
         check("colour = 3\n", "unknown field `colour`");
-        check("[[rules]]\nid = \"r\"\nservice = \"voiri\"\nany = [\"x\"]\n", "forms.toml:14: rule `r` names the unknown service `voiri`: expected one of voirie");
-        check("[[rules]]\nid = \"r\"\nservice = \"voirie\"\n", "rule `r` looks at nothing");
-        check("[stage.embed]\nbatch = 1\n", "settings for `embed`, which is not among its stages");
-        check("[[services]]\nid = \"voirie\"\nname = \"V\"\ndescription = \"\"\n", "forms.toml:13: service `voirie` stands twice");
-        check("[reconcile.alert]\nschedule = \"lundi\"\n", "forms.toml:13: schedule `lundi`");
-        check("[[forms]]\nid = \"f\"\ntitle = \"F\"\nservice = \"voirie\"\nrecognise = {}\n", "can never be recognised");
-        check("[[services]]\nid = \"Voirie 2\"\nname = \"V\"\ndescription = \"\"\n", "lower-case ASCII");
+        check(
+            "[[rules]]\nid = \"r\"\nservice = \"voiri\"\nany = [\"x\"]\n",
+            "forms.toml:14: rule `r` names the unknown service `voiri`: expected one of voirie",
+        );
+        check(
+            "[[rules]]\nid = \"r\"\nservice = \"voirie\"\n",
+            "rule `r` looks at nothing",
+        );
+        check(
+            "[stage.embed]\nbatch = 1\n",
+            "settings for `embed`, which is not among its stages",
+        );
+        check(
+            "[[services]]\nid = \"voirie\"\nname = \"V\"\ndescription = \"\"\n",
+            "forms.toml:13: service `voirie` stands twice",
+        );
+        check(
+            "[reconcile.alert]\nschedule = \"lundi\"\n",
+            "forms.toml:13: schedule `lundi`",
+        );
+        check(
+            "[[forms]]\nid = \"f\"\ntitle = \"F\"\nservice = \"voirie\"\nrecognise = {}\n",
+            "can never be recognised",
+        );
+        check(
+            "[[services]]\nid = \"Voirie 2\"\nname = \"V\"\ndescription = \"\"\n",
+            "lower-case ASCII",
+        );
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub fn receive() -> StageName {
 }
 
 pub(crate) fn slug(name: &'static str) -> StageName {
-    name.parse().unwrap_or_else(|_| unreachable!("`{name}` is a slug"))
+    name.parse()
+        .unwrap_or_else(|_| unreachable!("`{name}` is a slug"))
 }
 
 /// A document that arrives.
@@ -77,7 +78,10 @@ impl Incoming {
 /// # Errors
 /// Never; the type says so because JSON can fail in general.
 pub fn receive_settings() -> Result<(Digest, Vec<u8>), Error> {
-    let none = RunSettings { settings: serde_json::json!({}), models: Vec::new() };
+    let none = RunSettings {
+        settings: serde_json::json!({}),
+        models: Vec::new(),
+    };
     Ok(none.sealed()?)
 }
 
@@ -100,9 +104,14 @@ pub async fn prepare(
     }
     let started = clock.now();
     let subject = SubjectId::from(id);
-    let envelope = vault.secrets.new_envelope(subject).map_err(|e| Error::Random(e.into()))?;
+    let envelope = vault
+        .secrets
+        .new_envelope(subject)
+        .map_err(|e| Error::Random(e.into()))?;
     let raw = vault.write(subject, &envelope, &incoming.bytes).await?;
-    let arrival = vault.write(subject, &envelope, &canonical::to_bytes(&incoming.arrival)?).await?;
+    let arrival = vault
+        .write(subject, &envelope, &canonical::to_bytes(&incoming.arrival)?)
+        .await?;
     let (settings, _) = receive_settings()?;
     let activity = receive();
     let identity = RunIdentity {
@@ -114,12 +123,22 @@ pub async fn prepare(
         settings,
     };
     let run_key = envelope.run_key(&canonical::to_bytes(&identity)?);
-    let received =
-        vec![Named { kind: Kind::Raw, name: raw }, Named { kind: Kind::Arrival, name: arrival }];
+    let received = vec![
+        Named {
+            kind: Kind::Raw,
+            name: raw,
+        },
+        Named {
+            kind: Kind::Arrival,
+            name: arrival,
+        },
+    ];
     let statement = Statement {
         subject,
         activity: activity.clone(),
-        agent: Agent::Software { version: RECEIVE_VERSION },
+        agent: Agent::Software {
+            version: RECEIVE_VERSION,
+        },
         run_key,
         generation: 0,
         // What came in is what is kept.
@@ -140,8 +159,11 @@ pub async fn prepare(
         Source::Part { parent, .. } => Some(*parent),
         Source::External(_) | Source::Path(_) => None,
     };
-    let state =
-        if incoming.first_stage.is_some() { DocumentState::Processing } else { DocumentState::Done };
+    let state = if incoming.first_stage.is_some() {
+        DocumentState::Processing
+    } else {
+        DocumentState::Done
+    };
     let admission = Admission {
         document: DocumentRow {
             id,

@@ -11,8 +11,8 @@
 use async_trait::async_trait;
 use domain::message::Task;
 use domain::{
-    ArtifactName, CollectionName, Digest, DocumentId, Outcome, PipelineName, Probability,
-    RunKey, RunOutcome, ServiceId, StageName, SubjectId, Timestamp,
+    ArtifactName, CollectionName, Digest, DocumentId, Outcome, PipelineName, Probability, RunKey,
+    RunOutcome, ServiceId, StageName, SubjectId, Timestamp,
 };
 use provenance::NodeId;
 
@@ -62,7 +62,9 @@ impl DocumentState {
 
     /// The state with this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Processing, Self::Done, Self::Quarantined].into_iter().find(|s| s.as_str() == word)
+        [Self::Processing, Self::Done, Self::Quarantined]
+            .into_iter()
+            .find(|s| s.as_str() == word)
     }
 }
 
@@ -370,4 +372,3 @@ pub trait Ledger: Send + Sync {
     /// How it stands.
     async fn counts(&self) -> LedgerResult<LedgerCounts>;
 }
-

@@ -11,12 +11,18 @@ use crate::vault::Vault;
 const BATCH: u32 = 1_000;
 
 fn failed(doing: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Log { doing, source: Box::new(source) }
+    Error::Log {
+        doing,
+        source: Box::new(source),
+    }
 }
 
 /// The name under which the authority signs its log.
 pub fn origin(vault: &Vault) -> String {
-    format!("greffier/{}", &hex::encode(vault.secrets.authority_id())[..16])
+    format!(
+        "greffier/{}",
+        &hex::encode(vault.secrets.authority_id())[..16]
+    )
 }
 
 /// The key that signs the log.
@@ -67,29 +73,55 @@ pub async fn root(vault: &Vault, size: u64) -> Result<Digest, Error> {
 ///
 /// # Errors
 /// When the record is not in the log, or the ledger does not answer.
-pub async fn proof(vault: &Vault, run_key: RunKey, generation: u32) -> Result<Option<Proof>, Error> {
-    let Some(checkpoint) = checkpoint(vault).await? else { return Ok(None) };
-    let Some(stored) = vault.ledger.record(run_key, generation).await? else { return Ok(None) };
-    let Some(index) = stored.leaf_index else { return Ok(None) };
-    let nodes =
-        read_nodes(vault, &provenance::merkle::inclusion_nodes(index, checkpoint.size)).await?;
+pub async fn proof(
+    vault: &Vault,
+    run_key: RunKey,
+    generation: u32,
+) -> Result<Option<Proof>, Error> {
+    let Some(checkpoint) = checkpoint(vault).await? else {
+        return Ok(None);
+    };
+    let Some(stored) = vault.ledger.record(run_key, generation).await? else {
+        return Ok(None);
+    };
+    let Some(index) = stored.leaf_index else {
+        return Ok(None);
+    };
+    let nodes = read_nodes(
+        vault,
+        &provenance::merkle::inclusion_nodes(index, checkpoint.size),
+    )
+    .await?;
     let path = provenance::merkle::inclusion_proof(index, checkpoint.size, |level, index| {
         find(&nodes, level, index)
     })
     .map_err(|e| failed("prove a record", e))?;
     let key = signing_key(vault)?;
-    Proof::new(&stored.record.bytes, index, path, &checkpoint.note, key.verifier())
-        .map(Some)
-        .map_err(|e| failed("prove a record", e))
+    Proof::new(
+        &stored.record.bytes,
+        index,
+        path,
+        &checkpoint.note,
+        key.verifier(),
+    )
+    .map(Some)
+    .map_err(|e| failed("prove a record", e))
 }
 
 type Nodes = Vec<(NodeId, Digest)>;
 
 pub(crate) async fn read_nodes(vault: &Vault, wanted: &[NodeId]) -> Result<Nodes, Error> {
     let found = vault.ledger.log_nodes(wanted).await?;
-    Ok(wanted.iter().zip(found).filter_map(|(id, hash)| Some((*id, hash?))).collect())
+    Ok(wanted
+        .iter()
+        .zip(found)
+        .filter_map(|(id, hash)| Some((*id, hash?)))
+        .collect())
 }
 
 pub(crate) fn find(nodes: &Nodes, level: u8, index: u64) -> Option<Digest> {
-    nodes.iter().find(|(id, _)| id.level == level && id.index == index).map(|(_, hash)| *hash)
+    nodes
+        .iter()
+        .find(|(id, _)| id.level == level && id.index == index)
+        .map(|(_, hash)| *hash)
 }

@@ -40,7 +40,11 @@ impl Pipeline {
                     if !written.contains(kind) {
                         return Err(source.wrong_at(
                             name.span().start,
-                            format!("stage `{}` reads {}, which no stage before it writes", name.get_ref(), kind.as_str()),
+                            format!(
+                                "stage `{}` reads {}, which no stage before it writes",
+                                name.get_ref(),
+                                kind.as_str()
+                            ),
                             "stages in the order of what they read",
                         ));
                     }
@@ -63,8 +67,11 @@ impl Pipeline {
 
     /// The stages a document goes through: fewer for an attachment.
     pub fn path(&self, attachment: bool) -> impl Iterator<Item = &StageName> {
-        let list =
-            if attachment { &self.source.file.attachment_stages } else { &self.source.file.stages };
+        let list = if attachment {
+            &self.source.file.attachment_stages
+        } else {
+            &self.source.file.stages
+        };
         list.iter().map(toml::Spanned::get_ref)
     }
 
@@ -75,8 +82,14 @@ impl Pipeline {
 
     /// What follows a task.
     pub fn after(&self, task: &Task, attachment: bool) -> Option<Task> {
-        let stage = self.path(attachment).skip_while(|s| **s != task.stage).nth(1)?;
-        Some(Task { stage: stage.clone(), ..task.clone() })
+        let stage = self
+            .path(attachment)
+            .skip_while(|s| **s != task.stage)
+            .nth(1)?;
+        Some(Task {
+            stage: stage.clone(),
+            ..task.clone()
+        })
     }
 
     /// The service of this id.
@@ -84,18 +97,22 @@ impl Pipeline {
     /// # Errors
     /// When there is none.
     pub fn service(&self, id: &str) -> Result<&Service, Error> {
-        self.source.file.services.iter().find(|s| s.id().as_str() == id).ok_or_else(|| {
-            Error::NoSuchService {
+        self.source
+            .file
+            .services
+            .iter()
+            .find(|s| s.id().as_str() == id)
+            .ok_or_else(|| Error::NoSuchService {
                 pipeline: self.name().clone(),
                 service: id.to_owned(),
                 known: known(self.source.file.services.iter().map(Service::id)),
-            }
-        })
+            })
     }
 
     /// What people call a service.
     pub fn service_name(&self, id: &ServiceId) -> String {
-        self.service(id.as_str()).map_or_else(|_| id.to_string(), |s| s.name.clone())
+        self.service(id.as_str())
+            .map_or_else(|_| id.to_string(), |s| s.name.clone())
     }
 }
 
@@ -106,7 +123,12 @@ pub struct Pipelines(BTreeMap<PipelineName, Pipeline>);
 impl Pipelines {
     /// These pipelines.
     pub fn new(pipelines: Vec<Pipeline>) -> Self {
-        Self(pipelines.into_iter().map(|p| (p.name().clone(), p)).collect())
+        Self(
+            pipelines
+                .into_iter()
+                .map(|p| (p.name().clone(), p))
+                .collect(),
+        )
     }
 
     /// The pipeline of this name.
@@ -128,5 +150,9 @@ impl Pipelines {
 
 fn known<T: ToString>(names: impl Iterator<Item = T>) -> String {
     let list: Vec<String> = names.map(|n| n.to_string()).collect();
-    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
+    if list.is_empty() {
+        "none".to_owned()
+    } else {
+        list.join(", ")
+    }
 }

@@ -83,14 +83,21 @@ impl State {
     }
 
     fn pop(&mut self) -> Option<TaskEvent> {
-        self.urgent.pop_front().or_else(|| self.normal.pop_front()).or_else(|| self.bulk.pop_front())
+        self.urgent
+            .pop_front()
+            .or_else(|| self.normal.pop_front())
+            .or_else(|| self.bulk.pop_front())
     }
 }
 
 impl InProcessQueue {
     /// A queue that holds at most `capacity` tasks not yet settled.
     pub fn new(capacity: usize) -> Self {
-        Self { state: Mutex::default(), arrived: Notify::new(), room: Semaphore::new(capacity) }
+        Self {
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            room: Semaphore::new(capacity),
+        }
     }
 
     /// Tasks published and not settled.
@@ -108,7 +115,9 @@ impl InProcessQueue {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // A panic while the lock is held leaves counters and lanes as they were: each change is one
         // statement.
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -118,7 +127,10 @@ impl Queue for InProcessQueue {
         match self.room.acquire().await {
             Ok(permit) => permit.forget(),
             Err(closed) => {
-                return Err(QueueError::Unavailable { doing: "publish a task", source: closed.into() });
+                return Err(QueueError::Unavailable {
+                    doing: "publish a task",
+                    source: closed.into(),
+                });
             }
         }
         self.lock().lane(event.data.class).push_back(event);
@@ -160,7 +172,9 @@ impl Queue for InProcessQueue {
                 self.room.add_permits(1);
             }
             Settlement::Return => {
-                state.lane(delivery.event.data.class).push_back(delivery.event);
+                state
+                    .lane(delivery.event.data.class)
+                    .push_back(delivery.event);
                 drop(state);
                 self.arrived.notify_one();
             }
@@ -215,7 +229,10 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!publisher.is_finished());
         let delivery = queue.next().await.unwrap().unwrap();
-        queue.settle(delivery, Settlement::Acknowledge).await.unwrap();
+        queue
+            .settle(delivery, Settlement::Acknowledge)
+            .await
+            .unwrap();
         publisher.await.unwrap().unwrap();
         assert_eq!(queue.pending(), 1);
     }

@@ -66,8 +66,15 @@ pub fn series(
     pipeline: &PipelineName,
     period: &str,
 ) -> Result<SubjectId, Error> {
-    let bytes = canonical::to_bytes(&Series { reconciler, pipeline, period })?;
-    let id = vault.secrets.collection_secret(collection).document_id(&bytes);
+    let bytes = canonical::to_bytes(&Series {
+        reconciler,
+        pipeline,
+        period,
+    })?;
+    let id = vault
+        .secrets
+        .collection_secret(collection)
+        .document_id(&bytes);
     Ok(SubjectId::from_bytes(*id.as_bytes()))
 }
 
@@ -83,7 +90,15 @@ pub async fn publish<E: From<Error>>(
     build: &Build,
     make: impl FnOnce() -> Result<Vec<u8>, E>,
 ) -> Result<Made, E> {
-    let Making { reconciler, version, pipeline, collection, period, mut input_runs, .. } = making;
+    let Making {
+        reconciler,
+        version,
+        pipeline,
+        collection,
+        period,
+        mut input_runs,
+        ..
+    } = making;
     let started = clock.now();
     let subject = series(vault, &collection, &reconciler, &pipeline, &period)?;
     let envelope = vault.envelope_or_new(subject).await?;
@@ -91,9 +106,12 @@ pub async fn publish<E: From<Error>>(
     input_runs.dedup();
     let mut models = making.models;
     models.sort();
-    let settings = RunSettings { settings: making.settings, models: models.clone() }
-        .sealed()
-        .map_err(Error::from)?;
+    let settings = RunSettings {
+        settings: making.settings,
+        models: models.clone(),
+    }
+    .sealed()
+    .map_err(Error::from)?;
     let identity = RunIdentity {
         activity: &reconciler,
         version,
@@ -103,11 +121,18 @@ pub async fn publish<E: From<Error>>(
         settings: settings.0,
     };
     let run_key = envelope.run_key(&canonical::to_bytes(&identity).map_err(Error::from)?);
-    let editions =
-        vault.ledger.editions(&reconciler, &pipeline, Some(&period)).await.map_err(Error::from)?;
+    let editions = vault
+        .ledger
+        .editions(&reconciler, &pipeline, Some(&period))
+        .await
+        .map_err(Error::from)?;
     if let Some(edition) = editions.iter().find(|e| e.run_key == run_key) {
         let bytes = vault.read(subject, &envelope, edition.artifact).await?;
-        return Ok(Made { edition: edition.clone(), bytes, new: false });
+        return Ok(Made {
+            edition: edition.clone(),
+            bytes,
+            new: false,
+        });
     }
     let bytes = make()?;
     let artifact = vault.write(subject, &envelope, &bytes).await?;
@@ -124,7 +149,10 @@ pub async fn publish<E: From<Error>>(
         models,
         outcome: RunOutcome::Done,
         reason: None,
-        outputs: vec![Named { kind: making.kind, name: artifact }],
+        outputs: vec![Named {
+            kind: making.kind,
+            name: artifact,
+        }],
         children: Vec::new(),
     };
     let made_at = clock.now();
@@ -136,7 +164,9 @@ pub async fn publish<E: From<Error>>(
         subject,
         activity: reconciler.clone(),
         outcome: RunOutcome::Done,
-        bytes: Record::new(statement, circumstances).to_bytes().map_err(Error::from)?,
+        bytes: Record::new(statement, circumstances)
+            .to_bytes()
+            .map_err(Error::from)?,
     };
     let edition = Edition {
         subject,
@@ -148,15 +178,32 @@ pub async fn publish<E: From<Error>>(
         artifact,
         made_at,
     };
-    if vault.ledger.publish_edition(&edition, &record, &settings).await.map_err(Error::from)? {
-        return Ok(Made { edition, bytes, new: true });
+    if vault
+        .ledger
+        .publish_edition(&edition, &record, &settings)
+        .await
+        .map_err(Error::from)?
+    {
+        return Ok(Made {
+            edition,
+            bytes,
+            new: true,
+        });
     }
     // Someone else made the same meanwhile: theirs is the edition.
     let editions = vault
         .ledger
-        .editions(&edition.reconciler, &edition.pipeline, Some(&edition.period))
+        .editions(
+            &edition.reconciler,
+            &edition.pipeline,
+            Some(&edition.period),
+        )
         .await
         .map_err(Error::from)?;
     let theirs = editions.into_iter().find(|e| e.run_key == run_key);
-    Ok(Made { edition: theirs.unwrap_or(edition), bytes, new: false })
+    Ok(Made {
+        edition: theirs.unwrap_or(edition),
+        bytes,
+        new: false,
+    })
 }

@@ -52,12 +52,20 @@ pub async fn replay(
         return Ok(impossible("its document is not here"));
     };
     let Ok(pipeline) = pipelines.get(&document.pipeline) else {
-        return Ok(impossible(&format!("pipeline `{}` is not here", document.pipeline)));
+        return Ok(impossible(&format!(
+            "pipeline `{}` is not here",
+            document.pipeline
+        )));
     };
     let Some(stage) = pipeline.stage(&statement.activity).cloned() else {
-        return Ok(impossible(&format!("stage `{}` is not here", statement.activity)));
+        return Ok(impossible(&format!(
+            "stage `{}` is not here",
+            statement.activity
+        )));
     };
-    let Agent::Software { version } = statement.agent else { return Ok(Answer::NotARun) };
+    let Agent::Software { version } = statement.agent else {
+        return Ok(Answer::NotARun);
+    };
     if version != stage.version() {
         return Ok(impossible(&format!(
             "version {version} of `{}` is not here, this is version {}",
@@ -68,7 +76,9 @@ pub async fn replay(
     if let Some(reason) = statement.reason.as_deref()
         && [EXHAUSTED, UNREADABLE].contains(&reason)
     {
-        return Ok(impossible(&format!("it was set aside before the stage answered: {reason}")));
+        return Ok(impossible(&format!(
+            "it was set aside before the stage answered: {reason}"
+        )));
     }
     let (settings, _) = RunSettings::of(stage.as_ref()).sealed()?;
     if settings != statement.settings {
@@ -118,7 +128,9 @@ pub async fn replay(
             return Ok(different("it was set aside, and now succeeds".into()));
         }
         (Err((reason, detail)), RunOutcome::Done) => {
-            return Ok(different(format!("it succeeded, and now fails: {reason}: {detail}")));
+            return Ok(different(format!(
+                "it succeeded, and now fails: {reason}: {detail}"
+            )));
         }
     };
     let mut answer = Answer::Identical;
@@ -136,8 +148,15 @@ pub async fn replay(
         }
         return Ok(different(format!("{} differs", kind.as_str())));
     }
-    if let Some(lost) = statement.outputs.iter().find(|n| !declared.contains(&n.kind)) {
-        return Ok(different(format!("{} is not written any more", lost.kind.as_str())));
+    if let Some(lost) = statement
+        .outputs
+        .iter()
+        .find(|n| !declared.contains(&n.kind))
+    {
+        return Ok(different(format!(
+            "{} is not written any more",
+            lost.kind.as_str()
+        )));
     }
     let mut children = Vec::with_capacity(output.children.len());
     for child in output.children {
@@ -162,13 +181,20 @@ async fn equivalent(
     };
     Ok(then.dimension == now.dimension
         && then.vectors.len() == now.vectors.len()
-        && then.vectors.iter().zip(&now.vectors).all(|(a, b)| a == b || are_close(a, b)))
+        && then
+            .vectors
+            .iter()
+            .zip(&now.vectors)
+            .all(|(a, b)| a == b || are_close(a, b)))
 }
 
 /// Whether two vectors point the same way and are as long, within what platforms differ.
 fn are_close(a: &[f32], b: &[f32]) -> bool {
     let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+        a.iter()
+            .zip(b)
+            .map(|(x, y)| f64::from(*x) * f64::from(*y))
+            .sum()
     };
     let (aa, bb) = (dot(a, a), dot(b, b));
     dot(a, b) >= COSINE_MIN * (aa * bb).sqrt() && aa.min(bb) >= COSINE_MIN * aa.max(bb)
@@ -179,5 +205,7 @@ fn different(what: String) -> Answer {
 }
 
 fn impossible(why: &str) -> Answer {
-    Answer::Impossible { why: why.to_owned() }
+    Answer::Impossible {
+        why: why.to_owned(),
+    }
 }

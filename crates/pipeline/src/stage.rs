@@ -62,7 +62,10 @@ impl Inputs {
     /// # Errors
     /// When it is not there: the pipeline file orders the stages wrongly.
     pub fn bytes(&self, kind: Kind) -> Result<&[u8], Fault> {
-        self.items.get(&kind).map(|(_, bytes)| bytes.as_slice()).ok_or_else(|| Fault::broken(kind, "is absent"))
+        self.items
+            .get(&kind)
+            .map(|(_, bytes)| bytes.as_slice())
+            .ok_or_else(|| Fault::broken(kind, "is absent"))
     }
 
     /// The name of an input the stage declared.
@@ -70,7 +73,10 @@ impl Inputs {
     /// # Errors
     /// As [`bytes`](Self::bytes).
     pub fn name(&self, kind: Kind) -> Result<ArtifactName, Fault> {
-        self.items.get(&kind).map(|(name, _)| *name).ok_or_else(|| Fault::broken(kind, "is absent"))
+        self.items
+            .get(&kind)
+            .map(|(name, _)| *name)
+            .ok_or_else(|| Fault::broken(kind, "is absent"))
     }
 
     /// An input in JSON.
@@ -102,7 +108,10 @@ pub struct Output {
 impl Output {
     /// One artifact and nothing else.
     pub fn of(kind: Kind, bytes: Vec<u8>) -> Self {
-        Self { artifacts: vec![(kind, bytes)], children: Vec::new() }
+        Self {
+            artifacts: vec![(kind, bytes)],
+            children: Vec::new(),
+        }
     }
 
     /// One artifact in canonical JSON and nothing else.
@@ -150,13 +159,19 @@ pub enum Fault {
 
 impl Fault {
     fn broken(kind: Kind, what: &str) -> Self {
-        Self::Quarantine { reason: "broken-input".into(), detail: format!("input {} {what}", kind.as_str()) }
+        Self::Quarantine {
+            reason: "broken-input".into(),
+            detail: format!("input {} {what}", kind.as_str()),
+        }
     }
 }
 
 impl From<CanonicalError> for Fault {
     fn from(error: CanonicalError) -> Self {
-        Self::Quarantine { reason: "broken-output".into(), detail: error.to_string() }
+        Self::Quarantine {
+            reason: "broken-output".into(),
+            detail: error.to_string(),
+        }
     }
 }
 
@@ -175,7 +190,10 @@ impl RunSettings {
     pub fn of(stage: &dyn Stage) -> Self {
         let mut models = stage.models();
         models.sort();
-        Self { settings: stage.settings().clone(), models }
+        Self {
+            settings: stage.settings().clone(),
+            models,
+        }
     }
 
     /// Their canonical bytes and digest.

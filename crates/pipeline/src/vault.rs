@@ -39,7 +39,11 @@ impl Vault {
     /// # Errors
     /// When it has none or it does not open.
     pub async fn envelope(&self, subject: SubjectId) -> Result<Envelope, Error> {
-        let wrapped = self.ledger.envelope(subject).await?.ok_or(Error::NoEnvelope(subject))?;
+        let wrapped = self
+            .ledger
+            .envelope(subject)
+            .await?
+            .ok_or(Error::NoEnvelope(subject))?;
         self.unwrap(subject, &wrapped)
     }
 
@@ -48,7 +52,10 @@ impl Vault {
     /// # Errors
     /// When none can be made, or the one in force does not open.
     pub async fn envelope_or_new(&self, subject: SubjectId) -> Result<Envelope, Error> {
-        let new = self.secrets.new_envelope(subject).map_err(|e| Error::Random(e.into()))?;
+        let new = self
+            .secrets
+            .new_envelope(subject)
+            .map_err(|e| Error::Random(e.into()))?;
         let wrapped = new.wrap(self.secrets.master_key(), subject);
         let in_force = self.ledger.envelope_or(subject, &wrapped).await?;
         self.unwrap(subject, &in_force)
@@ -56,7 +63,11 @@ impl Vault {
 
     fn unwrap(&self, subject: SubjectId, wrapped: &[u8]) -> Result<Envelope, Error> {
         Envelope::unwrap(self.secrets.master_key(), subject, wrapped).map_err(|source| {
-            Error::Sealed { what: "the envelope".into(), subject, source: source.into() }
+            Error::Sealed {
+                what: "the envelope".into(),
+                subject,
+                source: source.into(),
+            }
         })
     }
 
@@ -70,12 +81,18 @@ impl Vault {
         envelope: &Envelope,
         name: ArtifactName,
     ) -> Result<Vec<u8>, Error> {
-        let sealed = self.blobs.get(name).await?.ok_or(Error::NoArtifact { name, subject })?;
-        let plain = envelope.open(&name, &sealed).map_err(|source| Error::Sealed {
-            what: format!("artifact {name}"),
-            subject,
-            source: source.into(),
-        })?;
+        let sealed = self
+            .blobs
+            .get(name)
+            .await?
+            .ok_or(Error::NoArtifact { name, subject })?;
+        let plain = envelope
+            .open(&name, &sealed)
+            .map_err(|source| Error::Sealed {
+                what: format!("artifact {name}"),
+                subject,
+                source: source.into(),
+            })?;
         Ok(plain.to_vec())
     }
 
@@ -90,8 +107,11 @@ impl Vault {
         name: ArtifactName,
     ) -> Result<T, Error> {
         let bytes = self.read(subject, envelope, name).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|e| Error::WrongArtifact { name, subject, detail: e.to_string() })
+        serde_json::from_slice(&bytes).map_err(|e| Error::WrongArtifact {
+            name,
+            subject,
+            detail: e.to_string(),
+        })
     }
 
     /// Seals and stores an artifact durably.
@@ -118,7 +138,12 @@ impl Vault {
     /// # Errors
     /// When the ledger does not answer, or holds bytes that are not a record.
     pub async fn records(&self, subject: SubjectId) -> Result<Vec<(Record, Option<u64>)>, Error> {
-        self.ledger.records_of(subject).await?.into_iter().map(read_record).collect()
+        self.ledger
+            .records_of(subject)
+            .await?
+            .into_iter()
+            .map(read_record)
+            .collect()
     }
 
     /// The latest artifact of `kind` that a record of the subject wrote.
@@ -134,7 +159,11 @@ impl Vault {
 pub fn latest_of(records: &[(Record, Option<u64>)], kind: Kind) -> Option<Written> {
     records.iter().rev().find_map(|(record, leaf_index)| {
         let named: &Named = record.statement().outputs.iter().find(|n| n.kind == kind)?;
-        Some(Written { name: named.name, record: record.clone(), leaf_index: *leaf_index })
+        Some(Written {
+            name: named.name,
+            record: record.clone(),
+            leaf_index: *leaf_index,
+        })
     })
 }
 
@@ -145,7 +174,10 @@ pub fn latest_of(records: &[(Record, Option<u64>)], kind: Kind) -> Option<Writte
 pub fn read_record(stored: StoredRecord) -> Result<(Record, Option<u64>), Error> {
     let record = Record::from_bytes(&stored.record.bytes).map_err(|e| {
         crate::ledger::LedgerError::Corrupt {
-            what: format!("under run {}, bytes that are not a record ({e})", stored.record.run_key),
+            what: format!(
+                "under run {}, bytes that are not a record ({e})",
+                stored.record.run_key
+            ),
         }
     })?;
     Ok((record, stored.leaf_index))

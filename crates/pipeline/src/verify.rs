@@ -57,7 +57,10 @@ impl Verification {
 
     /// Notes something that does not hold.
     pub fn find(&mut self, about: impl ToString, problem: impl Into<String>) {
-        self.findings.push(Finding { about: about.to_string(), problem: problem.into() });
+        self.findings.push(Finding {
+            about: about.to_string(),
+            problem: problem.into(),
+        });
     }
 }
 
@@ -75,7 +78,10 @@ pub async fn verify(
     let counts = vault.ledger.counts().await?;
     v.owed = counts.tasks;
     if counts.sequenced < counts.records {
-        v.find("log", format!("{} records have no leaf", counts.records - counts.sequenced));
+        v.find(
+            "log",
+            format!("{} records have no leaf", counts.records - counts.sequenced),
+        );
     }
     let leaves = check_records(vault, &mut v, counts.sequenced, progress).await?;
     check_tree(vault, &mut v, &leaves, elsewhere).await?;
@@ -131,7 +137,8 @@ async fn check_record(
         }
     };
     let s = record.statement();
-    if (s.run_key, s.generation, s.subject) != (about, stored.record.generation, stored.record.subject)
+    if (s.run_key, s.generation, s.subject)
+        != (about, stored.record.generation, stored.record.subject)
         || s.activity != stored.record.activity
         || s.outcome != stored.record.outcome
     {
@@ -164,7 +171,10 @@ async fn check_record(
     if s.settings != receive_settings()?.0 {
         match vault.ledger.settings(s.settings).await? {
             Some(bytes) if Digest::of(&bytes) == s.settings => {}
-            Some(_) => v.find(about, format!("settings {} are not what their digest says", s.settings)),
+            Some(_) => v.find(
+                about,
+                format!("settings {} are not what their digest says", s.settings),
+            ),
             None => v.find(about, format!("settings {} are not kept", s.settings)),
         }
     }
@@ -176,7 +186,10 @@ async fn check_record(
         match vault.read(s.subject, &envelope, named.name).await {
             Ok(_) => {}
             Err(error) if error.is_passing() => return Err(error),
-            Err(error) => v.find(named.name, format!("{} of {about}: {}", named.kind.as_str(), chain(&error))),
+            Err(error) => v.find(
+                named.name,
+                format!("{} of {about}: {}", named.kind.as_str(), chain(&error)),
+            ),
         }
     }
     for run in &s.input_runs {
@@ -198,7 +211,13 @@ async fn check_tree(
     let mut frontier = merkle::Frontier::empty();
     let mut roots = std::collections::BTreeMap::from([(0, frontier.root())]);
     let mut nodes = Vec::new();
-    let mut wanted: BTreeSet<u64> = vault.ledger.checkpoints().await?.iter().map(|c| c.size).collect();
+    let mut wanted: BTreeSet<u64> = vault
+        .ledger
+        .checkpoints()
+        .await?
+        .iter()
+        .map(|c| c.size)
+        .collect();
     let key = log::signing_key(vault)?;
     let outside = elsewhere.map(|note| Checkpoint::verify(note, key.verifier()));
     if let Some(Ok(checkpoint)) = &outside {
@@ -220,7 +239,13 @@ async fn check_tree(
         let stored = vault.ledger.log_nodes(&ids).await?;
         for ((id, hash), stored) in chunk.iter().zip(stored) {
             if stored != Some(*hash) {
-                v.find("log", format!("node {} at level {} is not what its leaves give", id.index, id.level));
+                v.find(
+                    "log",
+                    format!(
+                        "node {} at level {} is not what its leaves give",
+                        id.index, id.level
+                    ),
+                );
             }
         }
     }
@@ -254,8 +279,13 @@ fn compare(
 }
 
 async fn check_documents(vault: &Vault, v: &mut Verification) -> Result<(), Error> {
-    let owed: BTreeSet<DocumentId> =
-        vault.ledger.owed().await?.into_iter().map(|(t, _)| t.document.as_document()).collect();
+    let owed: BTreeSet<DocumentId> = vault
+        .ledger
+        .owed()
+        .await?
+        .into_iter()
+        .map(|(t, _)| t.document.as_document())
+        .collect();
     for row in vault.ledger.documents(&DocumentFilter::default()).await? {
         v.documents += 1;
         let records = match vault.records(SubjectId::from(row.id)).await {
@@ -266,7 +296,10 @@ async fn check_documents(vault: &Vault, v: &mut Verification) -> Result<(), Erro
                 continue;
             }
         };
-        if !records.iter().any(|(r, _)| r.statement().activity.as_str() == "receive") {
+        if !records
+            .iter()
+            .any(|(r, _)| r.statement().activity.as_str() == "receive")
+        {
             v.find(row.id, "its reception is not recorded");
         }
         match (row.state, owed.contains(&row.id)) {
@@ -281,7 +314,10 @@ async fn check_documents(vault: &Vault, v: &mut Verification) -> Result<(), Erro
         for (record, _) in &records {
             for child in &record.statement().children {
                 if vault.ledger.document(*child).await?.is_none() {
-                    v.find(row.id, format!("names the document {child}, which is not here"));
+                    v.find(
+                        row.id,
+                        format!("names the document {child}, which is not here"),
+                    );
                 }
             }
         }

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use domain::message::Task;
 use domain::record::Record;
 use domain::{
-    Agent, Arrival, ArtifactName, DocumentId, Kind, Named, RunKey, RunOutcome, Source,
-    Statement,
+    Agent, Arrival, ArtifactName, DocumentId, Kind, Named, RunKey, RunOutcome, Source, Statement,
 };
 use privacy::Envelope;
 
@@ -26,9 +25,12 @@ use crate::pipelines::{Pipeline, Pipelines};
 use crate::stage::{Child, Fault, Inputs, Output, RunIdentity, RunSettings, Stage};
 use crate::vault::{Vault, latest_of};
 
-/// Attempts after which a task that never ends otherwise is set aside: each was cut short by the
-/// death of its worker.
-pub const ATTEMPTS_MAX: u32 = 5;
+/// Attempts after which a task is set aside, when each was cut short by the death of its worker.
+///
+/// What could kill a worker is read in a child process, so a death is nearly always a power cut,
+/// a restart or an impatient person, and says nothing against the document: the limit is high, and
+/// only ends a loop that nothing else would.
+pub const ATTEMPTS_MAX: u32 = 50;
 
 /// Why a task is set aside whose workers all died.
 pub(crate) const EXHAUSTED: &str = "attempts-exhausted";
@@ -128,7 +130,9 @@ impl Worker {
         };
         tracing::error!(document.id = %task.document.as_document(), stage.name = %task.stage, error = %error, "a task cannot be done");
         self.put_off(task, BROKEN_RETRY_SECONDS, reason).await?;
-        Ok(Handled::Deferred { reason: reason.to_owned() })
+        Ok(Handled::Deferred {
+            reason: reason.to_owned(),
+        })
     }
 
     async fn put_off(&self, task: &Task, seconds: u32, reason: &str) -> Result<(), Error> {
@@ -141,7 +145,12 @@ impl Worker {
             return Ok(Handled::Stale);
         };
         let run = self.prepare(task).await?;
-        if let Some(known) = self.vault.ledger.record(run.run_key, task.generation).await? {
+        if let Some(known) = self
+            .vault
+            .ledger
+            .record(run.run_key, task.generation)
+            .await?
+        {
             return self.remember(task, &run, known).await;
         }
         if attempt > ATTEMPTS_MAX {
@@ -158,7 +167,10 @@ impl Worker {
         };
         match self.run(&run, inputs).await {
             Ok(output) => self.finish(task, &run, attempt, started, output).await,
-            Err(Fault::RetryAfter { after_seconds, reason }) => {
+            Err(Fault::RetryAfter {
+                after_seconds,
+                reason,
+            }) => {
                 // At least a moment later: put off until now, it would be due while it is marked
                 // as published.
                 self.put_off(task, after_seconds.max(1), &reason).await?;
@@ -189,17 +201,32 @@ impl Worker {
         let inputs: Vec<Named> = stage
             .inputs()
             .iter()
-            .filter_map(|kind| latest_of(&records, *kind).map(|w| Named { kind: *kind, name: w.name }))
+            .filter_map(|kind| {
+                latest_of(&records, *kind).map(|w| Named {
+                    kind: *kind,
+                    name: w.name,
+                })
+            })
             .collect();
         let settings = RunSettings::of(stage.as_ref()).sealed()?;
         let run_key = run_key(&envelope, stage.as_ref(), &inputs, settings.0)?;
-        Ok(Run { document, stage, envelope, inputs, settings, run_key })
+        Ok(Run {
+            document,
+            stage,
+            envelope,
+            inputs,
+            settings,
+            run_key,
+        })
     }
 
     async fn load(&self, run: &Run) -> Result<Inputs, Error> {
         let mut inputs = Inputs::default();
         for Named { kind, name } in &run.inputs {
-            let bytes = self.vault.read(run.document.id.into(), &run.envelope, *name).await?;
+            let bytes = self
+                .vault
+                .read(run.document.id.into(), &run.envelope, *name)
+                .await?;
             inputs.insert(*kind, *name, bytes);
         }
         Ok(inputs)
@@ -213,7 +240,10 @@ impl Worker {
                 tokio::task::spawn_blocking(move || run_caught(stage.as_ref(), &inputs))
                     .await
                     .unwrap_or_else(|e| {
-                        Err(Fault::Quarantine { reason: "panic".into(), detail: e.to_string() })
+                        Err(Fault::Quarantine {
+                            reason: "panic".into(),
+                            detail: e.to_string(),
+                        })
                     })
             }
         }
@@ -249,7 +279,9 @@ impl Worker {
             children.extend(admission);
         }
         let statement = self.statement(task, run, RunOutcome::Done, None, outputs, ids);
-        let completed = self.commit(task, run, statement, attempt, started, children, route).await?;
+        let completed = self
+            .commit(task, run, statement, attempt, started, children, route)
+            .await?;
         Ok(match completed {
             Completed::New => Handled::Done,
             Completed::AlreadyRecorded => Handled::Remembered,
@@ -283,7 +315,9 @@ impl Worker {
             Vec::new(),
         );
         let started = self.clock.now();
-        let completed = self.commit(task, run, statement, attempt, started, Vec::new(), None).await?;
+        let completed = self
+            .commit(task, run, statement, attempt, started, Vec::new(), None)
+            .await?;
         Ok(match completed {
             Completed::New => Handled::Quarantined { reason },
             Completed::AlreadyRecorded => Handled::Remembered,
@@ -305,7 +339,9 @@ impl Worker {
         Statement {
             subject: task.document,
             activity: task.stage.clone(),
-            agent: Agent::Software { version: run.stage.version() },
+            agent: Agent::Software {
+                version: run.stage.version(),
+            },
             run_key: run.run_key,
             generation: task.generation,
             inputs: run.inputs.clone(),
@@ -320,7 +356,10 @@ impl Worker {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one transaction, each part named once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one transaction, each part named once"
+    )]
     async fn commit(
         &self,
         task: &Task,
@@ -333,8 +372,9 @@ impl Worker {
     ) -> Result<Completed, Error> {
         let outcome = statement.outcome;
         let models = !statement.models.is_empty();
-        let circumstances =
-            self.build.circumstances(started, self.clock.now(), attempt, models);
+        let circumstances = self
+            .build
+            .circumstances(started, self.clock.now(), attempt, models);
         let record = NewRecord {
             run_key: run.run_key,
             generation: task.generation,
@@ -367,8 +407,11 @@ impl Worker {
         }
         let attachment = run.document.parent.is_some();
         let next = self.pipelines.get(&task.pipeline)?.after(task, attachment);
-        let state =
-            if next.is_some() { DocumentState::Processing } else { DocumentState::Done };
+        let state = if next.is_some() {
+            DocumentState::Processing
+        } else {
+            DocumentState::Done
+        };
         Ok((next, state))
     }
 
@@ -383,7 +426,10 @@ impl Worker {
         let mut artifacts = Vec::new();
         if run.stage.outputs().contains(&Kind::Decision) {
             for named in &statement.outputs {
-                let bytes = self.vault.read(task.document, &run.envelope, named.name).await?;
+                let bytes = self
+                    .vault
+                    .read(task.document, &run.envelope, named.name)
+                    .await?;
                 artifacts.push((named.kind, bytes));
             }
         }
@@ -414,7 +460,10 @@ pub(crate) fn incoming_child(parent: &DocumentRow, pipeline: &Pipeline, child: C
         class: pipeline.source.file.class,
         arrival: Arrival {
             format: domain::arrival::ArrivalFormat::V1,
-            source: Source::Part { parent: parent.id, part: child.part },
+            source: Source::Part {
+                parent: parent.id,
+                part: child.part,
+            },
             file_name: Some(child.name),
             media_type: Some(child.media_type),
             received_at: parent.received_at,
@@ -467,6 +516,9 @@ pub(crate) fn run_caught(stage: &dyn Stage, inputs: &Inputs) -> Result<Output, F
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "no message".to_owned());
         tracing::error!(stage.name = %stage.name(), detail, "a stage panicked");
-        Err(Fault::Quarantine { reason: "panic".into(), detail })
+        Err(Fault::Quarantine {
+            reason: "panic".into(),
+            detail,
+        })
     })
 }

@@ -332,7 +332,7 @@ async fn an_explanation_says_the_four_points_in_both_languages() {
         Why “F-1”? (doc_cf04e42b91b354b9da5f5933c046d64a)
 
         1. Degree and mode of contribution of the processing
-           The software passed this document on to “Voirie”. It routes mail; it does not decide what the request is answered.
+           The software passed this document on to “Voirie”. It routes mail; it does not decide how the request is answered.
            Léa Martin chose “État civil”; reason: le 3 est une tombe.
 
         2. Data processed and their sources

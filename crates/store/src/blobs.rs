@@ -194,7 +194,9 @@ impl Blobs for FolderBlobs {
             Ok(names)
         })
         .await
-        .map_err(|source| BlobError::Unlistable { source: Box::new(source) })
+        .map_err(|source| BlobError::Unlistable {
+            source: Box::new(source),
+        })
     }
 }
 
@@ -308,7 +310,9 @@ mod tests {
             blobs.get(name(1)).await.unwrap_err(),
             blobs.names().await.unwrap_err(),
         ] {
-            let BlobError::Unavailable { source, .. } = &error else { panic!("{error}") };
+            let BlobError::Unavailable { source, .. } = &error else {
+                panic!("{error}")
+            };
             assert!(!error.to_string().contains(&source.to_string()), "{error}");
         }
     }

@@ -225,7 +225,7 @@ pub(crate) fn missing(missing: &Missing, w: Words) -> String {
     }
 }
 
-fn format_of<'a>(expected: &'a str, w: Words) -> &'a str {
+fn format_of(expected: &str, w: Words) -> &str {
     match expected {
         "date" => w.a_date(),
         "amount" => w.an_amount(),

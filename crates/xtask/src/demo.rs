@@ -16,7 +16,11 @@ const MARKER: &str = "DEMONSTRATION";
 const WEEK: &str = "2026-W47";
 /// Searches: what is shown by each, the query, the mode.
 const SEARCHES: [(&str, &str, &str); 3] = [
-    ("par le sens", "aider les gens qui n'arrivent pas à payer leur chauffage", "hybrid"),
+    (
+        "par le sens",
+        "aider les gens qui n'arrivent pas à payer leur chauffage",
+        "hybrid",
+    ),
     ("en anglais", "twinning with a Scottish town", "hybrid"),
     ("par le numéro", "délibération 2024-118", "hybrid"),
 ];
@@ -31,23 +35,48 @@ pub(crate) fn run(workspace: &Workspace, data: &Path) -> Result<ExitCode> {
     program::set_up_if_needed(workspace)?;
     let greffier = workspace.build()?;
     empty(&data)?;
-    let mut show = Show { greffier: &greffier, data: workspace.shown(&data), started: Instant::now(), step: 0 };
+    let mut show = Show {
+        greffier: &greffier,
+        data: workspace.shown(&data),
+        started: Instant::now(),
+        step: 0,
+    };
 
     show.title("Un répertoire de données, ses secrets et ses clés")?;
     show.run(&["init", "--secret-file", "fixtures/demo.secret"])?;
     show.title("Le classement apprend de 480 textes étiquetés")?;
-    show.run(&["train", "--pipeline", "forms", "--labelled", "fixtures/forms/labelled.tsv"])?;
+    show.run(&[
+        "train",
+        "--pipeline",
+        "forms",
+        "--labelled",
+        "fixtures/forms/labelled.tsv",
+    ])?;
     show.title("Arrivent : le courrier, six semaines de remontées de terrain, les archives")?;
     for (pipeline, what, manifest) in [
-        ("forms", "fixtures/forms/documents", Some("fixtures/forms/manifest.jsonl")),
-        ("field-reports", "fixtures/field-reports/reports.jsonl", None),
-        ("archives", "fixtures/archives/documents", Some("fixtures/archives/manifest.jsonl")),
+        (
+            "forms",
+            "fixtures/forms/documents",
+            Some("fixtures/forms/manifest.jsonl"),
+        ),
+        (
+            "field-reports",
+            "fixtures/field-reports/reports.jsonl",
+            None,
+        ),
+        (
+            "archives",
+            "fixtures/archives/documents",
+            Some("fixtures/archives/manifest.jsonl"),
+        ),
     ] {
         let mut args = vec!["ingest", "--pipeline", pipeline, what];
         args.extend(manifest.iter().flat_map(|m| ["--manifest", m]));
         show.run(&args)?;
     }
-    show.title("Où va chaque demande : ce qui est proposé, ce qui attend une personne, et pourquoi")?;
+    show.title(
+        "Où va chaque demande : ce qui est proposé, ce qui attend une personne, et pourquoi",
+    )?;
     show.run(&["inbox"])?;
     show.title("Ce qui n'attend pas lundi : les alertes de la semaine")?;
     // The synthesis also finds what rose: made first, so that its alerts are in the list.
@@ -58,7 +87,16 @@ pub(crate) fn run(workspace: &Workspace, data: &Path) -> Result<ExitCode> {
     say(text.trim_end())?;
     for (how, query, mode) in SEARCHES {
         show.title(&format!("Chercher {how} : {query}"))?;
-        show.run(&["search", query, "--pipeline", "archives", "-k", "3", "--mode", mode])?;
+        show.run(&[
+            "search",
+            query,
+            "--pipeline",
+            "archives",
+            "-k",
+            "3",
+            "--mode",
+            mode,
+        ])?;
     }
     let explained = show.routed()?;
     show.title(&format!("Pourquoi {explained} va là où il va"))?;
@@ -72,7 +110,10 @@ pub(crate) fn run(workspace: &Workspace, data: &Path) -> Result<ExitCode> {
 /// Makes the data directory anew. One that is no demonstration's is never touched.
 fn empty(data: &Path) -> Result<()> {
     if data.exists() {
-        let in_use = fs::read_dir(data).with_context(|| format!("cannot read {}", data.display()))?.next().is_some();
+        let in_use = fs::read_dir(data)
+            .with_context(|| format!("cannot read {}", data.display()))?
+            .next()
+            .is_some();
         ensure!(
             !in_use || data.join(MARKER).is_file(),
             "{} holds something else than a demonstration: choose another folder with --data",
@@ -96,12 +137,17 @@ struct Show<'a> {
 impl Show<'_> {
     fn title(&mut self, text: &str) -> Result<()> {
         self.step += 1;
-        let line = format!("{}. {text}   [{}]", self.step, seconds(self.started.elapsed()));
+        let line = format!(
+            "{}. {text}   [{}]",
+            self.step,
+            seconds(self.started.elapsed())
+        );
         say(&format!("\n{line}\n{}", "━".repeat(line.chars().count())))
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        self.greffier.command(["--data", &self.data, "--lang", "fr"].iter().chain(args))
+        self.greffier
+            .command(["--data", &self.data, "--lang", "fr"].iter().chain(args))
     }
 
     /// Runs a step, whose output goes where ours does. Documents set aside do not stop it.
@@ -117,7 +163,10 @@ impl Show<'_> {
 
     /// Runs a step and returns what it prints.
     fn heard(&self, mut command: Command) -> Result<String> {
-        let out = command.stderr(Stdio::inherit()).output().context("cannot run greffier")?;
+        let out = command
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot run greffier")?;
         if !out.status.success() {
             self.failed(&command)?;
         }
@@ -136,31 +185,70 @@ impl Show<'_> {
     /// sends; else the first.
     fn routed(&self) -> Result<String> {
         let listed = self.heard(self.command(&["inbox", "--json"]))?;
-        let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).context("the inbox is not JSON")?;
-        let by_rule = |d: &&serde_json::Value| d["why"].as_str().is_some_and(|w| w.contains("règle"));
+        let listed: Vec<serde_json::Value> =
+            serde_json::from_str(&listed).context("the inbox is not JSON")?;
+        let by_rule =
+            |d: &&serde_json::Value| d["why"].as_str().is_some_and(|w| w.contains("règle"));
         let automatic = || listed.iter().filter(|d| d["outcome"] == "automatic");
-        let chosen = automatic().find(|d| !by_rule(d)).or_else(|| automatic().find(by_rule)).or(listed.first());
-        let name = chosen.and_then(|d| d["name"].as_str()).context("the inbox is empty")?;
+        let chosen = automatic()
+            .find(|d| !by_rule(d))
+            .or_else(|| automatic().find(by_rule))
+            .or(listed.first());
+        let name = chosen
+            .and_then(|d| d["name"].as_str())
+            .context("the inbox is empty")?;
         Ok(name.to_owned())
     }
 
     fn next(&self) -> Result<()> {
         let waits = self.heard(self.command(&["inbox", "--json"]))?;
-        let waits: Vec<serde_json::Value> = serde_json::from_str(&waits).context("the inbox is not JSON")?;
-        let waiting = waits.iter().find(|d| d["outcome"] == "review").and_then(|d| d["name"].as_str());
+        let waits: Vec<serde_json::Value> =
+            serde_json::from_str(&waits).context("the inbox is not JSON")?;
+        let waiting = waits
+            .iter()
+            .find(|d| d["outcome"] == "review")
+            .and_then(|d| d["name"].as_str());
         let typed = |args: &[&str]| {
-            format!("  {}", self.greffier.typed(&self.greffier.command(["--data", &self.data].iter().chain(args))))
+            format!(
+                "  {}",
+                self.greffier.typed(
+                    &self
+                        .greffier
+                        .command(["--data", &self.data].iter().chain(args))
+                )
+            )
         };
-        let mut lines = vec![format!("\nFini en {}. À essayer maintenant :", seconds(self.started.elapsed()))];
+        let mut lines = vec![format!(
+            "\nFini en {}. À essayer maintenant :",
+            seconds(self.started.elapsed())
+        )];
         if let Some(name) = waiting {
-            lines.push(format!("• décider pour un document qui attend ({name}), en votre nom :"));
-            lines.push(typed(&["review", name, "--accept", "--by", "Camille Martin"]));
+            lines.push(format!(
+                "• décider pour un document qui attend ({name}), en votre nom :"
+            ));
+            lines.push(typed(&[
+                "review",
+                name,
+                "--accept",
+                "--by",
+                "Camille Martin",
+            ]));
         }
         lines.push("• voir tout cela dans un navigateur, sur cette machine seulement :".into());
         lines.push(typed(&["serve"]));
         lines.push("• vos propres documents, dans un répertoire à part :".into());
-        let own = ["--data", "greffier-data", "ingest", "--pipeline", "archives", "MON-DOSSIER"];
-        lines.push(format!("  {}", self.greffier.typed(&self.greffier.command(own))));
+        let own = [
+            "--data",
+            "greffier-data",
+            "ingest",
+            "--pipeline",
+            "archives",
+            "MON-DOSSIER",
+        ];
+        lines.push(format!(
+            "  {}",
+            self.greffier.typed(&self.greffier.command(own))
+        ));
         lines.push("• refaire chaque calcul et comparer octet par octet :".into());
         lines.push(typed(&["replay", "--all"]));
         say(&lines.join("\n"))
@@ -170,7 +258,9 @@ impl Show<'_> {
 /// Prints for the person who reads. Flushed, because children print to the same place.
 fn say(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write to standard output")
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .context("cannot write to standard output")
 }
 
 fn seconds(elapsed: Duration) -> String {

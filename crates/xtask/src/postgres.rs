@@ -56,18 +56,24 @@ pub(crate) fn provide() -> Result<Postgres> {
     if let Some(url) = local() {
         return Ok(Postgres { url, own: None });
     }
-    if is_root() && start_installed() && let Some(url) = local() {
+    if is_root()
+        && start_installed()
+        && let Some(url) = local()
+    {
         return Ok(Postgres { url, own: None });
     }
     if programs().is_none() && is_root() && Path::new("/etc/debian_version").exists() {
         note("no PostgreSQL: installing Debian's package postgresql");
         let apt = |args: &[&str]| {
             let mut apt = Command::new("apt-get");
-            apt.args(args).env("DEBIAN_FRONTEND", "noninteractive").stdout(io::stderr());
+            apt.args(args)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .stdout(io::stderr());
             apt.status().is_ok_and(|status| status.success())
         };
         // Lists may be absent from a fresh image, or old.
-        let _ = apt(&["update"]) && apt(&["install", "--yes", "--no-install-recommends", "postgresql"]);
+        let _ =
+            apt(&["update"]) && apt(&["install", "--yes", "--no-install-recommends", "postgresql"]);
     }
     let Some(programs) = programs() else {
         bail!(
@@ -88,12 +94,15 @@ fn local() -> Option<String> {
         stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
         lets_in(stream, user).then(|| format!("postgres://{user}@127.0.0.1:{PORT}/postgres"))
     };
-    tcp("postgres").or_else(|| tcp("root")).or_else(|| on_socket(socket, "postgres"))
+    tcp("postgres")
+        .or_else(|| tcp("root"))
+        .or_else(|| on_socket(socket, "postgres"))
 }
 
 #[cfg(unix)]
 fn on_socket(folder: &Path, user: &str) -> Option<String> {
-    let stream = std::os::unix::net::UnixStream::connect(folder.join(format!(".s.PGSQL.{PORT}"))).ok()?;
+    let stream =
+        std::os::unix::net::UnixStream::connect(folder.join(format!(".s.PGSQL.{PORT}"))).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
     lets_in(stream, user).then(|| socket_url(folder, user))
 }
@@ -109,7 +118,9 @@ fn socket_url(folder: &Path, user: &str) -> String {
         .to_string_lossy()
         .bytes()
         .map(|b| match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(b).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(b).to_string()
+            }
             _ => format!("%{b:02X}"),
         })
         .collect();
@@ -124,9 +135,13 @@ fn lets_in(mut stream: impl Read + Write, user: &str) -> bool {
         body.extend(word.as_bytes());
         body.push(0);
     }
-    let length = u32::try_from(body.len() + 4).unwrap_or_default().to_be_bytes();
+    let length = u32::try_from(body.len() + 4)
+        .unwrap_or_default()
+        .to_be_bytes();
     let mut answer = [0; 9];
-    let asked = stream.write_all(&length).and_then(|()| stream.write_all(&body));
+    let asked = stream
+        .write_all(&length)
+        .and_then(|()| stream.write_all(&body));
     asked.and_then(|()| stream.read_exact(&mut answer)).is_ok()
         && answer[0] == b'R'
         && answer[5..] == [0; 4]
@@ -134,7 +149,11 @@ fn lets_in(mut stream: impl Read + Write, user: &str) -> bool {
 
 /// Starts the installed clusters that are down (Debian); whether there was one.
 fn start_installed() -> bool {
-    let Ok(listed) = Command::new("pg_lsclusters").arg("--no-header").stderr(Stdio::null()).output() else {
+    let Ok(listed) = Command::new("pg_lsclusters")
+        .arg("--no-header")
+        .stderr(Stdio::null())
+        .output()
+    else {
         return false;
     };
     let mut started = false;
@@ -144,7 +163,10 @@ fn start_installed() -> bool {
             (words.next(), words.next(), words.next(), words.next())
         {
             note(&format!("starting PostgreSQL {version}, cluster {name}"));
-            let done = Command::new("pg_ctlcluster").args([version, name, "start"]).stdout(io::stderr()).status();
+            let done = Command::new("pg_ctlcluster")
+                .args([version, name, "start"])
+                .stdout(io::stderr())
+                .status();
             started |= done.is_ok_and(|status| status.success());
         }
     }
@@ -153,18 +175,27 @@ fn start_installed() -> bool {
 
 /// The folder of the newest server's programs.
 fn programs() -> Option<PathBuf> {
-    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin"));
+    let debian = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut found: Vec<PathBuf> = debian.collect();
     // By number, so that 9 is older than 15.
     found.sort_by_key(|dir| version(dir));
     found.reverse();
     found.extend(std::env::split_paths(&path));
-    found.into_iter().find(|dir| dir.join("initdb").is_file() && dir.join("pg_ctl").is_file())
+    found
+        .into_iter()
+        .find(|dir| dir.join("initdb").is_file() && dir.join("pg_ctl").is_file())
 }
 
 fn version(dir: &Path) -> u32 {
-    dir.parent().and_then(Path::file_name).and_then(|n| n.to_str()?.split('.').next()?.parse().ok()).unwrap_or(0)
+    dir.parent()
+        .and_then(Path::file_name)
+        .and_then(|n| n.to_str()?.split('.').next()?.parse().ok())
+        .unwrap_or(0)
 }
 
 /// A cluster of ours.
@@ -184,46 +215,90 @@ impl Own {
         } else {
             Command::new(program)
         };
-        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         command
     }
 
     fn control(&self, args: &[&str]) -> Result<()> {
         let mut command = self.program("pg_ctl");
-        command.arg("--pgdata").arg(self.folder.join("data")).arg("--silent").args(args);
+        command
+            .arg("--pgdata")
+            .arg(self.folder.join("data"))
+            .arg("--silent")
+            .args(args);
         let done = command.status().context("cannot run pg_ctl")?;
-        ensure!(done.success(), "pg_ctl {} failed: see {}", args[0], self.folder.join("log").display());
+        ensure!(
+            done.success(),
+            "pg_ctl {} failed: see {}",
+            args[0],
+            self.folder.join("log").display()
+        );
         Ok(())
     }
 }
 
 fn start_own(programs: PathBuf) -> Result<Postgres> {
-    let user = if is_root() { "postgres".to_owned() } else { whoami() };
+    let user = if is_root() {
+        "postgres".to_owned()
+    } else {
+        whoami()
+    };
     // A Unix socket's path has at most 107 bytes: a short folder.
     let folder = std::env::temp_dir().join(format!("greffier-postgres-{user}"));
     let url = socket_url(&folder, "postgres");
     if on_socket(&folder, "postgres").is_some() {
         return Ok(Postgres { url, own: None });
     }
-    note(&format!("starting a PostgreSQL for the tests in {}", folder.display()));
+    note(&format!(
+        "starting a PostgreSQL for the tests in {}",
+        folder.display()
+    ));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     if is_root() {
         let given = Command::new("chown").arg("postgres").arg(&folder).status();
-        ensure!(given.is_ok_and(|s| s.success()), "cannot give {} to user postgres", folder.display());
+        ensure!(
+            given.is_ok_and(|s| s.success()),
+            "cannot give {} to user postgres",
+            folder.display()
+        );
     }
     let own = Own { programs, folder };
     let mut init = own.program("initdb");
-    init.args(["--auth", "trust", "--username", "postgres", "--encoding", "UTF8", "--no-sync", "--pgdata"]);
-    let made = init.arg(own.folder.join("data")).status().context("cannot run initdb")?;
+    init.args([
+        "--auth",
+        "trust",
+        "--username",
+        "postgres",
+        "--encoding",
+        "UTF8",
+        "--no-sync",
+        "--pgdata",
+    ]);
+    let made = init
+        .arg(own.folder.join("data"))
+        .status()
+        .context("cannot run initdb")?;
     ensure!(made.success(), "initdb failed in {}", own.folder.display());
     // Tests need what a commit means to other connections, not what survives a power cut.
-    let options = format!("-c listen_addresses= -c fsync=off -c unix_socket_directories={}", own.folder.display());
+    let options = format!(
+        "-c listen_addresses= -c fsync=off -c unix_socket_directories={}",
+        own.folder.display()
+    );
     let log = own.folder.join("log").display().to_string();
     own.control(&["start", "--wait", "--log", &log, "--options", &options])?;
-    let postgres = Postgres { url, own: Some(own) };
+    let postgres = Postgres {
+        url,
+        own: Some(own),
+    };
     ensure!(
-        postgres.own.as_ref().is_some_and(|own| on_socket(&own.folder, "postgres").is_some()),
+        postgres
+            .own
+            .as_ref()
+            .is_some_and(|own| on_socket(&own.folder, "postgres").is_some()),
         "PostgreSQL was started and does not answer: see {log}"
     );
     Ok(postgres)
@@ -239,7 +314,10 @@ fn whoami() -> String {
 
 fn id(what: &str) -> String {
     let out = Command::new("id").arg(what).output();
-    out.map_or_else(|_| String::new(), |out| String::from_utf8_lossy(&out.stdout).trim().to_owned())
+    out.map_or_else(
+        |_| String::new(),
+        |out| String::from_utf8_lossy(&out.stdout).trim().to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -268,9 +346,15 @@ mod tests {
     }
 
     fn check(answer: &[u8], expected: bool) {
-        let mut server = Server { asked: Vec::new(), answer: io::Cursor::new(answer.to_vec()) };
+        let mut server = Server {
+            asked: Vec::new(),
+            answer: io::Cursor::new(answer.to_vec()),
+        };
         assert_eq!(lets_in(&mut server, "root"), expected, "{answer:?}");
-        assert_eq!(server.asked, b"\0\0\0\x25\0\x03\0\0user\0root\0database\0postgres\0\0");
+        assert_eq!(
+            server.asked,
+            b"\0\0\0\x25\0\x03\0\0user\0root\0database\0postgres\0\0"
+        );
     }
 
     #[test]
@@ -285,11 +369,17 @@ mod tests {
     #[test]
     fn a_folder_stands_for_the_host() {
         let url = socket_url(Path::new("/var/run/post gresql"), "postgres");
-        assert_eq!(url, "postgres://postgres@%2Fvar%2Frun%2Fpost%20gresql/postgres");
+        assert_eq!(
+            url,
+            "postgres://postgres@%2Fvar%2Frun%2Fpost%20gresql/postgres"
+        );
     }
 
     #[test]
     fn the_newest_server_is_the_highest_number() {
-        assert!(version(Path::new("/usr/lib/postgresql/15/bin")) > version(Path::new("/usr/lib/postgresql/9.6/bin")));
+        assert!(
+            version(Path::new("/usr/lib/postgresql/15/bin"))
+                > version(Path::new("/usr/lib/postgresql/9.6/bin"))
+        );
     }
 }

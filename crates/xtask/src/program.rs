@@ -17,16 +17,30 @@ pub(crate) struct Workspace {
 
 /// What makes the binary look elsewhere than in the repository: an experiment of the shell must not
 /// change what is shown or written here.
-const SETTINGS: [&str; 5] =
-    ["GREFFIER_DATA", "GREFFIER_PIPELINES", "GREFFIER_RUNTIME", "GREFFIER_DATABASE", "GREFFIER_LANG"];
+const SETTINGS: [&str; 5] = [
+    "GREFFIER_DATA",
+    "GREFFIER_PIPELINES",
+    "GREFFIER_RUNTIME",
+    "GREFFIER_DATABASE",
+    "GREFFIER_LANG",
+];
 
 impl Workspace {
     /// The repository that this tool was built from.
     pub(crate) fn here() -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest.ancestors().nth(2).context("this tool is not in crates/xtask")?;
-        ensure!(root.join("Cargo.toml").is_file(), "{} is gone: build this tool again", root.display());
-        Ok(Self { root: root.to_owned() })
+        let root = manifest
+            .ancestors()
+            .nth(2)
+            .context("this tool is not in crates/xtask")?;
+        ensure!(
+            root.join("Cargo.toml").is_file(),
+            "{} is gone: build this tool again",
+            root.display()
+        );
+        Ok(Self {
+            root: root.to_owned(),
+        })
     }
 
     /// Its root.
@@ -43,24 +57,41 @@ impl Workspace {
 
     /// `path` from the root, where it is under it: what a person can type there.
     pub(crate) fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+        path.strip_prefix(&self.root)
+            .unwrap_or(path)
+            .display()
+            .to_string()
     }
 
     /// Builds the binary, with cargo's own progress; where it is.
     pub(crate) fn build(&self) -> Result<Program<'_>> {
         let mut cargo = self
             .cargo()
-            .args(["build", "--package", "greffier", "--message-format", "json-render-diagnostics"])
+            .args([
+                "build",
+                "--package",
+                "greffier",
+                "--message-format",
+                "json-render-diagnostics",
+            ])
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot run cargo")?;
         let mut messages = String::new();
         if let Some(mut stdout) = cargo.stdout.take() {
-            stdout.read_to_string(&mut messages).context("cannot hear cargo")?;
+            stdout
+                .read_to_string(&mut messages)
+                .context("cannot hear cargo")?;
         }
-        ensure!(cargo.wait()?.success(), "greffier does not build: see above");
+        ensure!(
+            cargo.wait()?.success(),
+            "greffier does not build: see above"
+        );
         let path = messages.lines().filter_map(built_program).next_back();
-        Ok(Program { workspace: self, path: path.context("cargo does not say where greffier is")? })
+        Ok(Program {
+            workspace: self,
+            path: path.context("cargo does not say where greffier is")?,
+        })
     }
 
     /// The files that setting up makes and that are not there.
@@ -85,7 +116,8 @@ impl Workspace {
 
     fn models(&self) -> Result<toml::Table> {
         let path = self.root.join("pipelines/models.toml");
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))
     }
 }
@@ -151,8 +183,15 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
     for (name, _) in tables(workspace.models()?.get("models")) {
         let mut import = greffier.command(["models", "import", name]);
         // Data belongs on standard output; this is none of it.
-        let done = import.stdout(io::stderr()).status().context("cannot run greffier")?;
-        ensure!(done.success(), "cannot make the encoder: run {} again", greffier.typed(&import));
+        let done = import
+            .stdout(io::stderr())
+            .status()
+            .context("cannot run greffier")?;
+        ensure!(
+            done.success(),
+            "cannot make the encoder: run {} again",
+            greffier.typed(&import)
+        );
     }
     note("ready: `cargo xtask demo` shows it at work");
     Ok(())
@@ -178,13 +217,17 @@ pub(crate) fn write_schemas(workspace: &Workspace) -> Result<()> {
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             if path.to_string_lossy().ends_with(".schema.json") {
-                fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+                fs::remove_file(&path)
+                    .with_context(|| format!("cannot remove {}", path.display()))?;
             }
         }
     }
     let mut write = greffier.command(["schemas", "--write", "schemas"]);
     if !write.status().context("cannot run greffier")?.success() {
-        bail!("cannot write schemas/: run {} again", greffier.typed(&write));
+        bail!(
+            "cannot write schemas/: run {} again",
+            greffier.typed(&write)
+        );
     }
     Ok(())
 }
@@ -193,7 +236,9 @@ pub(crate) fn write_schemas(workspace: &Workspace) -> Result<()> {
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     set_up_if_needed(workspace)?;
     let mut cargo = workspace.cargo();
-    cargo.args(["run", "--release", "--package", "benches", "--"]).args(args);
+    cargo
+        .args(["run", "--release", "--package", "benches", "--"])
+        .args(args);
     Ok(exit_code(cargo.status().context("cannot run cargo")?))
 }
 
@@ -211,7 +256,15 @@ mod tests {
 
     #[test]
     fn what_is_typed_is_read_back_by_a_shell() {
-        for word in ["plain", "l'école", "a b", "", "$HOME", "« n° 98-41 »", "a'b'c"] {
+        for word in [
+            "plain",
+            "l'école",
+            "a b",
+            "",
+            "$HOME",
+            "« n° 98-41 »",
+            "a'b'c",
+        ] {
             let echo = format!("printf %s {}", quoted(word));
             let out = Command::new("sh").args(["-c", &echo]).output().unwrap();
             assert_eq!(String::from_utf8(out.stdout).unwrap(), word);

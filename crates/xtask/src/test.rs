@@ -19,7 +19,9 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     let postgres = postgres::provide()?;
     if full {
         let mut bench = workspace.cargo();
-        bench.args(["run", "--package", "benches", "--", "--tiny"]).stdout(io::stderr());
+        bench
+            .args(["run", "--package", "benches", "--", "--tiny"])
+            .stdout(io::stderr());
         let done = bench.status().context("cannot run cargo")?;
         if !done.success() {
             note("the benches failed on little data");
@@ -36,7 +38,9 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
         note("cargo-nextest is not there: running cargo test, one crate after the other");
         runner.args(["test", "--workspace", "--no-fail-fast"]);
     }
-    runner.args(args).env("GREFFIER_TEST_POSTGRES", postgres.url());
+    runner
+        .args(args)
+        .env("GREFFIER_TEST_POSTGRES", postgres.url());
     if full {
         runner.env("GREFFIER_FULL", "1");
     }

@@ -27,7 +27,9 @@ const EXCEPTIONS: [(&str, &str, &str); 0] = [];
 
 fn allowed(requirement: &LicenseReq) -> bool {
     // "or later" of an accepted licence is that licence too.
-    let LicenseItem::Spdx { id, .. } = requirement.license else { return false };
+    let LicenseItem::Spdx { id, .. } = requirement.license else {
+        return false;
+    };
     let name = match &requirement.addition {
         Some(addition) => format!("{} WITH {addition}", id.name),
         None => id.name.to_owned(),
@@ -38,7 +40,10 @@ fn allowed(requirement: &LicenseReq) -> bool {
 /// Whether one may choose accepted licences only.
 fn permissive(expression: &str) -> Result<bool, String> {
     // Old crates write `MIT/Apache-2.0`, which has always meant "or".
-    let mode = ParseMode { allow_slash_as_or_operator: true, ..ParseMode::STRICT };
+    let mode = ParseMode {
+        allow_slash_as_or_operator: true,
+        ..ParseMode::STRICT
+    };
     let parsed = Expression::parse_mode(expression, mode).map_err(|e| e.to_string())?;
     Ok(parsed.evaluate(allowed))
 }
@@ -68,12 +73,18 @@ fn every_package_is_permissive() {
     let mut wrong = Vec::new();
     for package in &metadata().packages {
         let name = format!("{} {}", package.name, package.version);
-        if EXCEPTIONS.iter().any(|(crate_name, ..)| *crate_name == package.name.as_str()) {
+        if EXCEPTIONS
+            .iter()
+            .any(|(crate_name, ..)| *crate_name == package.name.as_str())
+        {
             continue;
         }
         match package.license.as_deref().map(permissive) {
             Some(Ok(true)) => {}
-            Some(Ok(false)) => wrong.push(format!("{name}: {}", package.license.as_deref().unwrap_or_default())),
+            Some(Ok(false)) => wrong.push(format!(
+                "{name}: {}",
+                package.license.as_deref().unwrap_or_default()
+            )),
             Some(Err(error)) => wrong.push(format!("{name}: {error}")),
             None => wrong.push(format!("{name} has no licence expression")),
         }
@@ -83,7 +94,11 @@ fn every_package_is_permissive() {
 
 #[test]
 fn no_exception_outlives_its_package() {
-    let here: BTreeSet<&str> = metadata().packages.iter().map(|p| p.name.as_str()).collect();
+    let here: BTreeSet<&str> = metadata()
+        .packages
+        .iter()
+        .map(|p| p.name.as_str())
+        .collect();
     let gone: Vec<String> = EXCEPTIONS
         .iter()
         .filter(|(name, _, reason)| !here.contains(name) || reason.is_empty())
@@ -96,7 +111,12 @@ fn no_exception_outlives_its_package() {
 fn cargo_deny_is_told_the_same() {
     let deny: toml::Table = toml::from_str(&read("deny.toml")).unwrap();
     let listed = |value: &toml::Value| -> Vec<String> {
-        value.as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect()
+        value
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| v.as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(listed(&deny["licenses"]["allow"]), ALLOWED);
     let exceptions: Vec<(String, Vec<String>)> = deny["licenses"]["exceptions"]
@@ -105,8 +125,10 @@ fn cargo_deny_is_told_the_same() {
         .iter()
         .map(|e| (e["crate"].as_str().unwrap().to_owned(), listed(&e["allow"])))
         .collect();
-    let ours: Vec<(String, Vec<String>)> =
-        EXCEPTIONS.iter().map(|(name, licence, _)| ((*name).into(), vec![(*licence).into()])).collect();
+    let ours: Vec<(String, Vec<String>)> = EXCEPTIONS
+        .iter()
+        .map(|(name, licence, _)| ((*name).into(), vec![(*licence).into()]))
+        .collect();
     assert_eq!(exceptions, ours);
 }
 
@@ -116,7 +138,12 @@ fn nothing_banned_is_here() {
     let banned = deny["bans"]["deny"].as_array().unwrap();
     let wrong: Vec<String> = banned
         .iter()
-        .filter(|ban| metadata().packages.iter().any(|p| p.name.as_str() == ban["crate"].as_str().unwrap()))
+        .filter(|ban| {
+            metadata()
+                .packages
+                .iter()
+                .any(|p| p.name.as_str() == ban["crate"].as_str().unwrap())
+        })
         .map(|ban| format!("{} is banned: {}", ban["crate"], ban["reason"]))
         .collect();
     nothing_wrong(&wrong);

@@ -9,31 +9,56 @@ use common::{files, nothing_wrong, read, root};
 
 /// What may be at the root, besides dotfiles.
 const ROOT: [&str; 11] = [
-    "Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "benches", "crates", "deny.toml", "docker", "fixtures",
-    "pipelines", "schemas",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "benches",
+    "crates",
+    "deny.toml",
+    "docker",
+    "fixtures",
+    "pipelines",
+    "schemas",
 ];
 /// Dotfiles at the root.
 const DOTFILES: [&str; 8] = [
-    ".cargo", ".ci", ".clippy.toml", ".config", ".dockerignore", ".gitattributes", ".gitignore", ".rustfmt.toml",
+    ".cargo",
+    ".ci",
+    ".clippy.toml",
+    ".config",
+    ".dockerignore",
+    ".gitattributes",
+    ".gitignore",
+    ".rustfmt.toml",
 ];
 /// Lines a file may have that people read and change.
 const LINES_MAX: usize = 900;
 
 /// Files that people write as text.
 fn is_text(path: &str) -> bool {
-    let kinds = ["rs", "toml", "md", "sql", "html", "css", "js", "sh", "txt", "json", "yml", "yaml", "tsv", "jsonl"];
-    path.rsplit_once('.').is_some_and(|(_, kind)| kinds.contains(&kind)) || path.starts_with(".ci/")
+    let kinds = [
+        "rs", "toml", "md", "sql", "html", "css", "js", "sh", "txt", "json", "yml", "yaml", "tsv",
+        "jsonl",
+    ];
+    path.rsplit_once('.')
+        .is_some_and(|(_, kind)| kinds.contains(&kind))
+        || path.starts_with(".ci/")
 }
 
 /// Files that a program makes: read, and not changed, by people.
 fn is_made(path: &str) -> bool {
-    path == "Cargo.lock" || path.starts_with("schemas/") || (path.starts_with("fixtures/") && path.contains('/'))
+    path == "Cargo.lock"
+        || path.starts_with("schemas/")
+        || (path.starts_with("fixtures/") && path.contains('/'))
 }
 
 #[test]
 fn the_root_holds_what_was_agreed() {
-    let tops: BTreeSet<String> =
-        files().iter().map(|path| path.split('/').next().unwrap().to_owned()).collect();
+    let tops: BTreeSet<String> = files()
+        .iter()
+        .map(|path| path.split('/').next().unwrap().to_owned())
+        .collect();
     let wrong: Vec<String> = tops
         .iter()
         .filter(|top| !ROOT.contains(&top.as_str()) && !DOTFILES.contains(&top.as_str()))
@@ -45,12 +70,21 @@ fn the_root_holds_what_was_agreed() {
 #[test]
 fn no_file_is_too_long() {
     let mut wrong = Vec::new();
-    for path in files().iter().filter(|path| is_text(path) && !is_made(path)) {
+    for path in files()
+        .iter()
+        .filter(|path| is_text(path) && !is_made(path))
+    {
         let lines = read(path).lines().count();
         // A pipeline file grows with a town's forms and services: it is data, in repeated shapes.
-        let most = if path.starts_with("pipelines/") { 2 * LINES_MAX } else { LINES_MAX };
+        let most = if path.starts_with("pipelines/") {
+            2 * LINES_MAX
+        } else {
+            LINES_MAX
+        };
         if lines > most {
-            wrong.push(format!("{path} has {lines} lines, at most {most}: split it by subject"));
+            wrong.push(format!(
+                "{path} has {lines} lines, at most {most}: split it by subject"
+            ));
         }
     }
     nothing_wrong(&wrong);
@@ -99,9 +133,11 @@ fn nothing_is_of_one_machine() {
     let mut wrong = Vec::new();
     for path in files().iter().filter(|path| is_text(path)) {
         for (n, line) in read(path).lines().enumerate() {
-            let found = homes.iter().copied().chain([own.as_str()]).find(|home| {
-                line.match_indices(home).any(|(at, _)| starts(line, at))
-            });
+            let found = homes
+                .iter()
+                .copied()
+                .chain([own.as_str()])
+                .find(|home| line.match_indices(home).any(|(at, _)| starts(line, at)));
             if let Some(home) = found {
                 wrong.push(format!("{path}:{}: {home}", n + 1));
             }
@@ -113,8 +149,13 @@ fn nothing_is_of_one_machine() {
 #[test]
 fn every_pipeline_file_has_its_name() {
     let mut wrong = Vec::new();
-    for path in files().iter().filter(|path| path.starts_with("pipelines/") && path.ends_with(".toml")) {
-        let stem = path.trim_start_matches("pipelines/").trim_end_matches(".toml");
+    for path in files()
+        .iter()
+        .filter(|path| path.starts_with("pipelines/") && path.ends_with(".toml"))
+    {
+        let stem = path
+            .trim_start_matches("pipelines/")
+            .trim_end_matches(".toml");
         if stem == "models" {
             continue;
         }

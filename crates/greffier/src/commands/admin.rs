@@ -31,7 +31,14 @@ pub async fn init(global: &Global, secret_file: Option<&Path>) -> Result<Ending>
         Lang::Fr => format!("{} est prêt", house.data.display()),
         Lang::En => format!("{} is ready", house.data.display()),
     });
-    print::line(format!("{} {}", global.lang.pick("clé de vérification du journal :", "verifier key of the log:"), key.verifier()));
+    print::line(format!(
+        "{} {}",
+        global.lang.pick(
+            "clé de vérification du journal :",
+            "verifier key of the log:"
+        ),
+        key.verifier()
+    ));
     if derived {
         print::line(global.lang.pick(
             "Secrets tirés d’un fichier : pour essais et démonstrations seulement.",
@@ -58,7 +65,10 @@ pub async fn pipelines(global: &Global, action: Option<&PipelinesAction>) -> Res
                 f.pipeline.to_string(),
                 f.title.clone(),
                 f.collection.to_string(),
-                p.path(false).map(ToString::to_string).collect::<Vec<_>>().join(" → "),
+                p.path(false)
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" → "),
                 f.services.len().to_string(),
                 f.forms.len().to_string(),
                 f.rules.len().to_string(),
@@ -99,7 +109,10 @@ pub async fn pipelines(global: &Global, action: Option<&PipelinesAction>) -> Res
 
 fn check_pipeline(global: &Global, file: &Path) -> Result<Ending> {
     let (_, models) = house::models(global, 1)?;
-    let shop = Workshop { models: Arc::new(models), reading: Arc::new(reading()) };
+    let shop = Workshop {
+        models: Arc::new(models),
+        reading: Arc::new(reading()),
+    };
     let source = SourceFile::load(file)?;
     crate::reconcilers::check(&source)?;
     let pipeline = assemble(Arc::new(source), &shop)?;
@@ -107,11 +120,19 @@ fn check_pipeline(global: &Global, file: &Path) -> Result<Ending> {
     print::line(match global.lang {
         Lang::Fr => format!(
             "{} : bon — {} étapes, {} services, {} formulaires, {} règles",
-            file.display(), f.stages.len(), f.services.len(), f.forms.len(), f.rules.len()
+            file.display(),
+            f.stages.len(),
+            f.services.len(),
+            f.forms.len(),
+            f.rules.len()
         ),
         Lang::En => format!(
             "{}: good — {} stages, {} services, {} forms, {} rules",
-            file.display(), f.stages.len(), f.services.len(), f.forms.len(), f.rules.len()
+            file.display(),
+            f.stages.len(),
+            f.services.len(),
+            f.forms.len(),
+            f.rules.len()
         ),
     });
     Ok(Ending::Done)
@@ -139,7 +160,11 @@ pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<En
         print::line(format!(
             "{} {} ({digest})",
             path.display(),
-            if made { global.lang.pick("fabriqué", "made") } else { global.lang.pick("déjà là", "already here") }
+            if made {
+                global.lang.pick("fabriqué", "made")
+            } else {
+                global.lang.pick("déjà là", "already here")
+            }
         ));
         return Ok(Ending::Done);
     }
@@ -147,7 +172,9 @@ pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<En
     let mut listed = Vec::new();
     for (name, spec) in &models.registry.models {
         let state = match models.encoder(name) {
-            Ok(_) => lang.pick("prêt, empreintes vérifiées", "ready, digests verified").to_owned(),
+            Ok(_) => lang
+                .pick("prêt, empreintes vérifiées", "ready, digests verified")
+                .to_owned(),
             Err(error) => format!("{error:#}"),
         };
         listed.push(ListedModel {
@@ -165,8 +192,14 @@ pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<En
         if let Some(digest) = house.models.head_digest(pipeline.name())? {
             let state = match house.models.head(pipeline.name(), digest) {
                 Ok(head) => match lang {
-                    Lang::Fr => format!("en service, {} documents appris", head.card().out_of_fold.documents),
-                    Lang::En => format!("in force, learnt from {} documents", head.card().out_of_fold.documents),
+                    Lang::Fr => format!(
+                        "en service, {} documents appris",
+                        head.card().out_of_fold.documents
+                    ),
+                    Lang::En => format!(
+                        "in force, learnt from {} documents",
+                        head.card().out_of_fold.documents
+                    ),
                 },
                 Err(error) => format!("{error:#}"),
             };
@@ -174,7 +207,12 @@ pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<En
                 name: pipeline.name().to_string(),
                 role: "head",
                 version: String::new(),
-                source: lang.pick("appris ici (greffier train)", "trained here (greffier train)").to_owned(),
+                source: lang
+                    .pick(
+                        "appris ici (greffier train)",
+                        "trained here (greffier train)",
+                    )
+                    .to_owned(),
                 licence: String::new(),
                 digest,
                 state,
@@ -187,7 +225,16 @@ pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<En
     }
     let rows = listed
         .into_iter()
-        .map(|m| vec![m.name, m.role.into(), m.version, m.licence, print::short(&m.digest.to_string(), 24), m.state])
+        .map(|m| {
+            vec![
+                m.name,
+                m.role.into(),
+                m.version,
+                m.licence,
+                print::short(&m.digest.to_string(), 24),
+                m.state,
+            ]
+        })
         .collect();
     print::table(
         &[
@@ -211,7 +258,8 @@ pub fn schemas(write: Option<&PathBuf>) -> Result<Ending> {
             std::fs::create_dir_all(dir)?;
             for (file, text) in &all {
                 let path = dir.join(file);
-                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+                std::fs::write(&path, text)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
         None => {
@@ -229,9 +277,14 @@ pub async fn serve(global: &Global, listen: SocketAddr) -> Result<Ending> {
     let find = Arc::new(Finder::open(&house, None)?);
     let listener = tokio::net::TcpListener::bind(listen)
         .await
-        .with_context(|| format!("cannot listen on {listen}: choose another address with --listen"))?;
+        .with_context(|| {
+            format!("cannot listen on {listen}: choose another address with --listen")
+        })?;
     print::note(format!("http://{}/", listener.local_addr()?));
-    let office = web::Office { desk: house.desk.clone(), find };
+    let office = web::Office {
+        desk: house.desk.clone(),
+        find,
+    };
     let stop = async {
         // Without a handler for the signal, the process simply ends when it is told to.
         let _ = tokio::signal::ctrl_c().await;

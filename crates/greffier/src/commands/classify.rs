@@ -27,22 +27,39 @@ fn columns(path: &Path, wanted: &[&str]) -> Result<Vec<Vec<String>>> {
         .flexible(true)
         .from_path(path)
         .with_context(|| format!("cannot read {}", path.display()))?;
-    let header = reader.headers().with_context(|| format!("{}: no header", path.display()))?.clone();
+    let header = reader
+        .headers()
+        .with_context(|| format!("{}: no header", path.display()))?
+        .clone();
     let mut places = Vec::new();
     for name in wanted {
-        let place = header.iter().position(|h| h.trim_start_matches('\u{feff}') == *name);
+        let place = header
+            .iter()
+            .position(|h| h.trim_start_matches('\u{feff}') == *name);
         let found: Vec<&str> = header.iter().collect();
         places.push(place.with_context(|| {
-            format!("{}:1: no column `{name}`: found {}", path.display(), found.join(", "))
+            format!(
+                "{}:1: no column `{name}`: found {}",
+                path.display(),
+                found.join(", ")
+            )
         })?);
     }
     let mut rows = Vec::new();
     for (n, record) in reader.records().enumerate() {
         let record = record.with_context(|| format!("{}:{}", path.display(), n + 2))?;
-        let row: Option<Vec<String>> =
-            places.iter().map(|p| record.get(*p).map(str::to_owned)).collect();
+        let row: Option<Vec<String>> = places
+            .iter()
+            .map(|p| record.get(*p).map(str::to_owned))
+            .collect();
         rows.push(row.with_context(|| {
-            format!("{}:{}: {} columns, expected {}", path.display(), n + 2, record.len(), header.len())
+            format!(
+                "{}:{}: {} columns, expected {}",
+                path.display(),
+                n + 2,
+                record.len(),
+                header.len()
+            )
         })?);
     }
     Ok(rows)
@@ -54,7 +71,9 @@ fn encode(house: &House, texts: &[String], what: &str) -> Result<Vec<Vec<f32>>> 
     let bar = print::bar(texts.len() as u64, what);
     let chunks: Vec<&[String]> = texts.chunks(BATCH).collect();
     use rayon::prelude::*;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(house.threads).build()?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(house.threads)
+        .build()?;
     let parts: Vec<Vec<Vec<f32>>> = pool.install(|| {
         chunks
             .par_iter()
@@ -99,22 +118,45 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
             (!label.is_empty()).then_some((text, label))
         })
         .unzip();
-    ensure!(!texts.is_empty(), "{} has no labelled row", labelled.display());
-    let known: BTreeSet<&str> =
-        pipeline.source.file.services.iter().map(|s| s.id().as_str()).collect();
-    let unknown: BTreeSet<&String> = labels.iter().filter(|l| !known.contains(l.as_str())).collect();
+    ensure!(
+        !texts.is_empty(),
+        "{} has no labelled row",
+        labelled.display()
+    );
+    let known: BTreeSet<&str> = pipeline
+        .source
+        .file
+        .services
+        .iter()
+        .map(|s| s.id().as_str())
+        .collect();
+    let unknown: BTreeSet<&String> = labels
+        .iter()
+        .filter(|l| !known.contains(l.as_str()))
+        .collect();
     let vectors = encode(&house, &texts, global.lang.pick("lecture", "encoding"))?;
     let rules = Rules::build(&pipeline.source)?;
     let (max_misrouting, confidence) = rules.promise();
-    let settings = TrainSettings { max_misrouting, confidence, ..TrainSettings::default() };
+    let settings = TrainSettings {
+        max_misrouting,
+        confidence,
+        ..TrainSettings::default()
+    };
     let examples: Vec<Example<'_>> = texts
         .iter()
         .zip(&vectors)
         .zip(&labels)
-        .map(|((text, vector), label)| Example { text, vector, label, validated: true })
+        .map(|((text, vector), label)| Example {
+            text,
+            vector,
+            label,
+            validated: true,
+        })
         .collect();
     let bar = print::bar(1, global.lang.pick("apprentissage", "training"));
-    let encoder = house.models.encoder_digest(&EmbedSettings::default().encoder)?;
+    let encoder = house
+        .models
+        .encoder_digest(&EmbedSettings::default().encoder)?;
     let head = train_head(&examples, &settings, encoder)?;
     bar.finish_and_clear();
     let digest = house.models.promote(pipeline.name(), &head)?;
@@ -142,22 +184,46 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
     print::line(if fr {
         format!(
             "{} documents, {} services ; justes sur des documents jamais vus : {}",
-            trained.documents, trained.labels, percent(trained.accuracy)
+            trained.documents,
+            trained.labels,
+            percent(trained.accuracy)
         )
     } else {
         format!(
             "{} documents, {} services; right on documents never seen: {}",
-            trained.documents, trained.labels, percent(trained.accuracy)
+            trained.documents,
+            trained.labels,
+            percent(trained.accuracy)
         )
     });
     print::line(match (&trained.promise, fr) {
-        (inference::promise::Promise::Kept { threshold, automatic, misrouted, bound, validated }, true) => format!(
+        (
+            inference::promise::Promise::Kept {
+                threshold,
+                automatic,
+                misrouted,
+                bound,
+                validated,
+            },
+            true,
+        ) => format!(
             "promesse tenue à partir de {threshold:.3} : {automatic} documents sur {validated} seraient envoyés sans vérification, dont {misrouted} à tort (borne {} pour {} promis)",
-            percent(*bound), percent(max_misrouting)
+            percent(*bound),
+            percent(max_misrouting)
         ),
-        (inference::promise::Promise::Kept { threshold, automatic, misrouted, bound, validated }, false) => format!(
+        (
+            inference::promise::Promise::Kept {
+                threshold,
+                automatic,
+                misrouted,
+                bound,
+                validated,
+            },
+            false,
+        ) => format!(
             "promise kept from {threshold:.3}: {automatic} of {validated} documents would be passed on unchecked, {misrouted} of them wrongly (bound {}, promised {})",
-            percent(*bound), percent(max_misrouting)
+            percent(*bound),
+            percent(max_misrouting)
         ),
         (inference::promise::Promise::NotEnough { validated, more }, true) => format!(
             "rien d’automatique : {validated} documents validés, il en faut au moins {more} de plus sans erreur"
@@ -168,9 +234,15 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
     });
     for label in &trained.unknown_labels {
         print::note(if fr {
-            format!("« {label} » n’est pas un service de `{}` : rien n’y sera jamais envoyé", trained.pipeline)
+            format!(
+                "« {label} » n’est pas un service de `{}` : rien n’y sera jamais envoyé",
+                trained.pipeline
+            )
         } else {
-            format!("`{label}` is no service of `{}`: nothing will ever be routed to it", trained.pipeline)
+            format!(
+                "`{label}` is no service of `{}`: nothing will ever be routed to it",
+                trained.pipeline
+            )
         });
     }
     print::line(format!("head {digest}"));
@@ -193,7 +265,12 @@ struct LineCandidate {
 }
 
 /// Classifies texts without keeping anything.
-pub async fn classify(global: &Global, pipeline: &str, input: &Path, output: &Path) -> Result<Ending> {
+pub async fn classify(
+    global: &Global,
+    pipeline: &str,
+    input: &Path,
+    output: &Path,
+) -> Result<Ending> {
     let house = House::open(global).await?;
     let pipeline = house.pipeline(pipeline)?.clone();
     let texts: Vec<String> = columns(input, &["text"])?.into_iter().flatten().collect();
@@ -205,7 +282,10 @@ pub async fn classify(global: &Global, pipeline: &str, input: &Path, output: &Pa
         .with_context(|| format!("cannot write {}", output.display()))?;
     let mut out = std::io::BufWriter::new(file);
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    let bar = print::bar(texts.len() as u64, global.lang.pick("classement", "classifying"));
+    let bar = print::bar(
+        texts.len() as u64,
+        global.lang.pick("classement", "classifying"),
+    );
     for (text, vector) in texts.iter().zip(&vectors) {
         let blank = text.trim().is_empty();
         let classified = classifier.classify(text, vector, false)?;
@@ -225,7 +305,10 @@ pub async fn classify(global: &Global, pipeline: &str, input: &Path, output: &Pa
             candidates: classified
                 .candidates
                 .into_iter()
-                .map(|(service, probability)| LineCandidate { service, probability })
+                .map(|(service, probability)| LineCandidate {
+                    service,
+                    probability,
+                })
                 .collect(),
         };
         serde_json::to_writer(&mut out, &line)?;
@@ -233,11 +316,17 @@ pub async fn classify(global: &Global, pipeline: &str, input: &Path, output: &Pa
         bar.inc(1);
     }
     bar.finish_and_clear();
-    out.flush().with_context(|| format!("cannot write {}", output.display()))?;
+    out.flush()
+        .with_context(|| format!("cannot write {}", output.display()))?;
     if texts.is_empty() {
         bail!("{} has no row", input.display());
     }
-    print::note(counts.iter().map(|(d, n)| format!("{d} {n}")).collect::<Vec<_>>().join(", "));
+    print::note(
+        counts
+            .iter()
+            .map(|(d, n)| format!("{d} {n}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
     Ok(Ending::Done)
 }
-

@@ -65,8 +65,16 @@ impl Listed {
             service: route.and_then(|r| r.service.clone()),
             confidence: route.map(|r| r.confidence),
             decided: route.is_some_and(|r| r.decided),
-            missing: opened.completeness.as_ref().map(|c| c.missing.clone()).unwrap_or_default(),
-            notes: opened.layout.as_ref().map(|l| l.notes.clone()).unwrap_or_default(),
+            missing: opened
+                .completeness
+                .as_ref()
+                .map(|c| c.missing.clone())
+                .unwrap_or_default(),
+            notes: opened
+                .layout
+                .as_ref()
+                .map(|l| l.notes.clone())
+                .unwrap_or_default(),
             set_aside: opened.set_aside().map(str::to_owned),
             why: why_in_brief(opened, lang),
         }
@@ -108,7 +116,10 @@ fn why_in_brief(opened: &Opened, lang: Lang) -> String {
     }
     parts.extend(decision.review.iter().map(|c| c.say(lang).to_owned()));
     if decision.rule.is_none() && decision.outcome == Outcome::Automatic {
-        parts.push(lang.pick("au-dessus du seuil promis", "above the promised threshold").to_owned());
+        parts.push(
+            lang.pick("au-dessus du seuil promis", "above the promised threshold")
+                .to_owned(),
+        );
     }
     parts.join(" ; ")
 }
@@ -119,7 +130,9 @@ fn missing_in_brief(missing: &[Missing], lang: Lang) -> String {
         .iter()
         .map(|m| match m {
             Missing::Field { label, .. } => label.clone(),
-            Missing::Format { label, expected, .. } => match lang {
+            Missing::Format {
+                label, expected, ..
+            } => match lang {
                 Lang::Fr => format!("{label} (mal rempli, attendu : {expected})"),
                 Lang::En => format!("{label} (ill-formed, expected: {expected})"),
             },
@@ -139,17 +152,29 @@ pub fn routing_table(house: &House, opened: &[Opened], lang: Lang) {
         .map(|o| {
             let listed = Listed::of(o, lang);
             let service = listed.service.as_ref().map_or_else(String::new, |s| {
-                house.desk.pipelines.get(&o.row.pipeline).map_or_else(|_| s.to_string(), |p| p.service_name(s))
+                house
+                    .desk
+                    .pipelines
+                    .get(&o.row.pipeline)
+                    .map_or_else(|_| s.to_string(), |p| p.service_name(s))
             });
             let notes: Vec<&str> = listed.notes.iter().map(|n| n.code.say(lang)).collect();
             let mut remarks = missing_in_brief(&listed.missing, lang);
             if !notes.is_empty() {
                 let notes = notes.join(", ");
-                remarks = if remarks.is_empty() { notes } else { format!("{remarks} ; {notes}") };
+                remarks = if remarks.is_empty() {
+                    notes
+                } else {
+                    format!("{remarks} ; {notes}")
+                };
             }
             if listed.duplicate_of.is_some() {
                 let same = lang.pick("déjà reçu", "received before");
-                remarks = if remarks.is_empty() { same.into() } else { format!("{same} ; {remarks}") };
+                remarks = if remarks.is_empty() {
+                    same.into()
+                } else {
+                    format!("{same} ; {remarks}")
+                };
             }
             let outcome = match (&listed.set_aside, listed.decided, listed.outcome) {
                 (Some(_), ..) => domain::RunOutcome::Quarantine.say(lang).to_owned(),
@@ -161,7 +186,9 @@ pub fn routing_table(house: &House, opened: &[Opened], lang: Lang) {
                 o.name.clone(),
                 print::short(o.title(), 40),
                 print::short(&service, 30),
-                listed.confidence.map_or_else(String::new, |c| c.to_string()),
+                listed
+                    .confidence
+                    .map_or_else(String::new, |c| c.to_string()),
                 outcome,
                 print::short(&listed.why, 70),
                 print::short(&remarks, 60),
@@ -185,8 +212,13 @@ pub fn routing_table(house: &House, opened: &[Opened], lang: Lang) {
 /// Lists documents.
 pub async fn documents(global: &Global, pipeline: Option<&str>) -> Result<Ending> {
     let house = House::open(global).await?;
-    let pipeline = pipeline.map(|p| house.pipeline(p).map(|p| p.name().clone())).transpose()?;
-    let filter = DocumentFilter { pipeline, ..DocumentFilter::default() };
+    let pipeline = pipeline
+        .map(|p| house.pipeline(p).map(|p| p.name().clone()))
+        .transpose()?;
+    let filter = DocumentFilter {
+        pipeline,
+        ..DocumentFilter::default()
+    };
     let mut opened = Vec::new();
     for row in house.desk.vault.ledger.documents(&filter).await? {
         opened.push(house.desk.open(row).await?);
@@ -200,8 +232,12 @@ pub async fn documents(global: &Global, pipeline: Option<&str>) -> Result<Ending
     let rows = opened
         .iter()
         .map(|o| {
-            let notes: Vec<&str> =
-                o.layout.iter().flat_map(|l| &l.notes).map(|n| n.code.say(lang)).collect();
+            let notes: Vec<&str> = o
+                .layout
+                .iter()
+                .flat_map(|l| &l.notes)
+                .map(|n| n.code.say(lang))
+                .collect();
             vec![
                 encoded(&o.name),
                 o.row.id.short(),
@@ -256,7 +292,10 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
     let row = house.desk.find(document).await?;
     if text {
         let text = house.desk.text(row.id).await?.with_context(|| {
-            format!("{} has no text: it was not read, or set aside (greffier show {document})", row.id)
+            format!(
+                "{} has no text: it was not read, or set aside (greffier show {document})",
+                row.id
+            )
         })?;
         print::raw(text.as_str());
         return Ok(Ending::Done);
@@ -277,7 +316,11 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
         return Ok(Ending::Done);
     }
     print::heading(&format!("{} — {}", opened.name, opened.title()));
-    print::line(format!("{}  {}", opened.row.id, state_in_words(opened.row.state, lang)));
+    print::line(format!(
+        "{}  {}",
+        opened.row.id,
+        state_in_words(opened.row.state, lang)
+    ));
     if let Some(first) = opened.row.duplicate_of {
         print::line(match lang {
             Lang::Fr => format!("mêmes octets que {first}"),
@@ -300,26 +343,46 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
             .collect();
         if !rows.is_empty() {
             print::table(
-                &[lang.pick("champ", "field"), lang.pick("valeur", "value"), "page"],
+                &[
+                    lang.pick("champ", "field"),
+                    lang.pick("valeur", "value"),
+                    "page",
+                ],
                 rows,
             );
         }
         for attachment in &layout.attachments {
             print::line(match lang {
-                Lang::Fr => format!("pièce jointe {} : {} ({} octets)", attachment.part, attachment.name, attachment.size),
-                Lang::En => format!("attachment {}: {} ({} bytes)", attachment.part, attachment.name, attachment.size),
+                Lang::Fr => format!(
+                    "pièce jointe {} : {} ({} octets)",
+                    attachment.part, attachment.name, attachment.size
+                ),
+                Lang::En => format!(
+                    "attachment {}: {} ({} bytes)",
+                    attachment.part, attachment.name, attachment.size
+                ),
             });
         }
         for note in &layout.notes {
             let page = note.page.map(|p| format!(", page {p}")).unwrap_or_default();
-            let detail = note.detail.as_deref().map(|d| format!(" : {d}")).unwrap_or_default();
+            let detail = note
+                .detail
+                .as_deref()
+                .map(|d| format!(" : {d}"))
+                .unwrap_or_default();
             print::line(format!("! {}{page}{detail}", note.code.say(lang)));
         }
     }
     for (record, leaf) in &opened.records {
         let s = record.statement();
         let leaf = leaf.map(|l| format!("#{l}")).unwrap_or_default();
-        print::line(format!("{:>6}  {:<9} {}  {}", leaf, s.activity, record.circumstances().ended_at, s.run_key));
+        print::line(format!(
+            "{:>6}  {:<9} {}  {}",
+            leaf,
+            s.activity,
+            record.circumstances().ended_at,
+            s.run_key
+        ));
     }
     Ok(Ending::Done)
 }
@@ -363,23 +426,38 @@ pub async fn extract(global: &Global, file: &std::path::Path, text: bool) -> Res
     print::line("");
     for note in &extraction.layout.notes {
         let page = note.page.map(|p| format!(", page {p}")).unwrap_or_default();
-        let detail = note.detail.as_deref().map(|d| format!(" : {d}")).unwrap_or_default();
+        let detail = note
+            .detail
+            .as_deref()
+            .map(|d| format!(" : {d}"))
+            .unwrap_or_default();
         print::note(format!("! {}{page}{detail}", note.code.say(global.lang)));
     }
     Ok(Ending::Done)
 }
 
 /// What waits for a person.
-pub async fn inbox(global: &Global, service: Option<&str>, pipeline: Option<&str>) -> Result<Ending> {
+pub async fn inbox(
+    global: &Global,
+    service: Option<&str>,
+    pipeline: Option<&str>,
+) -> Result<Ending> {
     let house = House::open(global).await?;
-    let pipeline = pipeline.map(|p| house.pipeline(p).map(|p| p.name().clone())).transpose()?;
+    let pipeline = pipeline
+        .map(|p| house.pipeline(p).map(|p| p.name().clone()))
+        .transpose()?;
     let service: Option<ServiceId> = match service {
         None => None,
         Some(id) => {
             // Known to one of the pipelines, or refused with those there are.
             let mut known = None;
             let mut refused = None;
-            for p in house.desk.pipelines.iter().filter(|p| !p.source.file.services.is_empty()) {
+            for p in house
+                .desk
+                .pipelines
+                .iter()
+                .filter(|p| !p.source.file.services.is_empty())
+            {
                 match p.service(id) {
                     Ok(service) => known = Some(service.id().clone()),
                     Err(error) => refused = Some(error),
@@ -392,7 +470,10 @@ pub async fn inbox(global: &Global, service: Option<&str>, pipeline: Option<&str
             }
         }
     };
-    let items = house.desk.inbox(pipeline.as_ref(), service.as_ref()).await?;
+    let items = house
+        .desk
+        .inbox(pipeline.as_ref(), service.as_ref())
+        .await?;
     if global.json {
         let listed: Vec<Listed> = items.iter().map(|o| Listed::of(o, global.lang)).collect();
         print::json(&listed)?;
@@ -413,7 +494,10 @@ pub async fn review(
     reason: Option<&str>,
 ) -> Result<Ending> {
     let house = House::open(global).await?;
-    anyhow::ensure!(!by.trim().is_empty(), "--by is empty: give the name of the person who decides");
+    anyhow::ensure!(
+        !by.trim().is_empty(),
+        "--by is empty: give the name of the person who decides"
+    );
     let row = house.desk.find(document).await?;
     let review = route.map_or(Review::Accept, |s| Review::Route(s.to_owned()));
     let act = house.desk.review(&row, &review, by.trim(), reason).await?;
@@ -428,8 +512,14 @@ pub async fn review(
         .get(&row.pipeline)
         .map_or_else(|_| service.to_string(), |p| p.service_name(service));
     print::line(match global.lang {
-        Lang::Fr => format!("{document} : {name}, décidé par {} (identité non vérifiée)", act.by),
-        Lang::En => format!("{document}: {name}, decided by {} (identity not verified)", act.by),
+        Lang::Fr => format!(
+            "{document} : {name}, décidé par {} (identité non vérifiée)",
+            act.by
+        ),
+        Lang::En => format!(
+            "{document}: {name}, decided by {} (identity not verified)",
+            act.by
+        ),
     });
     Ok(Ending::Done)
 }

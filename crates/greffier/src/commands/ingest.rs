@@ -128,7 +128,8 @@ pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
         None => house.desk.clock.now(),
     };
     let given = &pipeline.source.file.rows;
-    let column = |typed: &Option<String>, declared: &Option<String>| typed.clone().or(declared.clone());
+    let column =
+        |typed: &Option<String>, declared: &Option<String>| typed.clone().or(declared.clone());
     let mut intake = Intake {
         house: &house,
         pipeline: &pipeline,
@@ -152,9 +153,15 @@ pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
     for path in &args.paths {
         collect(path, &mut files, &mut intake.seen.refused);
     }
-    let skip = args.manifest.as_deref().and_then(|p| std::fs::canonicalize(p).ok());
+    let skip = args
+        .manifest
+        .as_deref()
+        .and_then(|p| std::fs::canonicalize(p).ok());
     files.retain(|(path, _)| skip.is_none() || std::fs::canonicalize(path).ok() != skip);
-    let bar = print::bar(files.len() as u64, global.lang.pick("réception", "taking in"));
+    let bar = print::bar(
+        files.len() as u64,
+        global.lang.pick("réception", "taking in"),
+    );
     for (path, relative) in &files {
         intake.take(path, relative).await?;
         bar.inc(1);
@@ -174,7 +181,11 @@ pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
     seen.owed = house.desk.vault.ledger.counts().await?.tasks;
     report(global, &seen)?;
     let clean = seen.refused.is_empty() && seen.set_aside == 0;
-    Ok(if clean { Ending::Done } else { Ending::SomeRefused })
+    Ok(if clean {
+        Ending::Done
+    } else {
+        Ending::SomeRefused
+    })
 }
 
 /// Finishes what is owed.
@@ -185,7 +196,11 @@ pub async fn work(global: &Global) -> Result<Ending> {
     seen.add(process(&house, global).await?);
     seen.owed = house.desk.vault.ledger.counts().await?.tasks;
     report(global, &seen)?;
-    Ok(if seen.set_aside == 0 { Ending::Done } else { Ending::SomeRefused })
+    Ok(if seen.set_aside == 0 {
+        Ending::Done
+    } else {
+        Ending::SomeRefused
+    })
 }
 
 /// Runs the stages that are owed, then brings the index and the log up to date.
@@ -196,7 +211,11 @@ async fn process(house: &House, global: &Global) -> Result<Processed> {
     let mut total = 0;
     for (task, _) in &owed {
         let pipeline = house.desk.pipelines.get(&task.pipeline)?;
-        total += pipeline.path(false).skip_while(|s| **s != task.stage).count().max(1) as u64;
+        total += pipeline
+            .path(false)
+            .skip_while(|s| **s != task.stage)
+            .count()
+            .max(1) as u64;
     }
     let bar = print::bar(total, global.lang.pick("traitement", "processing"));
     let (events, mut arriving) = tokio::sync::mpsc::unbounded_channel::<engine::Event>();
@@ -221,7 +240,15 @@ async fn process(house: &House, global: &Global) -> Result<Processed> {
     let totals = totals?;
     let stages = times
         .into_iter()
-        .map(|(stage, (tasks, time))| (stage, StageTime { tasks, total_ms: time.as_millis() as u64 }))
+        .map(|(stage, (tasks, time))| {
+            (
+                stage,
+                StageTime {
+                    tasks,
+                    total_ms: time.as_millis() as u64,
+                },
+            )
+        })
         .collect();
     let processing = began.elapsed();
     pipeline::log::checkpoint(&house.desk.vault).await?;
@@ -233,7 +260,12 @@ async fn process(house: &House, global: &Global) -> Result<Processed> {
     .await?;
     bar.finish_and_clear();
     let indexing = began.elapsed().saturating_sub(processing);
-    Ok(Processed { totals, stages, processing, indexing })
+    Ok(Processed {
+        totals,
+        stages,
+        processing,
+        indexing,
+    })
 }
 
 fn report(global: &Global, seen: &Ingested) -> Result<()> {
@@ -242,19 +274,39 @@ fn report(global: &Global, seen: &Ingested) -> Result<()> {
     }
     let lang = global.lang;
     for refused in &seen.refused {
-        print::note(format!("{} {}: {}", lang.pick("refusé", "refused"), refused.path, refused.why));
+        print::note(format!(
+            "{} {}: {}",
+            lang.pick("refusé", "refused"),
+            refused.path,
+            refused.why
+        ));
     }
     for remark in &seen.remarks {
-        print::note(format!("{} {}: {}", lang.pick("remarque", "remark"), remark.path, remark.why));
+        print::note(format!(
+            "{} {}: {}",
+            lang.pick("remarque", "remark"),
+            remark.path,
+            remark.why
+        ));
     }
     print::line(match lang {
         domain::Lang::Fr => format!(
             "{} document(s) reçu(s), {} déjà là, {} en double, {} refusé(s), {} mis de côté, {} tâche(s) en attente",
-            seen.new, seen.already_here, seen.duplicates, seen.refused.len(), seen.set_aside, seen.owed
+            seen.new,
+            seen.already_here,
+            seen.duplicates,
+            seen.refused.len(),
+            seen.set_aside,
+            seen.owed
         ),
         domain::Lang::En => format!(
             "{} document(s) taken in, {} already here, {} duplicates, {} refused, {} set aside, {} task(s) owed",
-            seen.new, seen.already_here, seen.duplicates, seen.refused.len(), seen.set_aside, seen.owed
+            seen.new,
+            seen.already_here,
+            seen.duplicates,
+            seen.refused.len(),
+            seen.set_aside,
+            seen.owed
         ),
     });
     Ok(())
@@ -273,8 +325,10 @@ impl Intake<'_> {
         };
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
         let accepts = &self.pipeline.source.file.accepts;
-        let table =
-            accepts.contains(&Accepts::Rows).then(|| is_table(name.as_deref(), &bytes)).flatten();
+        let table = accepts
+            .contains(&Accepts::Rows)
+            .then(|| is_table(name.as_deref(), &bytes))
+            .flatten();
         match table {
             Some(kind) => {
                 let rows = match rows(&bytes, kind, &self.budgets) {
@@ -286,12 +340,22 @@ impl Intake<'_> {
                 };
                 for bad in &rows.bad_lines {
                     let path = format!("{}:{}", path.display(), bad.line);
-                    self.seen.refused.push(Refused { path, why: bad_line(bad.reason).to_owned() });
+                    self.seen.refused.push(Refused {
+                        path,
+                        why: bad_line(bad.reason).to_owned(),
+                    });
                 }
                 for note in &rows.notes {
-                    let detail = note.detail.as_deref().map(|d| format!(" ({d})")).unwrap_or_default();
+                    let detail = note
+                        .detail
+                        .as_deref()
+                        .map(|d| format!(" ({d})"))
+                        .unwrap_or_default();
                     let why = format!("{}{detail}", note.code.say(self.lang));
-                    self.seen.remarks.push(Refused { path: path.display().to_string(), why });
+                    self.seen.remarks.push(Refused {
+                        path: path.display().to_string(),
+                        why,
+                    });
                 }
                 for row in rows.rows {
                     self.take_row(path, relative, row).await?;
@@ -318,7 +382,11 @@ impl Intake<'_> {
         bytes: Vec<u8>,
     ) -> Result<()> {
         let file_name = name.clone().unwrap_or_default();
-        let line = self.manifest.get(relative).or_else(|| self.manifest.get(&file_name)).cloned();
+        let line = self
+            .manifest
+            .get(relative)
+            .or_else(|| self.manifest.get(&file_name))
+            .cloned();
         let mut arrival = Arrival {
             format: ArrivalFormat::V1,
             source: Source::Path(relative.to_owned()),
@@ -338,7 +406,10 @@ impl Intake<'_> {
                 match Timestamp::parse_in(date, &zone) {
                     Ok(at) => arrival.received_at = at,
                     Err(error) => {
-                        self.refuse(path.display().to_string(), format!("in the manifest: {error}"));
+                        self.refuse(
+                            path.display().to_string(),
+                            format!("in the manifest: {error}"),
+                        );
                         return Ok(());
                     }
                 }
@@ -349,7 +420,12 @@ impl Intake<'_> {
         self.admit(arrival, bytes).await
     }
 
-    async fn take_row(&mut self, path: &Path, relative: &str, row: extract::rows::Row) -> Result<()> {
+    async fn take_row(
+        &mut self,
+        path: &Path,
+        relative: &str,
+        row: extract::rows::Row,
+    ) -> Result<()> {
         let value = |column: &Option<String>| {
             let found = row.value.get(column.as_ref()?)?;
             let text = plain(found.clone());
@@ -362,7 +438,10 @@ impl Intake<'_> {
                 match Timestamp::parse_in(&date, &zone) {
                     Ok(at) => at,
                     Err(error) => {
-                        self.refuse(format!("{}:{}", path.display(), row.line), error.to_string());
+                        self.refuse(
+                            format!("{}:{}", path.display(), row.line),
+                            error.to_string(),
+                        );
                         return Ok(());
                     }
                 }
@@ -436,7 +515,9 @@ fn plain(value: serde_json::Value) -> String {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let size = std::fs::metadata(path).map_err(|e| format!("cannot be read: {e}"))?.len();
+    let size = std::fs::metadata(path)
+        .map_err(|e| format!("cannot be read: {e}"))?
+        .len();
     if size > FILE_BYTES_MAX {
         return Err(format!(
             "has {} MiB, more than the {} MiB that are taken in: split it or send what it holds",
@@ -449,7 +530,10 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 
 /// Files under `path`, sorted, with their names relative to what was asked.
 fn collect(path: &Path, files: &mut Vec<(PathBuf, String)>, refused: &mut Vec<Refused>) {
-    let name = |p: &Path| p.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let name = |p: &Path| {
+        p.file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+    };
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => walk(path, "", files, refused),
         Ok(_) => files.push((path.to_owned(), name(path))),
@@ -462,7 +546,10 @@ fn collect(path: &Path, files: &mut Vec<(PathBuf, String)>, refused: &mut Vec<Re
 
 fn walk(dir: &Path, prefix: &str, files: &mut Vec<(PathBuf, String)>, refused: &mut Vec<Refused>) {
     let mut refuse = |path: &Path, error: std::io::Error| {
-        refused.push(Refused { path: path.display().to_string(), why: format!("cannot be read: {error}") });
+        refused.push(Refused {
+            path: path.display().to_string(),
+            why: format!("cannot be read: {error}"),
+        });
     };
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
@@ -477,8 +564,15 @@ fn walk(dir: &Path, prefix: &str, files: &mut Vec<(PathBuf, String)>, refused: &
     }
     paths.sort();
     for path in paths {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+        let name = path
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let relative = if prefix.is_empty() {
+            name
+        } else {
+            format!("{prefix}/{name}")
+        };
         // Links are not followed: a folder may link to itself.
         match std::fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_dir() => walk(&path, &relative, files, refused),
@@ -499,12 +593,25 @@ fn manifest(path: &Path) -> Result<BTreeMap<String, ManifestLine>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut lines = BTreeMap::new();
-    for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+    for (n, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty())
+    {
         let line: ManifestLine = serde_json::from_str(line).with_context(|| {
-            format!("{}:{}: expected {{\"path\", \"id\", \"received_at\", …}}", path.display(), n + 1)
+            format!(
+                "{}:{}: expected {{\"path\", \"id\", \"received_at\", …}}",
+                path.display(),
+                n + 1
+            )
         })?;
         if let Some(before) = lines.insert(line.path.clone(), line) {
-            bail!("{}:{}: `{}` is said twice", path.display(), n + 1, before.path);
+            bail!(
+                "{}:{}: `{}` is said twice",
+                path.display(),
+                n + 1,
+                before.path
+            );
         }
     }
     Ok(lines)

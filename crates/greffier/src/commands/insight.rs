@@ -32,16 +32,29 @@ pub async fn synthesise(global: &Global, pipeline: &str, week: IsoWeek) -> Resul
     let made = reconcilers::synthesise(&house.desk, &pipeline, week).await?;
     let (synthesis, edition) = (&made.synthesis.0, made.synthesis.1.edition.number);
     if global.json {
-        print::json(&Printed { edition, synthesis, alerts: &made.alerts.0 })?;
+        print::json(&Printed {
+            edition,
+            synthesis,
+            alerts: &made.alerts.0,
+        })?;
         return Ok(Ending::Done);
     }
     let names = names(&house, synthesis, &made.alerts.0).await?;
     let name = |id: DocumentId| names.get(&id).cloned().unwrap_or_else(|| id.short());
-    print::raw(&::insight::markdown(synthesis, &made.alerts.0, &name, global.lang));
+    print::raw(&::insight::markdown(
+        synthesis,
+        &made.alerts.0,
+        &name,
+        global.lang,
+    ));
     print::line("");
     print::line(match global.lang {
-        Lang::Fr => format!("Édition {edition}. Chaque phrase est une citation vérifiée ou un décompte : `greffier verify` les relit."),
-        Lang::En => format!("Edition {edition}. Every sentence is a verified quote or a count: `greffier verify` reads them again."),
+        Lang::Fr => format!(
+            "Édition {edition}. Chaque phrase est une citation vérifiée ou un décompte : `greffier verify` les relit."
+        ),
+        Lang::En => format!(
+            "Edition {edition}. Every sentence is a verified quote or a count: `greffier verify` reads them again."
+        ),
     });
     Ok(Ending::Done)
 }
@@ -53,7 +66,10 @@ async fn names(
     alerts: &AlertSet,
 ) -> Result<BTreeMap<DocumentId, String>> {
     let mut ids = BTreeSet::new();
-    let of_alerts = alerts.alerts.iter().flat_map(|a| std::iter::once(&a.statement).chain(&a.evidence));
+    let of_alerts = alerts
+        .alerts
+        .iter()
+        .flat_map(|a| std::iter::once(&a.statement).chain(&a.evidence));
     for sentence in synthesis.sentences().chain(of_alerts) {
         match sentence {
             Sentence::Quote(evidence) => {
@@ -84,7 +100,10 @@ pub async fn alerts(global: &Global, pipeline: &str, week: Option<IsoWeek>) -> R
     let vault = &house.desk.vault;
     let period = week.map(|w| w.to_string());
     let reconciler = "alert".parse()?;
-    let editions = vault.ledger.editions(&reconciler, pipeline.name(), period.as_deref()).await?;
+    let editions = vault
+        .ledger
+        .editions(&reconciler, pipeline.name(), period.as_deref())
+        .await?;
     let mut latest = BTreeMap::new();
     for edition in editions {
         latest.insert(edition.period.clone(), edition);
@@ -92,11 +111,20 @@ pub async fn alerts(global: &Global, pipeline: &str, week: Option<IsoWeek>) -> R
     let mut sets: Vec<AlertSet> = Vec::new();
     for edition in latest.values() {
         let envelope = vault.envelope(edition.subject).await?;
-        sets.push(vault.read_json(edition.subject, &envelope, edition.artifact).await?);
+        sets.push(
+            vault
+                .read_json(edition.subject, &envelope, edition.artifact)
+                .await?,
+        );
     }
     let dated: Vec<Dated<'_>> = sets
         .iter()
-        .flat_map(|s| s.alerts.iter().map(|alert| Dated { week: s.period.week, alert }))
+        .flat_map(|s| {
+            s.alerts.iter().map(|alert| Dated {
+                week: s.period.week,
+                alert,
+            })
+        })
         .collect();
     if global.json {
         print::json(&dated)?;
@@ -110,7 +138,11 @@ pub async fn alerts(global: &Global, pipeline: &str, week: Option<IsoWeek>) -> R
     let rows = dated
         .iter()
         .map(|d| {
-            let quote = d.alert.evidence.first().map(|s| print::short(&s.text(lang), 90));
+            let quote = d
+                .alert
+                .evidence
+                .first()
+                .map(|s| print::short(&s.text(lang), 90));
             vec![
                 d.week.to_string(),
                 d.alert.kind.say(lang).to_owned(),

@@ -91,7 +91,9 @@ impl Finder {
         let vector = match mode {
             Mode::Lexical => None,
             Mode::Hybrid | Mode::Meaning => {
-                let encoder = self.models.encoder(&crate::stages::EmbedSettings::default().encoder)?;
+                let encoder = self
+                    .models
+                    .encoder(&crate::stages::EmbedSettings::default().encoder)?;
                 encoder.encode(&[text.to_owned()])?.pop()
             }
         };
@@ -111,7 +113,10 @@ impl Finder {
         }
         // What is found as it is comes first, in every collection alike.
         hits.sort_by(|a, b| {
-            b.exact.cmp(&a.exact).then(b.score.total_cmp(&a.score)).then(a.document.cmp(&b.document))
+            b.exact
+                .cmp(&a.exact)
+                .then(b.score.total_cmp(&a.score))
+                .then(a.document.cmp(&b.document))
         });
         hits.truncate(k);
         Ok(hits)
@@ -122,13 +127,34 @@ impl Finder {
     /// # Errors
     /// When it cannot be read.
     pub async fn name(&self, id: DocumentId) -> Result<String> {
-        let known = self.names.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let known = self
+            .names
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned();
         if let Some(name) = known {
             return Ok(name);
         }
         let name = self.desk.name(id).await?;
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).insert(id, name.clone());
+        self.names
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, name.clone());
         Ok(name)
+    }
+
+    /// The name of a document in a run: as people know it, and for an attachment the stem of its
+    /// file, as for any file.
+    async fn stem(&self, id: DocumentId) -> Result<String> {
+        let name = self.name(id).await?;
+        let row = self.desk.vault.ledger.document(id).await?;
+        let attachment = row.is_some_and(|r| r.parent.is_some());
+        Ok(if attachment {
+            domain::Source::Path(name).name().to_owned()
+        } else {
+            name
+        })
     }
 
     /// A hit with its text, title and place.
@@ -138,17 +164,26 @@ impl Finder {
     pub async fn show(&self, query: &str, hit: &Hit) -> Result<Shown> {
         let subject = hit.document.into();
         let vault = &self.desk.vault;
-        let row = vault.ledger.document(hit.document).await?.context("a document of the index is gone")?;
+        let row = vault
+            .ledger
+            .document(hit.document)
+            .await?
+            .context("a document of the index is gone")?;
         let opened = self.desk.open(row).await?;
         let envelope = vault.envelope(subject).await?;
         let text = StoredText::from_bytes(vault.read(subject, &envelope, hit.text_version).await?)?;
         let span = snippet_span(query, &text, hit.span);
         let evidence = Evidence::quote(hit.document, hit.text_version, &text, span, &[])?;
         let highlights = search::highlight(query, &evidence.text);
-        let place = opened.layout.as_ref().and_then(|l: &Layout| l.place_of(span));
-        let routed = opened.row.route.as_ref().filter(|r| {
-            r.decided || r.outcome == domain::Outcome::Automatic
-        });
+        let place = opened
+            .layout
+            .as_ref()
+            .and_then(|l: &Layout| l.place_of(span));
+        let routed = opened
+            .row
+            .route
+            .as_ref()
+            .filter(|r| r.decided || r.outcome == domain::Outcome::Automatic);
         Ok(Shown {
             document: hit.document,
             name: encoded(&opened.name),
@@ -169,12 +204,17 @@ impl Finder {
 
 /// The part of a passage that is shown: around the query's words when it is long.
 fn snippet_span(query: &str, text: &str, passage: Span) -> Span {
-    let Some(full) = passage.of(text) else { return passage };
+    let Some(full) = passage.of(text) else {
+        return passage;
+    };
     if full.chars().count() <= SNIPPET {
         return passage;
     }
     let snippet = search::snippet(query, full, SNIPPET);
-    Span::new(passage.start + snippet.range.start, passage.start + snippet.range.end)
+    Span::new(
+        passage.start + snippet.range.start,
+        passage.start + snippet.range.end,
+    )
 }
 
 /// Runs `search`.
@@ -184,8 +224,10 @@ pub async fn search(global: &Global, args: &Search) -> Result<Ending> {
     let (collection, filters) = match &args.pipeline {
         Some(name) => {
             let pipeline = house.pipeline(name)?;
-            let filters =
-                Filters { pipeline: Some(pipeline.name().clone()), ..Filters::default() };
+            let filters = Filters {
+                pipeline: Some(pipeline.name().clone()),
+                ..Filters::default()
+            };
             (Some(pipeline.source.file.collection.clone()), filters)
         }
         None => (None, Filters::default()),
@@ -217,7 +259,11 @@ pub fn print_hits(lang: domain::Lang, shown: &[Shown]) {
         print::line(lang.pick("Rien de pertinent.", "Nothing relevant."));
     }
     for (n, hit) in shown.iter().enumerate() {
-        let title = if hit.title == hit.name { String::new() } else { format!(" — {}", print::short(&hit.title, 70)) };
+        let title = if hit.title == hit.name {
+            String::new()
+        } else {
+            format!(" — {}", print::short(&hit.title, 70))
+        };
         print::line(format!(
             "{:>2}. {}{title}  (page {}, {}, {})",
             n + 1,
@@ -229,7 +275,10 @@ pub fn print_hits(lang: domain::Lang, shown: &[Shown]) {
                 domain::Lang::En => format!("words {:.2}, meaning {:.2}", hit.lexical, hit.meaning),
             }
         ));
-        print::line(format!("    {}", print::highlighted(&hit.evidence.text, &hit.highlights)));
+        print::line(format!(
+            "    {}",
+            print::highlighted(&hit.evidence.text, &hit.highlights)
+        ));
     }
 }
 
@@ -268,13 +317,27 @@ async fn batch(
     let mut out = String::new();
     for (n, line) in lines.iter().enumerate() {
         let query: QueryLine = serde_json::from_str(line).with_context(|| {
-            format!("{}:{}: expected {{\"id\": …, \"text\": …}}", queries.display(), n + 1)
+            format!(
+                "{}:{}: expected {{\"id\": …, \"text\": …}}",
+                queries.display(),
+                n + 1
+            )
         })?;
-        ensure!(!query.id.contains(char::is_whitespace), "query id `{}` has a space", query.id);
+        ensure!(
+            !query.id.contains(char::is_whitespace),
+            "query id `{}` has a space",
+            query.id
+        );
         let hits = finder.search(&query.text, mode, k, filters)?;
         for (rank, hit) in hits.iter().enumerate() {
-            let name = encoded(&finder.name(hit.document).await?);
-            writeln!(out, "{} Q0 {name} {} {:.6} greffier", query.id, rank + 1, hit.score)?;
+            let name = encoded(&finder.stem(hit.document).await?);
+            writeln!(
+                out,
+                "{} Q0 {name} {} {:.6} greffier",
+                query.id,
+                rank + 1,
+                hit.score
+            )?;
         }
         bar.inc(1);
     }

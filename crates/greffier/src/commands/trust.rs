@@ -33,20 +33,30 @@ pub async fn replay(global: &Global, id: Option<&str>) -> Result<Ending> {
     match id {
         Some(text) if text.starts_with(RunKey::PREFIX) => {
             let run: RunKey = text.parse()?;
-            let stored = vault
-                .ledger
-                .record(run, 0)
-                .await?
-                .with_context(|| format!("no run is recorded as {run}: `greffier why DOC` names them"))?;
+            let stored = vault.ledger.record(run, 0).await?.with_context(|| {
+                format!("no run is recorded as {run}: `greffier why DOC` names them")
+            })?;
             records.push(pipeline::vault::read_record(stored)?.0);
         }
         Some(name) => {
             let row = house.desk.find(name).await?;
-            records.extend(vault.records(row.id.into()).await?.into_iter().map(|(r, _)| r));
+            records.extend(
+                vault
+                    .records(row.id.into())
+                    .await?
+                    .into_iter()
+                    .map(|(r, _)| r),
+            );
         }
         None => {
             for row in vault.ledger.documents(&DocumentFilter::default()).await? {
-                records.extend(vault.records(row.id.into()).await?.into_iter().map(|(r, _)| r));
+                records.extend(
+                    vault
+                        .records(row.id.into())
+                        .await?
+                        .into_iter()
+                        .map(|(r, _)| r),
+                );
             }
         }
     }
@@ -61,8 +71,7 @@ pub async fn replay(global: &Global, id: Option<&str>) -> Result<Ending> {
         {
             let house = house.clone();
             tasks.push_back(tokio::spawn(async move {
-                let answer =
-                    replay_record(&house.desk.vault, &house.desk.pipelines, &record).await;
+                let answer = replay_record(&house.desk.vault, &house.desk.pipelines, &record).await;
                 (record, answer)
             }));
         }
@@ -93,12 +102,33 @@ pub async fn replay(global: &Global, id: Option<&str>) -> Result<Ending> {
         print::json(&replayed)?;
     } else {
         for one in replayed.iter().filter(|r| r.detail.is_some()) {
-            print::line(format!("{} {} : {} ({})", one.run_key, one.activity, one.answer, one.detail.as_deref().unwrap_or_default()));
+            print::line(format!(
+                "{} {} : {} ({})",
+                one.run_key,
+                one.activity,
+                one.answer,
+                one.detail.as_deref().unwrap_or_default()
+            ));
         }
-        let words: Vec<String> = counts.iter().map(|(a, n)| format!("{n} {}", answer_in_words(a, global.lang))).collect();
-        print::line(format!("{} : {}", global.lang.pick("rejeu", "replay"), if words.is_empty() { "0".to_owned() } else { words.join(", ") }));
+        let words: Vec<String> = counts
+            .iter()
+            .map(|(a, n)| format!("{n} {}", answer_in_words(a, global.lang)))
+            .collect();
+        print::line(format!(
+            "{} : {}",
+            global.lang.pick("rejeu", "replay"),
+            if words.is_empty() {
+                "0".to_owned()
+            } else {
+                words.join(", ")
+            }
+        ));
     }
-    Ok(if counts.contains_key("different") { Ending::DoesNotHold } else { Ending::Done })
+    Ok(if counts.contains_key("different") {
+        Ending::DoesNotHold
+    } else {
+        Ending::Done
+    })
 }
 
 fn answer_in_words(answer: &str, lang: Lang) -> &str {
@@ -116,7 +146,8 @@ pub async fn verify(global: &Global, checkpoint: Option<&Path>) -> Result<Ending
     let house = House::open(global).await?;
     let elsewhere = match checkpoint {
         Some(path) => Some(
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
+            std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?,
         ),
         None => None,
     };
@@ -148,9 +179,15 @@ pub async fn verify(global: &Global, checkpoint: Option<&Path>) -> Result<Ending
                 v.documents, v.records, v.artifacts, v.checkpoints, v.quotes, v.figures, v.owed
             ),
         });
-        print::line(format!("{} {root}", global.lang.pick("racine du journal", "root of the log")));
+        print::line(format!(
+            "{} {root}",
+            global.lang.pick("racine du journal", "root of the log")
+        ));
         print::line(if v.holds() {
-            global.lang.pick("✓ Tout tient.", "✓ Everything holds.").to_owned()
+            global
+                .lang
+                .pick("✓ Tout tient.", "✓ Everything holds.")
+                .to_owned()
         } else {
             match global.lang {
                 Lang::Fr => format!("✗ {} chose(s) ne tiennent pas.", v.findings.len()),
@@ -158,7 +195,11 @@ pub async fn verify(global: &Global, checkpoint: Option<&Path>) -> Result<Ending
             }
         });
     }
-    Ok(if v.holds() { Ending::Done } else { Ending::DoesNotHold })
+    Ok(if v.holds() {
+        Ending::Done
+    } else {
+        Ending::DoesNotHold
+    })
 }
 
 /// Prints one file that proves one run offline.

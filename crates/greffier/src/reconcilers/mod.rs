@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use domain::passage::VectorSet;
 use domain::record::Record;
 use domain::{
-    AlertId, AlertSet, FieldReport, IsoWeek, Kind, Layout, PassageSet, RunKey, StageName, SubjectId,
-    Synthesis, canonical,
+    AlertId, AlertSet, FieldReport, IsoWeek, Kind, Layout, PassageSet, RunKey, StageName,
+    SubjectId, Synthesis, canonical,
 };
 use insight::{AlertSettings, Corpus, Entry, SynthesisSettings};
 use pipeline::desk::Desk;
@@ -34,7 +34,8 @@ pub struct Week {
 }
 
 fn slug(name: &str) -> StageName {
-    name.parse().unwrap_or_else(|_| unreachable!("`{name}` is a slug"))
+    name.parse()
+        .unwrap_or_else(|_| unreachable!("`{name}` is a slug"))
 }
 
 /// Checks the reconcilers of a file and their settings.
@@ -55,9 +56,13 @@ pub fn check(source: &SourceFile) -> Result<(), FileError> {
         }
     }
     let (themes, at) = settings::<SynthesisSettings>(source, "synthesise")?;
-    themes.check().map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))?;
+    themes
+        .check()
+        .map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))?;
     let (alerts, at) = settings::<AlertSettings>(source, "alert")?;
-    alerts.check(&themes).map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))
+    alerts
+        .check(&themes)
+        .map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))
 }
 
 fn settings<T: DeserializeOwned + Default + JsonSchema>(
@@ -80,7 +85,11 @@ fn settings<T: DeserializeOwned + Default + JsonSchema>(
 
 /// Whether a pipeline makes weekly syntheses.
 pub fn reconciles(pipeline: &Pipeline) -> bool {
-    pipeline.source.file.reconcile.contains_key(&slug("synthesise"))
+    pipeline
+        .source
+        .file
+        .reconcile
+        .contains_key(&slug("synthesise"))
 }
 
 /// Makes the alerts of a week, or finds the edition that the same reports made.
@@ -104,10 +113,16 @@ pub async fn alerts(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(
         kind: Kind::Alerts,
     };
     let id = |kind: &str, about: &str, period: &str| alert_id(desk, pipeline, kind, about, period);
-    let made = publish(&desk.vault, making, desk.clock.as_ref(), &desk.build, || {
-        let set = insight::alerts(&corpus, &themes, &alerting, &id)?;
-        Ok::<_, anyhow::Error>(canonical::to_bytes(&set)?)
-    })
+    let made = publish(
+        &desk.vault,
+        making,
+        desk.clock.as_ref(),
+        &desk.build,
+        || {
+            let set = insight::alerts(&corpus, &themes, &alerting, &id)?;
+            Ok::<_, anyhow::Error>(canonical::to_bytes(&set)?)
+        },
+    )
     .await?;
     Ok((serde_json::from_slice(&made.bytes)?, made))
 }
@@ -133,19 +148,31 @@ pub async fn synthesise(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Resu
         models: Vec::new(),
         kind: Kind::Synthesis,
     };
-    let made = publish(&desk.vault, making, desk.clock.as_ref(), &desk.build, || {
-        let synthesis = insight::synthesise(&corpus, &themes, &set)?;
-        Ok::<_, anyhow::Error>(canonical::to_bytes(&synthesis)?)
-    })
+    let made = publish(
+        &desk.vault,
+        making,
+        desk.clock.as_ref(),
+        &desk.build,
+        || {
+            let synthesis = insight::synthesise(&corpus, &themes, &set)?;
+            Ok::<_, anyhow::Error>(canonical::to_bytes(&synthesis)?)
+        },
+    )
     .await?;
     pipeline::log::checkpoint(&desk.vault).await?;
     let synthesis = serde_json::from_slice(&made.bytes)?;
-    Ok(Week { alerts: (set, alerts_made), synthesis: (synthesis, made) })
+    Ok(Week {
+        alerts: (set, alerts_made),
+        synthesis: (synthesis, made),
+    })
 }
 
 /// An alert keeps its id from one edition to the next: a keyed hash of what it is about.
 fn alert_id(desk: &Desk, pipeline: &Pipeline, kind: &str, about: &str, period: &str) -> AlertId {
-    let secret = desk.vault.secrets.collection_secret(&pipeline.source.file.collection);
+    let secret = desk
+        .vault
+        .secrets
+        .collection_secret(&pipeline.source.file.collection);
     let tuple = serde_json::json!(["alert", pipeline.name(), kind, about, period]);
     let bytes = canonical::to_bytes(&tuple).unwrap_or_default();
     AlertId::from_bytes(*secret.document_id(&bytes).as_bytes())
@@ -160,7 +187,8 @@ async fn corpus(
 ) -> Result<(Corpus, Vec<RunKey>)> {
     let (zone, _) = pipeline.source.zone();
     let bounds = |week: IsoWeek| {
-        week.bounds(&zone).with_context(|| format!("week {week} is outside the calendar"))
+        week.bounds(&zone)
+            .with_context(|| format!("week {week} is outside the calendar"))
     };
     let (from, _) = bounds(week.plus(-i64::from(history_weeks)))?;
     let (_, until) = bounds(week)?;
@@ -175,8 +203,13 @@ async fn corpus(
     let mut entries = Vec::new();
     let mut runs = Vec::new();
     for row in desk.vault.ledger.documents(&filter).await? {
-        let records: Vec<Record> =
-            desk.vault.records(row.id.into()).await?.into_iter().map(|(r, _)| r).collect();
+        let records: Vec<Record> = desk
+            .vault
+            .records(row.id.into())
+            .await?
+            .into_iter()
+            .map(|(r, _)| r)
+            .collect();
         // The same bytes received again are one report: counting it twice would be a rise.
         if row.duplicate_of.is_some() {
             continue;
@@ -191,7 +224,13 @@ async fn corpus(
 
 fn assemble(pipeline: &Pipeline, week: IsoWeek, entries: Vec<Entry>) -> Result<Corpus> {
     let (zone, zone_name) = pipeline.source.zone();
-    Ok(Corpus::new(pipeline.name().clone(), week, &zone, zone_name, entries)?)
+    Ok(Corpus::new(
+        pipeline.name().clone(),
+        week,
+        &zone,
+        zone_name,
+        entries,
+    )?)
 }
 
 /// One report as the latest of `records` read it, with the runs that did.
@@ -202,7 +241,8 @@ async fn entry(
     records: &[Record],
 ) -> Result<Option<(Entry, Vec<RunKey>)>> {
     let all: Vec<(Record, Option<u64>)> = records.iter().cloned().map(|r| (r, None)).collect();
-    let (Some(text), Some(layout)) = (latest_of(&all, Kind::Text), latest_of(&all, Kind::Layout)) else {
+    let (Some(text), Some(layout)) = (latest_of(&all, Kind::Text), latest_of(&all, Kind::Layout))
+    else {
         return Ok(None);
     };
     let mut runs = vec![text.record.statement().run_key];
@@ -212,12 +252,20 @@ async fn entry(
     let text = String::from_utf8(vault.read(subject, &envelope, text.name).await?)?;
     let layout: Layout = vault.read_json(subject, &envelope, layout.name).await?;
     let mut passages = Vec::new();
-    if let (Some(set), Some(vectors)) = (latest_of(&all, Kind::Passages), latest_of(&all, Kind::Vectors)) {
+    if let (Some(set), Some(vectors)) = (
+        latest_of(&all, Kind::Passages),
+        latest_of(&all, Kind::Vectors),
+    ) {
         runs.push(set.record.statement().run_key);
         runs.push(vectors.record.statement().run_key);
         let set: PassageSet = vault.read_json(subject, &envelope, set.name).await?;
         let vectors = VectorSet::from_bytes(&vault.read(subject, &envelope, vectors.name).await?)?;
-        passages = set.passages.iter().map(domain::Passage::span).zip(vectors.vectors).collect();
+        passages = set
+            .passages
+            .iter()
+            .map(domain::Passage::span)
+            .zip(vectors.vectors)
+            .collect();
     }
     let masks = privacy::identifiers::masks(&privacy::identifiers::find(&text));
     let report = FieldReport::from_fields(&layout.fields);
@@ -240,9 +288,16 @@ async fn entry(
 pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
     for pipeline in desk.pipelines.iter().filter(|p| reconciles(p)) {
         for reconciler in ["alert", "synthesise"] {
-            let editions = desk.vault.ledger.editions(&slug(reconciler), pipeline.name(), None).await?;
+            let editions = desk
+                .vault
+                .ledger
+                .editions(&slug(reconciler), pipeline.name(), None)
+                .await?;
             for edition in editions {
-                let about = format!("{reconciler} {} {}, edition {}", edition.pipeline, edition.period, edition.number);
+                let about = format!(
+                    "{reconciler} {} {}, edition {}",
+                    edition.pipeline, edition.period, edition.number
+                );
                 if let Err(error) = verify_edition(desk, pipeline, &edition, &about, v).await {
                     v.find(about, format!("{error:#}"));
                 }
@@ -260,11 +315,18 @@ async fn verify_edition(
     v: &mut Verification,
 ) -> Result<()> {
     let vault = &desk.vault;
-    let stored = vault.ledger.record(edition.run_key, 0).await?.context("its record is missing")?;
+    let stored = vault
+        .ledger
+        .record(edition.run_key, 0)
+        .await?
+        .context("its record is missing")?;
     let (record, _) = pipeline::vault::read_record(stored)?;
     let statement = record.statement();
-    let settings_bytes =
-        vault.ledger.settings(statement.settings).await?.context("its settings are not kept")?;
+    let settings_bytes = vault
+        .ledger
+        .settings(statement.settings)
+        .await?
+        .context("its settings are not kept")?;
     let kept: serde_json::Value = serde_json::from_slice(&settings_bytes)?;
     let themes: SynthesisSettings = serde_json::from_value(kept["settings"]["synthesise"].clone())?;
     let week: IsoWeek = edition.period.parse()?;
@@ -272,14 +334,22 @@ async fn verify_edition(
     let wanted: BTreeSet<RunKey> = statement.input_runs.iter().copied().collect();
     let mut subjects = BTreeSet::new();
     for run in &wanted {
-        let stored = vault.ledger.record(*run, 0).await?.with_context(|| format!("{run} is missing"))?;
+        let stored = vault
+            .ledger
+            .record(*run, 0)
+            .await?
+            .with_context(|| format!("{run} is missing"))?;
         if stored.record.activity.as_str() != "alert" {
             subjects.insert(stored.record.subject);
         }
     }
     let mut entries = Vec::new();
     for subject in subjects {
-        let row = vault.ledger.document(subject.as_document()).await?.context("a report is missing")?;
+        let row = vault
+            .ledger
+            .document(subject.as_document())
+            .await?
+            .context("a report is missing")?;
         let records: Vec<Record> = vault
             .records(subject)
             .await?
@@ -287,11 +357,17 @@ async fn verify_edition(
             .map(|(r, _)| r)
             .filter(|r| wanted.contains(&r.statement().run_key))
             .collect();
-        entries.extend(entry(desk, subject, row.received_at, &records).await?.map(|(e, _)| e));
+        entries.extend(
+            entry(desk, subject, row.received_at, &records)
+                .await?
+                .map(|(e, _)| e),
+        );
     }
     let corpus = assemble(pipeline, week, entries)?;
     let envelope = vault.envelope(edition.subject).await?;
-    let bytes = vault.read(edition.subject, &envelope, edition.artifact).await?;
+    let bytes = vault
+        .read(edition.subject, &envelope, edition.artifact)
+        .await?;
     let (sentences, findings) = if edition.reconciler.as_str() == "alert" {
         let set: AlertSet = serde_json::from_slice(&bytes)?;
         let sentences: Vec<domain::Sentence> = set
@@ -303,7 +379,10 @@ async fn verify_edition(
         (sentences, insight::verify_alerts(&set, &corpus, &themes))
     } else {
         let synthesis: Synthesis = serde_json::from_slice(&bytes)?;
-        (synthesis.sentences().cloned().collect(), insight::verify(&synthesis, &corpus, &themes))
+        (
+            synthesis.sentences().cloned().collect(),
+            insight::verify(&synthesis, &corpus, &themes),
+        )
     };
     for sentence in &sentences {
         match sentence {

@@ -76,7 +76,9 @@ fn check(forms: &[Form], text: &str, layout: &Layout) -> Completeness {
         pieces: Vec::new(),
         missing: Vec::new(),
     };
-    let Some((form, by)) = recognise(forms, text, layout) else { return completeness };
+    let Some((form, by)) = recognise(forms, text, layout) else {
+        return completeness;
+    };
     completeness.form = Some(form.id().clone());
     completeness.recognised_by = Some(by);
     for field in &form.fields {
@@ -99,17 +101,26 @@ fn check(forms: &[Form], text: &str, layout: &Layout) -> Completeness {
             None => {}
         }
     }
-    let named: Vec<String> = layout.attachments.iter().map(|a| words_of(&a.name)).collect();
+    let named: Vec<String> = layout
+        .attachments
+        .iter()
+        .map(|a| words_of(&a.name))
+        .collect();
     let enclosed = enclosures(text);
     for piece in &form.pieces {
         let words: Vec<String> = piece.words.iter().map(|w| words_of(w)).collect();
-        let found = words
-            .iter()
-            .any(|w| named.iter().chain([&enclosed]).any(|place| has_words(place, w)));
+        let found = words.iter().any(|w| {
+            named
+                .iter()
+                .chain([&enclosed])
+                .any(|place| has_words(place, w))
+        });
         if found {
             completeness.pieces.push(piece.name.clone());
         } else if piece.required {
-            completeness.missing.push(Missing::Piece { name: piece.name.clone() });
+            completeness.missing.push(Missing::Piece {
+                name: piece.name.clone(),
+            });
         }
     }
     completeness
@@ -120,7 +131,9 @@ fn recognise<'a>(forms: &'a [Form], text: &str, layout: &Layout) -> Option<(&'a 
     let by_fields = forms.iter().find_map(|form| {
         let wanted = &form.recognise.fields;
         let all = !wanted.is_empty()
-            && wanted.iter().all(|name| layout.fields.iter().any(|f| !f.inferred && f.name == *name));
+            && wanted
+                .iter()
+                .all(|name| layout.fields.iter().any(|f| !f.inferred && f.name == *name));
         all.then(|| (form, wanted.join(", ")))
     });
     by_fields.or_else(|| {
@@ -138,15 +151,21 @@ fn recognise<'a>(forms: &'a [Form], text: &str, layout: &Layout) -> Option<(&'a 
 }
 
 fn value_of<'a>(field: &FormField, layout: &'a Layout) -> Option<(&'a str, &'a Field)> {
-    let labels: Vec<String> =
-        field.labels.iter().chain([&field.label, &field.name]).map(|l| words_of(l)).collect();
+    let labels: Vec<String> = field
+        .labels
+        .iter()
+        .chain([&field.label, &field.name])
+        .map(|l| words_of(l))
+        .collect();
     layout
         .fields
         .iter()
         .filter(|f| {
             f.name == field.name
                 || labels.contains(&words_of(&f.name))
-                || f.label.as_deref().is_some_and(|l| labels.contains(&words_of(l)))
+                || f.label
+                    .as_deref()
+                    .is_some_and(|l| labels.contains(&words_of(l)))
         })
         .find_map(|f| {
             let value = f.value.as_deref()?.trim();
@@ -165,7 +184,12 @@ fn well_formed(format: FieldFormat, value: &str) -> bool {
     match format {
         FieldFormat::Text => true,
         FieldFormat::Date => is_date(value),
-        FieldFormat::Amount => digits > 0 && !value.chars().any(|c| c.is_alphabetic() && !"eurosEUROS".contains(c)),
+        FieldFormat::Amount => {
+            digits > 0
+                && !value
+                    .chars()
+                    .any(|c| c.is_alphabetic() && !"eurosEUROS".contains(c))
+        }
         FieldFormat::Siret => is(IdentifierKind::Siret),
         FieldFormat::Iban => is(IdentifierKind::Iban),
         FieldFormat::Nir => is(IdentifierKind::Nir),
@@ -178,12 +202,24 @@ fn well_formed(format: FieldFormat, value: &str) -> bool {
 /// 18/11/2026, 18.11.26, 2026-11-18, 18 novembre 2026, 1er mars 2027.
 fn is_date(value: &str) -> bool {
     const MONTHS: [&str; 12] = [
-        "janvier", "fevrier", "mars", "avril", "mai", "juin", "juillet", "aout", "septembre", "octobre",
-        "novembre", "decembre",
+        "janvier",
+        "fevrier",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "aout",
+        "septembre",
+        "octobre",
+        "novembre",
+        "decembre",
     ];
     let folded = fold(value);
-    let parts: Vec<&str> =
-        folded.split(|c: char| !c.is_alphanumeric()).filter(|p| !p.is_empty()).collect();
+    let parts: Vec<&str> = folded
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|p| !p.is_empty())
+        .collect();
     let numbers: Vec<u32> = parts
         .iter()
         .filter_map(|p| p.strip_suffix("er").unwrap_or(p).parse().ok())
@@ -191,7 +227,9 @@ fn is_date(value: &str) -> bool {
     let month_named = parts.iter().any(|p| MONTHS.contains(p));
     match numbers.as_slice() {
         [day, year, ..] if month_named => (1..=31).contains(day) && *year >= 1900,
-        [day @ 1..=31, 1..=12, year, ..] => *day <= 31 && (*year < 100 || (1900..2200).contains(year)),
+        [day @ 1..=31, 1..=12, year, ..] => {
+            *day <= 31 && (*year < 100 || (1900..2200).contains(year))
+        }
         [1900..=2199, 1..=12, 1..=31, ..] => true,
         _ => false,
     }
@@ -199,18 +237,29 @@ fn is_date(value: &str) -> bool {
 
 /// The part of a letter that lists its enclosures, if it has one.
 fn enclosures(text: &str) -> String {
-    const OPENINGS: [&str; 7] =
-        ["pj", "p j", "pieces jointes", "piece jointe", "ci joint", "ci jointe", "ci joints"];
+    const OPENINGS: [&str; 7] = [
+        "pj",
+        "p j",
+        "pieces jointes",
+        "piece jointe",
+        "ci joint",
+        "ci jointe",
+        "ci joints",
+    ];
     let words = words_of(text);
     let at = OPENINGS.iter().filter_map(|o| position_of(&words, o)).min();
-    at.and_then(|at| words.get(at..)).unwrap_or_default().to_owned()
+    at.and_then(|at| words.get(at..))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Folded words separated by single spaces.
 pub(super) fn words_of(text: &str) -> String {
     let folded = fold(text);
-    let words: Vec<&str> =
-        folded.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> = folded
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .collect();
     words.join(" ")
 }
 
@@ -237,7 +286,13 @@ mod tests {
 
     #[test]
     fn dates_as_people_write_them() {
-        for good in ["18/11/2026", "18.11.26", "2026-11-18", "le 18 novembre 2026", "1er mars 2027"] {
+        for good in [
+            "18/11/2026",
+            "18.11.26",
+            "2026-11-18",
+            "le 18 novembre 2026",
+            "1er mars 2027",
+        ] {
             assert!(is_date(good), "{good}");
         }
         for bad in ["", "novembre", "45/45/2026", "18/2026", "bientôt"] {
@@ -247,14 +302,20 @@ mod tests {
 
     #[test]
     fn words_are_whole() {
-        assert!(has_words(&words_of("Plan_de_situation.pdf"), "plan de situation"));
+        assert!(has_words(
+            &words_of("Plan_de_situation.pdf"),
+            "plan de situation"
+        ));
         assert!(!has_words(&words_of("planification"), "plan"));
         assert!(!has_words("", ""));
     }
 
     #[test]
     fn enclosures_begin_where_they_are_announced() {
-        assert_eq!(enclosures("Bonjour. RIB perdu. P.J. : Kbis, plan"), "p j kbis plan");
+        assert_eq!(
+            enclosures("Bonjour. RIB perdu. P.J. : Kbis, plan"),
+            "p j kbis plan"
+        );
         assert_eq!(enclosures("Bonjour"), "");
     }
 }

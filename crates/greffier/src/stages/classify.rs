@@ -34,7 +34,11 @@ pub struct ClassifySettings {
 
 impl Default for ClassifySettings {
     fn default() -> Self {
-        Self { encoder: "all-minilm-l6-v2".to_owned(), reasons: 8, characters: 20_000 }
+        Self {
+            encoder: "all-minilm-l6-v2".to_owned(),
+            reasons: 8,
+            characters: 20_000,
+        }
     }
 }
 
@@ -62,7 +66,11 @@ pub struct Classified {
 
 impl Classifier {
     /// The classifier in force for a pipeline.
-    pub fn new(source: &SourceFile, settings: ClassifySettings, models: Arc<Models>) -> Result<Self> {
+    pub fn new(
+        source: &SourceFile,
+        settings: ClassifySettings,
+        models: Arc<Models>,
+    ) -> Result<Self> {
         let pipeline = source.file.pipeline.clone();
         let services = source
             .file
@@ -71,7 +79,14 @@ impl Classifier {
             .map(|s| (s.id().clone(), format!("{}. {}", s.name, s.description)))
             .collect();
         let head = models.head_digest(&pipeline)?;
-        Ok(Self { pipeline, settings, services, head, models, prototypes: std::sync::OnceLock::new() })
+        Ok(Self {
+            pipeline,
+            settings,
+            services,
+            head,
+            models,
+            prototypes: std::sync::OnceLock::new(),
+        })
     }
 
     /// Classifies one text, given its vector.
@@ -83,7 +98,13 @@ impl Classifier {
         }
     }
 
-    fn by_head(&self, digest: Digest, text: &str, vector: &[f32], reasons: bool) -> Result<Classified> {
+    fn by_head(
+        &self,
+        digest: Digest,
+        text: &str,
+        vector: &[f32],
+        reasons: bool,
+    ) -> Result<Classified> {
         let head = self.models.head(&self.pipeline, digest)?;
         let candidates: Vec<(String, Probability)> = head
             .classify(&[(text, vector)])?
@@ -101,19 +122,33 @@ impl Classifier {
                 spans: t.spans,
                 weight_thousandths: thousandths(t.contribution),
             }));
-            found.push(Reason::Meaning { weight_thousandths: thousandths(parts.meaning) });
-            found.push(Reason::Prior { weight_thousandths: thousandths(parts.bias) });
+            found.push(Reason::Meaning {
+                weight_thousandths: thousandths(parts.meaning),
+            });
+            found.push(Reason::Prior {
+                weight_thousandths: thousandths(parts.bias),
+            });
         }
         let card = head.card();
         let (value, validated, needed) = match card.promise {
-            Promise::Kept { threshold, validated, .. } => {
+            Promise::Kept {
+                threshold,
+                validated,
+                ..
+            } => {
                 // Rounded up: a threshold rounded down would let through what was not tested.
                 let millionths = (threshold * 1e6).ceil() as u32;
-                (Some(Probability::from_millionths(millionths)), validated, None)
+                (
+                    Some(Probability::from_millionths(millionths)),
+                    validated,
+                    None,
+                )
             }
-            Promise::NotEnough { validated, more } => {
-                (None, validated, Some(u32::try_from(more).unwrap_or(u32::MAX)))
-            }
+            Promise::NotEnough { validated, more } => (
+                None,
+                validated,
+                Some(u32::try_from(more).unwrap_or(u32::MAX)),
+            ),
         };
         let threshold = Threshold {
             value,
@@ -122,7 +157,12 @@ impl Classifier {
             validated: u32::try_from(validated).unwrap_or(u32::MAX),
             needed,
         };
-        Ok(Classified { candidates, method: Method::Trained, threshold: Some(threshold), reasons: found })
+        Ok(Classified {
+            candidates,
+            method: Method::Trained,
+            threshold: Some(threshold),
+            reasons: found,
+        })
     }
 
     fn by_descriptions(&self, vector: &[f32]) -> Result<Classified> {
@@ -130,9 +170,13 @@ impl Classifier {
             Some(prototypes) => prototypes,
             None => {
                 let texts: Vec<String> = self.services.iter().map(|(_, d)| d.clone()).collect();
-                let vectors = self.models.encoder(&self.settings.encoder)?.encode(&texts)?;
+                let vectors = self
+                    .models
+                    .encoder(&self.settings.encoder)?
+                    .encode(&texts)?;
                 let labels = self.services.iter().map(|(id, _)| id.to_string());
-                self.prototypes.get_or_init(|| Prototypes::new(labels.zip(vectors).collect()))
+                self.prototypes
+                    .get_or_init(|| Prototypes::new(labels.zip(vectors).collect()))
             }
         };
         let candidates = prototypes
@@ -140,13 +184,20 @@ impl Classifier {
             .into_iter()
             .map(|c| (c.label, Probability::from_f64(c.probability)))
             .collect();
-        Ok(Classified { candidates, method: Method::Descriptions, threshold: None, reasons: Vec::new() })
+        Ok(Classified {
+            candidates,
+            method: Method::Descriptions,
+            threshold: None,
+            reasons: Vec::new(),
+        })
     }
 }
 
 /// The first `characters` of a text.
 fn cut(text: &str, characters: usize) -> &str {
-    text.char_indices().nth(characters).map_or(text, |(at, _)| &text[..at])
+    text.char_indices()
+        .nth(characters)
+        .map_or(text, |(at, _)| &text[..at])
 }
 
 /// The unit vector of a document: the mean of those of its passages.
@@ -177,20 +228,32 @@ impl Classify {
     pub(super) fn build(source: &SourceFile, shop: &Workshop) -> Result<Self, FileError> {
         let (settings, at) = settings::<ClassifySettings>(source, "classify")?;
         let encoder = encoder_digest(source, at, &settings.encoder, &shop.models)?;
-        let classifier = Classifier::new(source, settings.clone(), shop.models.clone())
-            .map_err(|e| source.wrong_at(at, format!("{e:#}"), "a head that can be read, or none"))?;
-        let mut digests = vec![ModelRef { role: "encoder".into(), digest: encoder }];
+        let classifier =
+            Classifier::new(source, settings.clone(), shop.models.clone()).map_err(|e| {
+                source.wrong_at(at, format!("{e:#}"), "a head that can be read, or none")
+            })?;
+        let mut digests = vec![ModelRef {
+            role: "encoder".into(),
+            digest: encoder,
+        }];
         let mut value = serde_json::json!({
             "characters": settings.characters,
             "reasons": settings.reasons,
             "services": classifier.services.iter().map(|(id, _)| id).collect::<Vec<_>>(),
         });
         match classifier.head {
-            Some(head) => digests.push(ModelRef { role: "head".into(), digest: head }),
+            Some(head) => digests.push(ModelRef {
+                role: "head".into(),
+                digest: head,
+            }),
             // Unused with a head, and therefore no setting of such a run.
             None => value["descriptions"] = serde_json::json!(classifier.services),
         }
-        Ok(Self { classifier, value, digests })
+        Ok(Self {
+            classifier,
+            value,
+            digests,
+        })
     }
 }
 
@@ -221,9 +284,11 @@ impl Stage for Classify {
 
     fn run(&self, inputs: &Inputs) -> Result<Output, Fault> {
         let text = inputs.text(Kind::Text)?;
-        let vectors = VectorSet::from_bytes(inputs.bytes(Kind::Vectors)?).map_err(|e| {
-            Fault::Quarantine { reason: "broken-input".into(), detail: e.to_string() }
-        })?;
+        let vectors =
+            VectorSet::from_bytes(inputs.bytes(Kind::Vectors)?).map_err(|e| Fault::Quarantine {
+                reason: "broken-input".into(),
+                detail: e.to_string(),
+            })?;
         let nothing = Classification {
             format: ClassificationFormat::V1,
             candidates: Vec::new(),
@@ -234,7 +299,10 @@ impl Stage for Classify {
         let Some(vector) = mean(&vectors) else {
             return Output::json(Kind::Classification, &nothing);
         };
-        let classified = self.classifier.classify(text, &vector, true).map_err(|e| unavailable(&e))?;
+        let classified = self
+            .classifier
+            .classify(text, &vector, true)
+            .map_err(|e| unavailable(&e))?;
         // A head may have learnt a label that is no service of this pipeline (any more): nothing
         // is ever proposed to it.
         let candidates = classified
@@ -242,8 +310,15 @@ impl Stage for Classify {
             .into_iter()
             .filter_map(|(label, probability)| {
                 let service: ServiceId = label.parse().ok()?;
-                let known = self.classifier.services.iter().any(|(id, _)| *id == service);
-                known.then_some(Candidate { service, probability })
+                let known = self
+                    .classifier
+                    .services
+                    .iter()
+                    .any(|(id, _)| *id == service);
+                known.then_some(Candidate {
+                    service,
+                    probability,
+                })
             })
             .collect();
         let classification = Classification {

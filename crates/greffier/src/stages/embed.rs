@@ -24,7 +24,10 @@ pub struct EmbedSettings {
 
 impl Default for EmbedSettings {
     fn default() -> Self {
-        Self { encoder: "all-minilm-l6-v2".to_owned(), with_title: true }
+        Self {
+            encoder: "all-minilm-l6-v2".to_owned(),
+            with_title: true,
+        }
     }
 }
 
@@ -42,7 +45,12 @@ impl Embed {
         let digest = encoder_digest(source, at, &settings.encoder, &shop.models)?;
         // The encoder's name is not a setting of the run: its digest is.
         let value = serde_json::json!({ "with_title": settings.with_title });
-        Ok(Self { settings, value, digest, models: shop.models.clone() })
+        Ok(Self {
+            settings,
+            value,
+            digest,
+            models: shop.models.clone(),
+        })
     }
 }
 
@@ -67,7 +75,10 @@ pub(super) fn encoder_digest(
 /// A model that cannot be loaded is something missing on this machine: the work waits.
 pub(super) fn unavailable(error: &anyhow::Error) -> Fault {
     tracing::error!(error = format!("{error:#}"), "a model cannot be used");
-    Fault::RetryAfter { after_seconds: 3_600, reason: "model-unavailable".into() }
+    Fault::RetryAfter {
+        after_seconds: 3_600,
+        reason: "model-unavailable".into(),
+    }
 }
 
 impl Stage for Embed {
@@ -92,14 +103,21 @@ impl Stage for Embed {
     }
 
     fn models(&self) -> Vec<ModelRef> {
-        vec![ModelRef { role: "encoder".into(), digest: self.digest }]
+        vec![ModelRef {
+            role: "encoder".into(),
+            digest: self.digest,
+        }]
     }
 
     fn run(&self, inputs: &Inputs) -> Result<Output, Fault> {
         let text = inputs.text(Kind::Text)?;
         let layout: Layout = inputs.json(Kind::Layout)?;
         let set: PassageSet = inputs.json(Kind::Passages)?;
-        let title = layout.title.as_deref().filter(|_| self.settings.with_title).unwrap_or_default();
+        let title = layout
+            .title
+            .as_deref()
+            .filter(|_| self.settings.with_title)
+            .unwrap_or_default();
         let texts: Vec<String> = set
             .passages
             .iter()
@@ -115,9 +133,15 @@ impl Stage for Embed {
         if texts.is_empty() {
             return Ok(Output::of(Kind::Vectors, VectorSet::default().to_bytes()));
         }
-        let encoder = self.models.encoder(&self.settings.encoder).map_err(|e| unavailable(&e))?;
+        let encoder = self
+            .models
+            .encoder(&self.settings.encoder)
+            .map_err(|e| unavailable(&e))?;
         let vectors = encoder.encode(&texts).map_err(|e| unavailable(&e.into()))?;
-        let vectors = VectorSet { dimension: encoder.dimension(), vectors };
+        let vectors = VectorSet {
+            dimension: encoder.dimension(),
+            vectors,
+        };
         Ok(Output::of(Kind::Vectors, vectors.to_bytes()))
     }
 }

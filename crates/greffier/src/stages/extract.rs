@@ -36,7 +36,10 @@ impl Extract {
     pub(super) fn build(source: &SourceFile, shop: &Workshop) -> Result<Self, FileError> {
         let (settings, _) = settings::<ExtractSettings>(source, "extract")?;
         let value = super::split::to_value(&settings);
-        Ok(Self { settings: value, reader: Arc::new((shop.reading.reader)(settings.budgets)) })
+        Ok(Self {
+            settings: value,
+            reader: Arc::new((shop.reading.reader)(settings.budgets)),
+        })
     }
 }
 
@@ -73,11 +76,20 @@ impl Stage for Extract {
             media_type: arrival.media_type.as_deref(),
             columns: arrival.columns.as_ref(),
         };
-        let Extraction { text, layout, children } = self.reader.read(&input).map_err(fault)?;
+        let Extraction {
+            text,
+            layout,
+            children,
+        } = self.reader.read(&input).map_err(fault)?;
         let layout = canonical::to_bytes(&layout)?;
         let children = children
             .into_iter()
-            .map(|c| Child { part: c.part, name: c.name, media_type: c.media_type, bytes: c.bytes })
+            .map(|c| Child {
+                part: c.part,
+                name: c.name,
+                media_type: c.media_type,
+                bytes: c.bytes,
+            })
             .collect();
         Ok(Output {
             artifacts: vec![(Kind::Text, text.into_bytes()), (Kind::Layout, layout)],
@@ -91,8 +103,17 @@ impl Stage for Extract {
 fn fault(fault: ReadFault) -> Fault {
     let detail = pipeline::verify::chain(&fault);
     if matches!(fault, ReadFault::Start { .. }) {
-        tracing::error!(detail, "no child process could be started to read a document");
-        return Fault::RetryAfter { after_seconds: 60, reason: fault.code().to_owned() };
+        tracing::error!(
+            detail,
+            "no child process could be started to read a document"
+        );
+        return Fault::RetryAfter {
+            after_seconds: 60,
+            reason: fault.code().to_owned(),
+        };
     }
-    Fault::Quarantine { reason: fault.code().to_owned(), detail }
+    Fault::Quarantine {
+        reason: fault.code().to_owned(),
+        detail,
+    }
 }

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::models::Models;
 
-pub use classify::{ClassifySettings, Classifier};
+pub use classify::{Classifier, ClassifySettings};
 pub use embed::EmbedSettings;
 pub use extract::{ExtractSettings, Reading};
 pub use route::{FORM_RULE, RouteSettings, Rules};
@@ -42,7 +42,11 @@ pub const NAMES: [&str; 6] = ["extract", "split", "embed", "classify", "check", 
 /// When a stage is not known, or its settings are wrong, with the line.
 pub fn assemble(source: Arc<SourceFile>, shop: &Workshop) -> Result<Pipeline, FileError> {
     let mut stages: Vec<Arc<dyn Stage>> = Vec::new();
-    let listed = source.file.stages.iter().chain(&source.file.attachment_stages);
+    let listed = source
+        .file
+        .stages
+        .iter()
+        .chain(&source.file.attachment_stages);
     for name in listed {
         if stages.iter().any(|s| s.name() == *name.get_ref()) {
             continue;
@@ -74,7 +78,9 @@ fn settings<T: DeserializeOwned + Default + JsonSchema>(
     stage: &str,
 ) -> Result<(T, usize), FileError> {
     let name: StageName = name(stage);
-    let Some(table) = source.file.stage.get(&name) else { return Ok((T::default(), 0)) };
+    let Some(table) = source.file.stage.get(&name) else {
+        return Ok((T::default(), 0));
+    };
     let at = table.span().start;
     match table.get_ref().clone().try_into::<T>() {
         Ok(settings) => Ok((settings, at)),
@@ -87,7 +93,9 @@ fn settings<T: DeserializeOwned + Default + JsonSchema>(
 }
 
 fn name(stage: &str) -> StageName {
-    stage.parse().unwrap_or_else(|_| unreachable!("`{stage}` is a slug"))
+    stage
+        .parse()
+        .unwrap_or_else(|_| unreachable!("`{stage}` is a slug"))
 }
 
 /// The settings of `classify` of a file.

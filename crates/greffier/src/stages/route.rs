@@ -30,7 +30,12 @@ pub struct RouteSettings {
 
 impl Default for RouteSettings {
     fn default() -> Self {
-        Self { max_misrouting: 0.03, confidence: 0.95, unknown_below: 0.15, review_everything: false }
+        Self {
+            max_misrouting: 0.03,
+            confidence: 0.95,
+            unknown_below: 0.15,
+            review_everything: false,
+        }
     }
 }
 
@@ -76,12 +81,31 @@ impl Rules {
     pub fn build(source: &SourceFile) -> Result<Self, FileError> {
         let (settings, at) = settings::<RouteSettings>(source, "route")?;
         let within = |key: &str, value: f64, good: bool, expected: &str| {
-            if good { Ok(()) } else { Err(source.wrong_in(at, key, format!("{key} = {value}"), expected)) }
+            if good {
+                Ok(())
+            } else {
+                Err(source.wrong_in(at, key, format!("{key} = {value}"), expected))
+            }
         };
         let s = &settings;
-        within("max_misrouting", s.max_misrouting, s.max_misrouting > 0.0 && s.max_misrouting <= 0.5, "a share above 0 and at most 0.5")?;
-        within("confidence", s.confidence, (0.5..1.0).contains(&s.confidence), "a share from 0.5 to below 1")?;
-        within("unknown_below", s.unknown_below, (0.0..1.0).contains(&s.unknown_below), "a share from 0 to below 1")?;
+        within(
+            "max_misrouting",
+            s.max_misrouting,
+            s.max_misrouting > 0.0 && s.max_misrouting <= 0.5,
+            "a share above 0 and at most 0.5",
+        )?;
+        within(
+            "confidence",
+            s.confidence,
+            (0.5..1.0).contains(&s.confidence),
+            "a share from 0.5 to below 1",
+        )?;
+        within(
+            "unknown_below",
+            s.unknown_below,
+            (0.0..1.0).contains(&s.unknown_below),
+            "a share from 0 to below 1",
+        )?;
         let phrases = |list: &[String]| list.iter().map(|p| (words_of(p), p.clone())).collect();
         let rules = source
             .file
@@ -103,7 +127,12 @@ impl Rules {
             .iter()
             .map(|f| (f.id().clone(), f.service().clone(), f.title.clone()))
             .collect();
-        Ok(Self { settings, rules, forms, services: source.file.services.len() })
+        Ok(Self {
+            settings,
+            rules,
+            forms,
+            services: source.file.services.len(),
+        })
     }
 
     fn value(&self, source: &SourceFile) -> serde_json::Value {
@@ -125,8 +154,12 @@ impl Rules {
     fn applying(&self, seen: &Seen<'_>) -> Vec<Reason> {
         let (words, places) = words_with_places(seen.text);
         let spans = |phrase: &str| {
-            position_of(&words, phrase)
-                .and_then(|at| Some(Span::new(places.get(at)?.0, places.get(at + phrase.len() - 1)?.1)))
+            position_of(&words, phrase).and_then(|at| {
+                Some(Span::new(
+                    places.get(at)?.0,
+                    places.get(at + phrase.len() - 1)?.1,
+                ))
+            })
         };
         let ends = |address: &Option<String>, end: &Option<String>| match end {
             None => true,
@@ -134,8 +167,14 @@ impl Rules {
         };
         let mut reasons: Vec<Reason> = Vec::new();
         for rule in &self.rules {
-            let any = rule.any.iter().find(|(words_in, _)| has_words(&words, words_in));
-            let all = rule.all.iter().all(|(words_in, _)| has_words(&words, words_in));
+            let any = rule
+                .any
+                .iter()
+                .find(|(words_in, _)| has_words(&words, words_in));
+            let all = rule
+                .all
+                .iter()
+                .all(|(words_in, _)| has_words(&words, words_in));
             let form = rule.form.as_ref().is_none_or(|f| seen.form == Some(f));
             if !((rule.any.is_empty() || any.is_some())
                 && all
@@ -156,13 +195,21 @@ impl Rules {
             reasons.push(Reason::Rule {
                 rule: rule.id.clone(),
                 service: rule.service.clone(),
-                spans: phrases.iter().filter_map(|(folded, _)| spans(folded)).collect(),
+                spans: phrases
+                    .iter()
+                    .filter_map(|(folded, _)| spans(folded))
+                    .collect(),
                 matched: matched.join(", "),
             });
         }
-        if let Some((form, service, title)) =
-            seen.form.and_then(|form| self.forms.iter().find(|(id, ..)| id == form))
-            && let Ok(rule) = format!("{FORM_RULE}{form}").chars().take(64).collect::<String>().parse()
+        if let Some((form, service, title)) = seen
+            .form
+            .and_then(|form| self.forms.iter().find(|(id, ..)| id == form))
+            && let Ok(rule) = format!("{FORM_RULE}{form}")
+                .chars()
+                .take(64)
+                .collect::<String>()
+                .parse()
         {
             reasons.push(Reason::Rule {
                 rule,
@@ -189,7 +236,9 @@ impl Rules {
             })
             .collect();
         let first = model.candidates.first().cloned();
-        let sure = first.as_ref().filter(|f| self.reaches(f.probability, model.threshold.as_ref()));
+        let sure = first
+            .as_ref()
+            .filter(|f| self.reaches(f.probability, model.threshold.as_ref()));
         let mut review = Vec::new();
         let several = services_ruled.len() > 1;
         let (outcome, service, rule) = match (&ruled, &first) {
@@ -202,7 +251,11 @@ impl Rules {
                 if contradicted {
                     review.push(ReviewCause::Conflict);
                 }
-                let outcome = if review.is_empty() { Outcome::Automatic } else { Outcome::Review };
+                let outcome = if review.is_empty() {
+                    Outcome::Automatic
+                } else {
+                    Outcome::Review
+                };
                 (outcome, Some(service.clone()), Some(rule.clone()))
             }
             (None, None) => {
@@ -213,7 +266,9 @@ impl Rules {
                 review.push(ReviewCause::NoModel);
                 (Outcome::Review, Some(f.service.clone()), None)
             }
-            (None, Some(f)) if f.probability < Probability::from_f64(self.settings.unknown_below) => {
+            (None, Some(f))
+                if f.probability < Probability::from_f64(self.settings.unknown_below) =>
+            {
                 review.push(ReviewCause::NothingAlike);
                 (Outcome::Unknown, None, None)
             }
@@ -222,7 +277,11 @@ impl Rules {
             }
             (None, Some(f)) => {
                 let promised = model.threshold.as_ref().is_some_and(|t| self.keeps(t));
-                review.push(if promised { ReviewCause::BelowThreshold } else { ReviewCause::NoPromiseYet });
+                review.push(if promised {
+                    ReviewCause::BelowThreshold
+                } else {
+                    ReviewCause::NoPromiseYet
+                });
                 (Outcome::Review, Some(f.service.clone()), None)
             }
         };
@@ -328,7 +387,12 @@ impl Stage for Route {
     }
 
     fn inputs(&self) -> &'static [Kind] {
-        &[Kind::Text, Kind::Layout, Kind::Classification, Kind::Completeness]
+        &[
+            Kind::Text,
+            Kind::Layout,
+            Kind::Classification,
+            Kind::Completeness,
+        ]
     }
 
     fn outputs(&self) -> &'static [Kind] {
@@ -347,7 +411,10 @@ impl Stage for Route {
         let layout: Layout = inputs.json(Kind::Layout)?;
         let completeness: Completeness = inputs.json(Kind::Completeness)?;
         let field = |name: &str| {
-            layout.field(name).and_then(|f| f.value.as_deref()).map(str::to_lowercase)
+            layout
+                .field(name)
+                .and_then(|f| f.value.as_deref())
+                .map(str::to_lowercase)
         };
         let seen = Seen {
             text: inputs.text(Kind::Text)?,
@@ -364,7 +431,10 @@ impl Stage for Route {
         let decision: Decision = serde_json::from_slice(bytes).ok()?;
         Some(RouteView {
             outcome: decision.outcome,
-            confidence: decision.candidates.first().map_or(Probability::ZERO, |c| c.probability),
+            confidence: decision
+                .candidates
+                .first()
+                .map_or(Probability::ZERO, |c| c.probability),
             service: decision.service,
             decided: false,
         })

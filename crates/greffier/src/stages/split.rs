@@ -1,8 +1,8 @@
 //! `split`: stored text to passages that never cut a sentence.
 
 use ::extract::split::{SplitSettings as Splitting, split};
-use domain::{Kind, Layout, ModelRef, PassageSet, StageName};
 use domain::passage::PassageSetFormat;
+use domain::{Kind, Layout, ModelRef, PassageSet, StageName};
 use pipeline::file::{FileError, SourceFile};
 use pipeline::stage::{Fault, Inputs, Output, Stage};
 use serde::Serialize;
@@ -23,9 +23,17 @@ impl Split {
         let (settings, at) = settings::<Splitting>(source, "split")?;
         if settings.characters < 100 {
             let found = format!("characters = {}", settings.characters);
-            return Err(source.wrong_in(at, "characters", found, "at least 100 characters a passage"));
+            return Err(source.wrong_in(
+                at,
+                "characters",
+                found,
+                "at least 100 characters a passage",
+            ));
         }
-        Ok(Self { value: to_value(&settings), settings })
+        Ok(Self {
+            value: to_value(&settings),
+            settings,
+        })
     }
 }
 

@@ -12,7 +12,9 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use domain::message::Task;
-use domain::{ArtifactName, Digest, DocumentId, PipelineName, RunKey, StageName, SubjectId, Timestamp};
+use domain::{
+    ArtifactName, Digest, DocumentId, PipelineName, RunKey, StageName, SubjectId, Timestamp,
+};
 use provenance::{NodeId, merkle};
 
 use crate::blobs::{BlobError, Blobs};
@@ -123,7 +125,10 @@ impl MemoryLedger {
 
     /// An empty ledger with faults.
     pub fn with_hook(hook: Hook) -> Self {
-        Self { state: Mutex::default(), hook: Some(hook) }
+        Self {
+            state: Mutex::default(),
+            hook: Some(hook),
+        }
     }
 
     /// Changes rows behind everyone's back, as whoever holds the database could.
@@ -138,7 +143,9 @@ impl MemoryLedger {
                 }
             }
             Tampering::RecordLost(run_key) => {
-                state.records.retain(|stored| stored.record.run_key != run_key);
+                state
+                    .records
+                    .retain(|stored| stored.record.run_key != run_key);
             }
             Tampering::TaskLost(task) => {
                 state.tasks.remove(&key(task));
@@ -151,7 +158,9 @@ impl MemoryLedger {
     }
 
     async fn point(&self, doing: &'static str, after: bool) -> LedgerResult<()> {
-        let Some(hook) = &self.hook else { return Ok(()) };
+        let Some(hook) = &self.hook else {
+            return Ok(());
+        };
         Yield::once().await;
         match hook(doing, after) {
             Fate::Proceed => Ok(()),
@@ -190,7 +199,10 @@ impl State {
         if self.has_record(record) {
             return false;
         }
-        self.records.push(StoredRecord { record: record.clone(), leaf_index: None });
+        self.records.push(StoredRecord {
+            record: record.clone(),
+            leaf_index: None,
+        });
         true
     }
 
@@ -215,14 +227,23 @@ impl State {
             .documents
             .values()
             .filter(|(row, _, content, _)| {
-                row.collection == admission.document.collection && *content == admission.content_code
+                row.collection == admission.document.collection
+                    && *content == admission.content_code
             })
             .min_by_key(|(_, _, _, order)| *order)
             .map(|(row, ..)| row.duplicate_of.unwrap_or(row.id));
-        let row = DocumentRow { duplicate_of, ..admission.document.clone() };
+        let row = DocumentRow {
+            duplicate_of,
+            ..admission.document.clone()
+        };
         let order = self.next_order();
-        self.documents.insert(id, (row, admission.name_code, admission.content_code, order));
-        self.envelopes.entry(id.into()).or_insert_with(|| admission.envelope.clone());
+        self.documents.insert(
+            id,
+            (row, admission.name_code, admission.content_code, order),
+        );
+        self.envelopes
+            .entry(id.into())
+            .or_insert_with(|| admission.envelope.clone());
         self.put_record(&admission.record);
         if let Some(task) = &admission.task {
             self.put_task(task);
@@ -238,13 +259,19 @@ impl Ledger for MemoryLedger {
     }
 
     async fn document(&self, id: DocumentId) -> LedgerResult<Option<DocumentRow>> {
-        self.atomically("document", |s| s.documents.get(&id).map(|(row, ..)| row.clone())).await
+        self.atomically("document", |s| {
+            s.documents.get(&id).map(|(row, ..)| row.clone())
+        })
+        .await
     }
 
     async fn documents_named(&self, name_code: &[u8; 32]) -> LedgerResult<Vec<DocumentRow>> {
         self.atomically("documents_named", |s| {
-            let mut rows: Vec<_> =
-                s.documents.values().filter(|(_, name, ..)| name == name_code).collect();
+            let mut rows: Vec<_> = s
+                .documents
+                .values()
+                .filter(|(_, name, ..)| name == name_code)
+                .collect();
             rows.sort_by_key(|(.., order)| *order);
             rows.into_iter().map(|(row, ..)| row.clone()).collect()
         })
@@ -278,12 +305,16 @@ impl Ledger for MemoryLedger {
     }
 
     async fn envelope(&self, subject: SubjectId) -> LedgerResult<Option<Vec<u8>>> {
-        self.atomically("envelope", |s| s.envelopes.get(&subject).cloned()).await
+        self.atomically("envelope", |s| s.envelopes.get(&subject).cloned())
+            .await
     }
 
     async fn envelope_or(&self, subject: SubjectId, wrapped: &[u8]) -> LedgerResult<Vec<u8>> {
         self.atomically("envelope_or", |s| {
-            s.envelopes.entry(subject).or_insert_with(|| wrapped.to_vec()).clone()
+            s.envelopes
+                .entry(subject)
+                .or_insert_with(|| wrapped.to_vec())
+                .clone()
         })
         .await
     }
@@ -322,7 +353,11 @@ impl Ledger for MemoryLedger {
                     row.route = Some(route.clone());
                 }
             }
-            if new { Completed::New } else { Completed::AlreadyRecorded }
+            if new {
+                Completed::New
+            } else {
+                Completed::AlreadyRecorded
+            }
         })
         .await
     }
@@ -348,7 +383,10 @@ impl Ledger for MemoryLedger {
                 .filter(|r| r.published_at.is_none() && r.not_before.is_none_or(|t| t <= now))
                 .collect();
             rows.sort_by_key(|r| r.order);
-            rows.into_iter().take(limit as usize).map(|r| r.task.clone()).collect()
+            rows.into_iter()
+                .take(limit as usize)
+                .map(|r| r.task.clone())
+                .collect()
         })
         .await
     }
@@ -396,7 +434,9 @@ impl Ledger for MemoryLedger {
         self.atomically("owed", |s| {
             let mut rows: Vec<&TaskRow> = s.tasks.values().collect();
             rows.sort_by_key(|r| r.order);
-            rows.into_iter().map(|r| (r.task.clone(), r.reason.clone())).collect()
+            rows.into_iter()
+                .map(|r| (r.task.clone(), r.reason.clone()))
+                .collect()
         })
         .await
     }
@@ -413,7 +453,11 @@ impl Ledger for MemoryLedger {
 
     async fn records_of(&self, subject: SubjectId) -> LedgerResult<Vec<StoredRecord>> {
         self.atomically("records_of", |s| {
-            s.records.iter().filter(|r| r.record.subject == subject).cloned().collect()
+            s.records
+                .iter()
+                .filter(|r| r.record.subject == subject)
+                .cloned()
+                .collect()
         })
         .await
     }
@@ -423,7 +467,9 @@ impl Ledger for MemoryLedger {
             if !s.put_record(&act.record) {
                 return false;
             }
-            s.settings.entry(act.settings.0).or_insert_with(|| act.settings.1.clone());
+            s.settings
+                .entry(act.settings.0)
+                .or_insert_with(|| act.settings.1.clone());
             if let Some((row, ..)) = s.documents.get_mut(&act.document) {
                 row.route = Some(act.route.clone());
             }
@@ -444,7 +490,12 @@ impl Ledger for MemoryLedger {
             }
             let taken = s.editions.iter().any(|e| {
                 (&e.reconciler, &e.pipeline, &e.period, e.number)
-                    == (&edition.reconciler, &edition.pipeline, &edition.period, edition.number)
+                    == (
+                        &edition.reconciler,
+                        &edition.pipeline,
+                        &edition.period,
+                        edition.number,
+                    )
             });
             if taken {
                 // As a database's unique index says it: whoever calls must look again.
@@ -454,7 +505,9 @@ impl Ledger for MemoryLedger {
                 });
             }
             s.put_record(record);
-            s.settings.entry(settings.0).or_insert_with(|| settings.1.clone());
+            s.settings
+                .entry(settings.0)
+                .or_insert_with(|| settings.1.clone());
             s.editions.push(edition.clone());
             Ok(true)
         })
@@ -483,13 +536,19 @@ impl Ledger for MemoryLedger {
 
     async fn edition_subjects(&self) -> LedgerResult<Vec<SubjectId>> {
         self.atomically("edition_subjects", |s| {
-            s.editions.iter().map(|e| e.subject).collect::<BTreeSet<_>>().into_iter().collect()
+            s.editions
+                .iter()
+                .map(|e| e.subject)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect()
         })
         .await
     }
 
     async fn settings(&self, digest: Digest) -> LedgerResult<Option<Vec<u8>>> {
-        self.atomically("settings", |s| s.settings.get(&digest).cloned()).await
+        self.atomically("settings", |s| s.settings.get(&digest).cloned())
+            .await
     }
 
     async fn sequence(&self, limit: u32) -> LedgerResult<u64> {
@@ -498,14 +557,18 @@ impl Ledger for MemoryLedger {
                 .filter(|i| s.records[*i].leaf_index.is_none())
                 .take(limit as usize)
                 .collect();
-            let leaves: Vec<Digest> =
-                waiting.iter().map(|i| merkle::leaf_hash(&s.records[*i].record.bytes)).collect();
+            let leaves: Vec<Digest> = waiting
+                .iter()
+                .map(|i| merkle::leaf_hash(&s.records[*i].record.bytes))
+                .collect();
             let appended = merkle::append(
                 s.sequenced,
                 |level, index| s.nodes.get(&NodeId { level, index }).copied(),
                 leaves,
             )
-            .map_err(|e| LedgerError::Corrupt { what: e.to_string() })?;
+            .map_err(|e| LedgerError::Corrupt {
+                what: e.to_string(),
+            })?;
             for i in &waiting {
                 s.records[*i].leaf_index = Some(s.sequenced);
                 s.sequenced += 1;
@@ -536,13 +599,17 @@ impl Ledger for MemoryLedger {
     }
 
     async fn log_nodes(&self, nodes: &[NodeId]) -> LedgerResult<Vec<Option<Digest>>> {
-        self.atomically("log_nodes", |s| nodes.iter().map(|n| s.nodes.get(n).copied()).collect())
-            .await
+        self.atomically("log_nodes", |s| {
+            nodes.iter().map(|n| s.nodes.get(n).copied()).collect()
+        })
+        .await
     }
 
     async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> LedgerResult<()> {
         self.atomically("put_checkpoint", |s| {
-            s.checkpoints.entry(checkpoint.size).or_insert_with(|| checkpoint.note.clone());
+            s.checkpoints
+                .entry(checkpoint.size)
+                .or_insert_with(|| checkpoint.note.clone());
         })
         .await
     }
@@ -551,7 +618,10 @@ impl Ledger for MemoryLedger {
         self.atomically("checkpoints", |s| {
             s.checkpoints
                 .iter()
-                .map(|(size, note)| StoredCheckpoint { size: *size, note: note.clone() })
+                .map(|(size, note)| StoredCheckpoint {
+                    size: *size,
+                    note: note.clone(),
+                })
                 .collect()
         })
         .await
@@ -583,7 +653,10 @@ impl MemoryBlobs {
 
     /// An empty store with faults.
     pub fn with_hook(hook: Hook) -> Self {
-        Self { blobs: Mutex::default(), hook: Some(hook) }
+        Self {
+            blobs: Mutex::default(),
+            hook: Some(hook),
+        }
     }
 
     /// Changes a stored artifact, as a damaged disk would.
@@ -597,8 +670,15 @@ impl MemoryBlobs {
         self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn point(&self, doing: &'static str, name: ArtifactName, after: bool) -> Result<(), BlobError> {
-        let Some(hook) = &self.hook else { return Ok(()) };
+    async fn point(
+        &self,
+        doing: &'static str,
+        name: ArtifactName,
+        after: bool,
+    ) -> Result<(), BlobError> {
+        let Some(hook) = &self.hook else {
+            return Ok(());
+        };
         Yield::once().await;
         match hook(doing, after) {
             Fate::Proceed => Ok(()),

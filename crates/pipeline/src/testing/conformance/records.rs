@@ -111,7 +111,10 @@ async fn an_edition_is_written_once(ledger: &dyn Ledger) {
             .await
             .unwrap()
     );
-    assert_eq!(observe(ledger).await.editions, std::slice::from_ref(&edition));
+    assert_eq!(
+        observe(ledger).await.editions,
+        std::slice::from_ref(&edition)
+    );
     assert_eq!(ledger.edition_subjects().await.unwrap(), [edition.subject]);
     assert_eq!(
         ledger.records_of(edition.subject).await.unwrap()[0].record,
