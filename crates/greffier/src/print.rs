@@ -1,8 +1,6 @@
 //! What is shown in a terminal: data on standard output, all else on standard error; readable
 //! without colour.
 
-#![expect(clippy::print_stdout, reason = "printing is what this module is for")]
-
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 

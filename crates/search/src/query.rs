@@ -144,4 +144,83 @@ pub struct Results {
     pub passages: u64,
     /// Ledger position of the state that was searched.
     pub position: u64,
+    /// BM25F of the best passage, over which the `lexical` of hits are.
+    pub lexical_best: f64,
+    /// What a hit's `lexical` counts for in its score.
+    pub lexical_weight: f64,
+}
+
+impl Results {
+    /// The answers of several indexes as one. Each index measures words against its own best
+    /// passage, which may be a poor one: here all are measured against the best of all.
+    pub fn merge(all: Vec<Self>, limit: usize) -> Self {
+        let best = all.iter().map(|r| r.lexical_best).fold(0.0, f64::max);
+        let mut merged = Self {
+            lexical_best: best,
+            ..Self::default()
+        };
+        for results in all {
+            let share = if best > 0.0 {
+                results.lexical_best / best
+            } else {
+                0.0
+            };
+            merged.documents += results.documents;
+            merged.passages += results.passages;
+            merged.position = merged.position.max(results.position);
+            merged.lexical_weight = merged.lexical_weight.max(results.lexical_weight);
+            merged.hits.extend(results.hits.into_iter().map(|hit| {
+                let lexical = hit.lexical * share;
+                let score = hit.score - results.lexical_weight * (hit.lexical - lexical);
+                Hit {
+                    lexical,
+                    score,
+                    ..hit
+                }
+            }));
+        }
+        merged.hits.sort_by(|a, b| {
+            (b.exact.cmp(&a.exact))
+                .then(b.score.total_cmp(&a.score))
+                .then(a.document.cmp(&b.document))
+        });
+        merged.hits.truncate(limit);
+        merged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_of_a_poor_index_does_not_pass_for_the_best_of_all() {
+        let hit = |n: u8, lexical: f64, meaning: f64| Hit {
+            document: DocumentId::from_bytes([n; 16]),
+            text_version: ArtifactName::from_bytes([n; 32]),
+            span: Span::new(0, 1),
+            page: 1,
+            score: 0.5 * lexical + 0.5 * meaning,
+            exact: 0,
+            lexical,
+            meaning,
+            passages: 1,
+        };
+        let results = |hits: Vec<Hit>, best: f64| Results {
+            hits,
+            lexical_best: best,
+            lexical_weight: 0.5,
+            ..Results::default()
+        };
+        let poor = results(vec![hit(1, 1.0, 0.3)], 2.0);
+        let good = results(vec![hit(2, 1.0, 0.2), hit(3, 0.5, 0.3)], 10.0);
+        let merged = Results::merge(vec![poor, good], 2);
+        let order: Vec<u8> = merged
+            .hits
+            .iter()
+            .map(|h| h.document.as_bytes()[0])
+            .collect();
+        assert_eq!(order, [2, 3]);
+        assert!((merged.hits[1].score - 0.4).abs() < 1e-9);
+    }
 }

@@ -50,7 +50,7 @@ pub(crate) fn search(
             Some(rank(snapshot, fields, &reach, &matching, &parsed)?)
         }
     };
-    let (found, passages) = fold(
+    let (found, passages, lexical_best) = fold(
         snapshot,
         &matching,
         lexical.as_ref(),
@@ -73,6 +73,13 @@ pub(crate) fn search(
         documents,
         passages,
         position: snapshot.commit.position,
+        lexical_best,
+        lexical_weight: match query.mode {
+            Mode::Meaning => 0.0,
+            Mode::Lexical => 1.0,
+            Mode::Hybrid if vector.is_none() => 1.0,
+            Mode::Hybrid => query.fusion.lexical,
+        },
     })
 }
 
@@ -90,14 +97,14 @@ fn query_vector(snapshot: &Snapshot, query: &Query) -> Result<Option<QueryVector
     QueryVector::new(vector).map(Some)
 }
 
-/// The best passage of each document found, and the number of passages.
+/// The best passage of each document found, the number of passages, and the best of their words.
 fn fold(
     snapshot: &Snapshot,
     matching: &[Set],
     lexical: Option<&Lexical>,
     vector: Option<&QueryVector>,
     query: &Query,
-) -> (HashMap<DocumentId, Found>, u64) {
+) -> (HashMap<DocumentId, Found>, u64, f64) {
     let best = lexical
         .iter()
         .flat_map(|l| &l.scores)
@@ -157,7 +164,7 @@ fn fold(
                 .or_insert(passage);
         }
     }
-    (found, passages)
+    (found, passages, best)
 }
 
 fn hit(snapshot: &Snapshot, document: DocumentId, found: &Found) -> Result<Hit, SearchError> {

@@ -2,13 +2,13 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`guard`] | who may speak to us: loopback hosts, same-origin forms; headers of every response |
-//! | [`visit`] | one visit: its language, its query, the links of its page |
-//! | [`words`] | the words that only pages use, both languages beside each other |
-//! | [`problem`] | what goes wrong, in plain words and without internal detail |
-//! | [`shown`] | moments, weeks, highlights, channels, missing pieces, sentences as people read them |
-//! | [`inbox`], [`document`], [`review`], [`why`], [`search`], [`synthesis`] | the pages |
-//! | [`health`], [`assets`] | for machines: whether we live, the style sheet |
+//! | `guard` | who may speak to us: loopback hosts, same-origin forms; headers of every response |
+//! | `visit` | one visit: its language, its query, the links of its page |
+//! | `words` | the words that only pages use, both languages beside each other |
+//! | `problem` | what goes wrong, in plain words and without internal detail |
+//! | `shown` | moments, weeks, highlights, channels, missing pieces, sentences as people read them |
+//! | `inbox`, `document`, `review`, `why`, `search`, `synthesis` | the pages |
+//! | `health`, `assets` | for machines: whether we live, the style sheet |
 //!
 //! Invariants: nothing is served but on a loopback address, since nobody signs in yet; a page needs
 //! no script and nothing from outside; whatever a document, a form or an address says is escaped,

@@ -353,9 +353,9 @@ impl Words {
     /// What a person did, in the history.
     pub(crate) fn assigned(self, accepted: bool, service: &str) -> String {
         match (self.0, accepted) {
-            (Lang::Fr, true) => format!("proposition acceptée : {service}"),
+            (Lang::Fr, true) => format!("proposition acceptée, {service}"),
             (Lang::Fr, false) => format!("affecté à {service}"),
-            (Lang::En, true) => format!("proposal accepted: {service}"),
+            (Lang::En, true) => format!("proposal accepted, {service}"),
             (Lang::En, false) => format!("assigned to {service}"),
         }
     }

@@ -1,4 +1,9 @@
 //! Who may speak to the pages, and what a form does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 

@@ -1,4 +1,9 @@
 //! What people see: every page, in both languages, with hostile content in it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 

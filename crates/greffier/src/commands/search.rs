@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use domain::{CollectionName, DocumentId, Evidence, Layout, Span, StoredText};
 use pipeline::desk::Desk;
-use search::{Filters, Hit, Index, Query, Reader};
+use search::{Filters, Hit, Index, Query, Reader, Results};
 use serde::{Deserialize, Serialize};
 
 use super::Ending;
@@ -97,7 +97,7 @@ impl Finder {
                 encoder.encode(&[text.to_owned()])?.pop()
             }
         };
-        let mut hits = Vec::new();
+        let mut answers = Vec::new();
         for index in &self.indexes {
             // Until people sign in, whoever is at this machine may see everything.
             let mut query = Query::new(text, Reader::All);
@@ -109,17 +109,9 @@ impl Finder {
             };
             query.limit = k;
             query.filters = filters.clone();
-            hits.extend(index.search(&query)?.hits);
+            answers.push(index.search(&query)?);
         }
-        // What is found as it is comes first, in every collection alike.
-        hits.sort_by(|a, b| {
-            b.exact
-                .cmp(&a.exact)
-                .then(b.score.total_cmp(&a.score))
-                .then(a.document.cmp(&b.document))
-        });
-        hits.truncate(k);
-        Ok(hits)
+        Ok(Results::merge(answers, k).hits)
     }
 
     /// The name people know a document by.
