@@ -259,27 +259,27 @@ fn bad_files_are_kept_with_what_is_wrong_with_them() {
     /// Files of `fixtures/bad`, and what is noted or why they are set aside.
     const EXPECTED: [(&str, Option<&str>); 15] = [
         ("broken-boundary.eml", None),
-        ("docx-named.pdf", Some("extension-mismatch")),
+        ("docx-named.pdf", Some("name-mismatch")),
         ("empty.pdf", Some("empty")),
         ("encrypted.pdf", Some("encrypted")),
-        ("garbage.zip", Some("damaged")),
-        ("image.png", Some("unsupported")),
-        ("loop.pdf", Some("damaged")),
+        ("garbage.zip", Some("damaged-file")),
+        ("image.png", Some("not-readable-yet")),
+        ("loop.pdf", Some("damaged-file")),
         ("nested.html", None),
-        ("nul.txt", Some("unknown")),
-        ("pdf-named.docx", Some("extension-mismatch")),
-        ("random.pdf", Some("damaged")),
-        ("truncated.docx", Some("damaged")),
-        ("truncated.pdf", None),
+        ("nul.txt", Some("unknown-format")),
+        ("pdf-named.docx", Some("name-mismatch")),
+        ("random.pdf", Some("damaged-file")),
+        ("truncated.docx", Some("damaged-file")),
+        ("truncated.pdf", Some("damaged-file")),
         ("utf-16.txt", None),
-        ("windows-1252.txt", Some("charset-guessed")),
+        ("windows-1252.txt", Some("encoding-guessed")),
     ];
     let data = Data::new();
     let mut manifest = String::new();
     for (file, _) in EXPECTED {
         data.file(
             &format!("bad/{file}"),
-            fs::read(fixture(&format!("bad/{file}"))).unwrap(),
+            fs::read(fixture(&format!("bad/documents/{file}"))).unwrap(),
         );
         manifest.push_str(&format!("{{\"path\":\"{file}\",\"id\":\"{file}\"}}\n"));
     }
@@ -308,6 +308,7 @@ fn bad_files_are_kept_with_what_is_wrong_with_them() {
     assert_eq!(ingested["owed"], 0);
 
     let documents = named(&data.json(&["documents"]));
+    let mut wrong = Vec::new();
     for (file, noted) in EXPECTED {
         let document = &documents[file];
         assert!(
@@ -494,11 +495,17 @@ fn copy_folder(from: &Path, to: &Path) {
 fn a_pipeline_file_is_refused_with_the_line() {
     let data = Data::new();
     let source = fs::read_to_string(root().join("pipelines/forms.toml")).unwrap();
-    let line_of = |text: &str, word: &str| 1 + text.lines().position(|l| l.contains(word)).unwrap();
+    let changed = |text: &str| {
+        1 + source
+            .lines()
+            .zip(text.lines())
+            .position(|(a, b)| a != b)
+            .unwrap()
+    };
     let check = |from: &str, to: &str, words: &[&str]| {
         assert!(source.contains(from), "forms.toml has no `{from}`");
         let text = source.replacen(from, to, 1);
-        let line = line_of(&text, to.lines().next().unwrap_or(to));
+        let line = changed(&text);
         let file = data.file("forms.toml", text);
         let said = data
             .run(&["pipelines", "check", &file])

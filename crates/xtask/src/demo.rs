@@ -18,10 +18,14 @@ const WEEK: &str = "2026-W47";
 const SEARCHES: [(&str, &str, &str); 3] = [
     (
         "par le sens",
-        "aider les gens qui n'arrivent pas à payer leur chauffage",
+        "éteindre les lampadaires après minuit",
         "hybrid",
     ),
-    ("en anglais", "twinning with a Scottish town", "hybrid"),
+    (
+        "en anglais",
+        "cycle path on the disused railway line",
+        "hybrid",
+    ),
     ("par le numéro", "délibération 2024-118", "hybrid"),
 ];
 
@@ -44,7 +48,7 @@ pub(crate) fn run(workspace: &Workspace, data: &Path) -> Result<ExitCode> {
 
     show.title("Un répertoire de données, ses secrets et ses clés")?;
     show.run(&["init", "--secret-file", "fixtures/demo.secret"])?;
-    show.title("Le classement apprend de 480 textes étiquetés")?;
+    show.title("Le classement apprend de textes étiquetés")?;
     show.run(&[
         "train",
         "--pipeline",

@@ -114,8 +114,8 @@ fn nothing_is_unfinished() {
 
 #[test]
 fn nothing_is_of_one_machine() {
-    // A path of somebody's home, in the forms of the three systems. `/home/` alone may be an
-    // example in a text; with a name under it, and that file's depth, it is a leak.
+    // Paths of somebody's home or working folder, on three systems; in two parts, so that this file
+    // does not name itself.
     let homes = [
         concat!("/Us", "ers/"),
         concat!("/ro", "ot/"),
