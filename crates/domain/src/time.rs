@@ -65,6 +65,14 @@ impl Timestamp {
             .map_or_else(|| self.to_string(), |z| z.date().to_string())
     }
 
+    /// The minute of this moment in `zone`, for people: `2026-11-18 09:30`.
+    pub fn minute_in(self, zone: &Zone) -> String {
+        self.zoned(zone).map_or_else(
+            || self.to_string(),
+            |z| z.strftime("%Y-%m-%d %H:%M").to_string(),
+        )
+    }
+
     /// The ISO 8601 week of this moment in `zone`.
     pub fn week_in(self, zone: &Zone) -> IsoWeek {
         let date = self.zoned(zone).map_or(Date::ZERO, |z| z.date());
@@ -301,5 +309,6 @@ mod tests {
         assert_eq!(moment.to_string(), "2026-07-01T08:00:00Z");
         assert!(Timestamp::parse_in("18/11/2026", &zone).is_err());
         assert_eq!(winter.day_in(&zone), "2026-11-18");
+        assert_eq!(winter.minute_in(&zone), "2026-11-18 00:00");
     }
 }

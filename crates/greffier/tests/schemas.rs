@@ -1,6 +1,12 @@
 //! Everything that leaves the process is described in `schemas/`: the files are those that the types
 //! make, and what commands print answers to them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -138,7 +144,13 @@ fn pipeline_files_answer_to_theirs() {
 fn what_commands_print_answers_to_them() {
     let mut schemas = Schemas::committed();
     let data = Data::new();
-    let table = fixture("forms/labelled.tsv");
+    // A part is enough to decide by, and learnt from in seconds.
+    let labelled = fs::read_to_string(fixture("forms/labelled.tsv")).unwrap();
+    let (header, rows) = labelled.split_once('\n').unwrap();
+    let part: Vec<&str> = std::iter::once(header)
+        .chain(rows.lines().step_by(6))
+        .collect();
+    let table = data.file("labelled.tsv", part.join("\n"));
     data.run(&["train", "--pipeline", "forms", "--labelled", &table])
         .ended(0);
     for (pipeline, files, manifest) in [

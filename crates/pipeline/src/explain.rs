@@ -7,6 +7,7 @@ use domain::explanation::{
     Contribution, DataSource, Explanation, ExplanationFormat, Operation, Parameter,
 };
 use domain::record::Verdict;
+use domain::time::Zone;
 use domain::{Agent, Outcome, Reason, RunOutcome, Span};
 
 use crate::desk::{Desk, Opened};
@@ -27,7 +28,7 @@ pub async fn explain(desk: &Desk, opened: &Opened, lang: Lang) -> Result<Explana
         name: opened.name.clone(),
         lang,
         contribution: contribution(opened, pipeline, lang),
-        data: data(opened, lang),
+        data: data(opened, &pipeline.source.zone().0, lang),
         parameters: parameters(opened, pipeline, text, lang),
         operations: operations(opened, lang),
     })
@@ -116,10 +117,10 @@ fn contribution(opened: &Opened, pipeline: &Pipeline, lang: Lang) -> Contributio
     }
 }
 
-fn data(opened: &Opened, lang: Lang) -> Vec<DataSource> {
+fn data(opened: &Opened, zone: &Zone, lang: Lang) -> Vec<DataSource> {
     let mut sources = Vec::new();
     let arrival = &opened.arrival;
-    let received = arrival.received_at.to_string();
+    let received = arrival.received_at.minute_in(zone);
     let channel = arrival
         .channel
         .as_deref()
@@ -387,8 +388,8 @@ fn operations(opened: &Opened, lang: Lang) -> Vec<Operation> {
         .collect()
 }
 
-/// The explanation on a page, in plain words.
-pub fn to_text(e: &Explanation) -> String {
+/// The explanation on a page, in plain words, with moments as people of `zone` read them.
+pub fn to_text(e: &Explanation, zone: &Zone) -> String {
     let lang = e.lang;
     let mut out = String::new();
     let mut line = |text: &str| {
@@ -433,7 +434,9 @@ pub fn to_text(e: &Explanation) -> String {
             (Some(i), Lang::En) => format!(", leaf {i} of the log"),
             (None, _) => String::new(),
         };
-        line(&format!("   - {} : {}{version}{leaf}", o.at, o.what));
+        let colon = lang.pick(" :", ":");
+        let at = o.at.minute_in(zone);
+        line(&format!("   - {at}{colon} {}{version}{leaf}", o.what));
         for model in &o.models {
             let digest = model.digest.to_string();
             line(&format!(

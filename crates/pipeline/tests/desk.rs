@@ -310,7 +310,7 @@ async fn an_explanation_says_the_four_points_in_both_languages() {
            Léa Martin a choisi le service « État civil » ; motif : le 3 est une tombe.
 
         2. Données traitées et leurs sources
-           - le document reçu, F-1 (reçu le 2026-11-18T08:00:00Z, canal : guichet)
+           - le document reçu, F-1 (reçu le 2026-11-18 09:00, canal : guichet)
            - son texte, 2 page(s), 0 champ(s) (lu dans le fichier (text/plain))
            - le nom de la pièce jointe « piece-1.txt » (jointe au document)
 
@@ -319,14 +319,14 @@ async fn an_explanation_says_the_four_points_in_both_languages() {
            - service « Voirie » — ressemblance, non étalonnée : 97 %
 
         4. Opérations effectuées
-           - 2026-11-18T09:30:00Z : réception, version 1, feuille 0 du journal
-           - 2026-11-18T09:30:00Z : lecture du texte et des champs, version 1, feuille 1 du journal
-           - 2026-11-18T09:30:00Z : découpage en passages, version 1, feuille 4 du journal
-           - 2026-11-18T09:30:00Z : proposition d’un service, version 1, feuille 6 du journal
-           - 2026-11-18T09:30:00Z : décision d’une personne, feuille 7 du journal
+           - 2026-11-18 10:30 : réception, version 1, feuille 0 du journal
+           - 2026-11-18 10:30 : lecture du texte et des champs, version 1, feuille 1 du journal
+           - 2026-11-18 10:30 : découpage en passages, version 1, feuille 4 du journal
+           - 2026-11-18 10:30 : proposition d’un service, version 1, feuille 6 du journal
+           - 2026-11-18 10:30 : décision d’une personne, feuille 7 du journal
 
         Base : code des relations entre le public et l’administration, art. R311-3-1-2 (décret 2017-330).
-    "#]].assert_eq(&to_text(&french));
+    "#]].assert_eq(&to_text(&french, &domain::time::Zone::paris()));
     let english = explain(&desk, &opened, Lang::En).await.unwrap();
     expect![[r#"
         Why “F-1”? (doc_cf04e42b91b354b9da5f5933c046d64a)
@@ -336,7 +336,7 @@ async fn an_explanation_says_the_four_points_in_both_languages() {
            Léa Martin chose “État civil”; reason: le 3 est une tombe.
 
         2. Data processed and their sources
-           - the document received, F-1 (received 2026-11-18T08:00:00Z, channel: guichet)
+           - the document received, F-1 (received 2026-11-18 09:00, channel: guichet)
            - its text, 2 page(s), 0 field(s) (read from the file (text/plain))
            - the name of the attachment “piece-1.txt” (attached to the document)
 
@@ -345,14 +345,14 @@ async fn an_explanation_says_the_four_points_in_both_languages() {
            - service “Voirie” — resemblance, not calibrated : 97 %
 
         4. Operations carried out
-           - 2026-11-18T09:30:00Z : reception, version 1, leaf 0 of the log
-           - 2026-11-18T09:30:00Z : reading of text and fields, version 1, leaf 1 of the log
-           - 2026-11-18T09:30:00Z : splitting into passages, version 1, leaf 4 of the log
-           - 2026-11-18T09:30:00Z : proposal of a service, version 1, leaf 6 of the log
-           - 2026-11-18T09:30:00Z : a person’s decision, leaf 7 of the log
+           - 2026-11-18 10:30: reception, version 1, leaf 0 of the log
+           - 2026-11-18 10:30: reading of text and fields, version 1, leaf 1 of the log
+           - 2026-11-18 10:30: splitting into passages, version 1, leaf 4 of the log
+           - 2026-11-18 10:30: proposal of a service, version 1, leaf 6 of the log
+           - 2026-11-18 10:30: a person’s decision, leaf 7 of the log
 
         Basis: Code of relations between the public and the administration, art. R311-3-1-2 (decree 2017-330).
-    "#]].assert_eq(&to_text(&english));
+    "#]].assert_eq(&to_text(&english, &domain::time::Zone::paris()));
     // What a program reads says the same.
     let contribution = &french.contribution;
     assert_eq!(contribution.proposed.as_ref().unwrap().as_str(), "voirie");

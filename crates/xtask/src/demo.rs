@@ -14,6 +14,8 @@ use crate::program::{self, Program, Workspace};
 const MARKER: &str = "DEMONSTRATION";
 /// The week of the field reports that is shown.
 const WEEK: &str = "2026-W47";
+/// Why a document goes by itself where the classifier alone proposes it.
+const ABOVE_THRESHOLD: &str = "au-dessus du seuil promis";
 /// Searches: what is shown by each, the query, the mode.
 const SEARCHES: [(&str, &str, &str); 3] = [
     (
@@ -191,12 +193,11 @@ impl Show<'_> {
         let listed = self.heard(self.command(&["inbox", "--json"]))?;
         let listed: Vec<serde_json::Value> =
             serde_json::from_str(&listed).context("the inbox is not JSON")?;
-        let by_rule =
-            |d: &&serde_json::Value| d["why"].as_str().is_some_and(|w| w.contains("règle"));
         let automatic = || listed.iter().filter(|d| d["outcome"] == "automatic");
+        let why = |d: &serde_json::Value| d["why"].as_str().unwrap_or_default().to_owned();
         let chosen = automatic()
-            .find(|d| !by_rule(d))
-            .or_else(|| automatic().find(by_rule))
+            .find(|d| why(d) == ABOVE_THRESHOLD)
+            .or_else(|| automatic().next())
             .or(listed.first());
         let name = chosen
             .and_then(|d| d["name"].as_str())

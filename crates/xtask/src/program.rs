@@ -63,17 +63,22 @@ impl Workspace {
             .to_string()
     }
 
-    /// Builds the binary, with cargo's own progress; where it is.
+    /// Builds the binary for development, with cargo's own progress.
     pub(crate) fn build(&self) -> Result<Program<'_>> {
+        self.build_with(&["build", "--package", "greffier"])
+    }
+
+    /// Builds all tests, and the binary with them: cargo would else compile much of what they have
+    /// in common twice, because tests ask more features of it.
+    pub(crate) fn build_tests(&self) -> Result<Program<'_>> {
+        self.build_with(&["test", "--workspace", "--no-run"])
+    }
+
+    fn build_with(&self, command: &[&str]) -> Result<Program<'_>> {
         let mut cargo = self
             .cargo()
-            .args([
-                "build",
-                "--package",
-                "greffier",
-                "--message-format",
-                "json-render-diagnostics",
-            ])
+            .args(command)
+            .args(["--message-format", "json-render-diagnostics"])
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot run cargo")?;
@@ -83,10 +88,7 @@ impl Workspace {
                 .read_to_string(&mut messages)
                 .context("cannot hear cargo")?;
         }
-        ensure!(
-            cargo.wait()?.success(),
-            "greffier does not build: see above"
-        );
+        ensure!(cargo.wait()?.success(), "it does not build: see above");
         let path = messages.lines().filter_map(built_program).next_back();
         Ok(Program {
             workspace: self,
@@ -126,10 +128,11 @@ fn tables(value: Option<&toml::Value>) -> impl Iterator<Item = (&String, &toml::
     value.and_then(toml::Value::as_table).into_iter().flatten()
 }
 
-/// Where the binary is, if this message of cargo says it.
+/// Where the binary is, if this message of cargo says it. Its own tests have its name too.
 fn built_program(message: &str) -> Option<PathBuf> {
     let message: serde_json::Value = serde_json::from_str(message).ok()?;
-    (message["target"]["name"] == "greffier")
+    let is_it = message["target"]["name"] == "greffier" && message["profile"]["test"] == false;
+    is_it
         .then(|| message["executable"].as_str().map(PathBuf::from))
         .flatten()
 }
@@ -150,6 +153,14 @@ impl Program<'_> {
             command.env_remove(name);
         }
         command
+    }
+
+    /// The benches of this binary.
+    pub(crate) fn bench(&self, profile: &str, args: &[String]) -> Command {
+        let mut cargo = self.workspace.cargo();
+        cargo.args(["run", "--package", "benches", "--profile", profile]);
+        cargo.arg("--").arg("--binary").arg(&self.path).args(args);
+        cargo
     }
 
     /// A command as a person would type it at the root.
@@ -179,8 +190,14 @@ pub(crate) fn note(line: &str) {
 /// `cargo xtask setup`.
 pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
     setup::run(workspace.root())?;
-    let greffier = workspace.build()?;
-    for (name, _) in tables(workspace.models()?.get("models")) {
+    make_encoders(&workspace.build()?)?;
+    note("ready: `cargo xtask demo` shows it at work");
+    Ok(())
+}
+
+/// Has the binary make the encoders from what was fetched.
+pub(crate) fn make_encoders(greffier: &Program<'_>) -> Result<()> {
+    for (name, _) in tables(greffier.workspace.models()?.get("models")) {
         let mut import = greffier.command(["models", "import", name]);
         // Data belongs on standard output; this is none of it.
         let done = import
@@ -193,20 +210,24 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
             greffier.typed(&import)
         );
     }
-    note("ready: `cargo xtask demo` shows it at work");
     Ok(())
 }
 
 /// Sets up when something is missing; what is there is verified by whoever loads it.
 pub(crate) fn set_up_if_needed(workspace: &Workspace) -> Result<()> {
-    let missing = workspace.missing()?;
-    if missing.is_empty() {
+    if is_set_up(workspace)? {
         return Ok(());
     }
+    set_up(workspace)
+}
+
+/// Whether nothing is missing that setting up makes; what is, is said.
+pub(crate) fn is_set_up(workspace: &Workspace) -> Result<bool> {
+    let missing = workspace.missing()?;
     for path in &missing {
         note(&format!("{} is missing", workspace.shown(path)));
     }
-    set_up(workspace)
+    Ok(missing.is_empty())
 }
 
 /// `cargo xtask schemas`.
@@ -232,14 +253,18 @@ pub(crate) fn write_schemas(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask bench`.
+/// `cargo xtask bench`: in release, and kept under the day and the platform unless told otherwise.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     set_up_if_needed(workspace)?;
-    let mut cargo = workspace.cargo();
-    cargo
-        .args(["run", "--release", "--package", "benches", "--"])
-        .args(args);
-    Ok(exit_code(cargo.status().context("cannot run cargo")?))
+    let mut args = args.to_vec();
+    if !args.iter().any(|arg| arg.starts_with("--out")) {
+        let day = jiff::Timestamp::now().strftime("%Y-%m-%d");
+        let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+        args.push(format!("--out=benches/runs/{day}-{os}-{arch}.json"));
+    }
+    let greffier = workspace.build_with(&["build", "--release", "--package", "greffier"])?;
+    let mut bench = greffier.bench("release", &args);
+    Ok(exit_code(bench.status().context("cannot run cargo")?))
 }
 
 /// The exit code of a child, passed through; that of a killed one is 1.
@@ -273,10 +298,11 @@ mod tests {
 
     #[test]
     fn the_program_is_the_one_cargo_names() {
-        let built = r#"{"reason":"compiler-artifact","target":{"name":"greffier"},"executable":"/t/greffier"}"#;
+        let built = r#"{"reason":"compiler-artifact","target":{"name":"greffier"},"profile":{"test":false},"executable":"/t/greffier"}"#;
         assert_eq!(built_program(built), Some(PathBuf::from("/t/greffier")));
         for other in [
-            r#"{"reason":"compiler-artifact","target":{"name":"domain"},"executable":null}"#,
+            r#"{"reason":"compiler-artifact","target":{"name":"domain"},"profile":{"test":false},"executable":null}"#,
+            r#"{"reason":"compiler-artifact","target":{"name":"greffier"},"profile":{"test":true},"executable":"/t/deps/greffier-1"}"#,
             r#"{"reason":"build-finished","success":true}"#,
             "not JSON",
         ] {

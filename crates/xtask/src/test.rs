@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::postgres;
 use crate::program::{self, Workspace, note};
+use crate::setup;
 
 /// Runs every test; the runner's exit code is passed through, and its closing lines are the last
 /// ones on standard output.
@@ -14,15 +15,22 @@ use crate::program::{self, Workspace, note};
 /// # Errors
 /// When something that tests need cannot be had: how to get it is said.
 pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<ExitCode> {
-    program::set_up_if_needed(workspace)?;
+    let ready = program::is_set_up(workspace)?;
+    if !ready {
+        setup::run(workspace.root())?;
+    }
+    let greffier = workspace.build_tests()?;
+    if !ready {
+        program::make_encoders(&greffier)?;
+    }
     // Stopped when dropped, if it was started for this.
     let postgres = postgres::provide()?;
     if full {
-        let mut bench = workspace.cargo();
-        bench
-            .args(["run", "--package", "benches", "--", "--tiny"])
-            .stdout(io::stderr());
-        let done = bench.status().context("cannot run cargo")?;
+        let mut bench = greffier.bench("dev", &["--documents=3".to_owned()]);
+        let done = bench
+            .stdout(io::stderr())
+            .status()
+            .context("cannot run cargo")?;
         if !done.success() {
             note("the benches failed on little data");
             return Ok(program::exit_code(done));

@@ -1,6 +1,12 @@
 //! What we build with asks nothing that a town hall could not grant: permissive licences only,
 //! over the whole resolved graph, and nothing that `deny.toml` bans.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::collections::BTreeSet;

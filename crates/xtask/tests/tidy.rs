@@ -1,6 +1,12 @@
 //! The repository is tidy: nothing at its root but what was agreed, no file that nobody can hold in
 //! their head, nothing unfinished, nothing of a developer's machine.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::collections::BTreeSet;

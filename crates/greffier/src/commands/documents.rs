@@ -530,10 +530,11 @@ pub async fn why(global: &Global, document: &str) -> Result<Ending> {
     let row = house.desk.find(document).await?;
     let opened = house.desk.open(row).await?;
     let explanation = pipeline::explain::explain(&house.desk, &opened, global.lang).await?;
+    let (zone, _) = house.desk.pipelines.get(&opened.row.pipeline)?.source.zone();
     if global.json {
         print::json(&explanation)?;
     } else {
-        print::raw(&pipeline::explain::to_text(&explanation));
+        print::raw(&pipeline::explain::to_text(&explanation, &zone));
     }
     Ok(Ending::Done)
 }

@@ -136,15 +136,14 @@ impl Data {
         path.display().to_string()
     }
 
-    /// A command on it.
+    /// A command on it, in English unless another language is asked.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = greffier();
-        command
-            .current_dir(self.folder.path())
-            .arg("--data")
-            .arg(self.path())
-            .args(["--lang", "en"])
-            .args(args);
+        command.current_dir(self.folder.path());
+        command.arg("--data").arg(self.path()).args(args);
+        if !args.contains(&"--lang") {
+            command.args(["--lang", "en"]);
+        }
         command
     }
 
