@@ -210,8 +210,10 @@ fn delimited(
     let titles = titles(header.iter().take(columns_max));
     let width = header.len();
     let mut record = csv::StringRecord::new();
+    // Where the present reader began: bytes and lines before it.
+    let (mut base, mut lines) = (0usize, 0u64);
     loop {
-        let line = reader.position().line();
+        let line = lines + reader.position().line();
         match reader.read_record(&mut record) {
             Ok(false) => return Ok(()),
             Ok(true) => {}
@@ -226,7 +228,24 @@ fn delimited(
         if full(table, budgets) {
             return Ok(());
         }
-        let line = line + blank_lines(text, record.position());
+        let rest = text.get(base..).unwrap_or_default();
+        let line = line + blank_lines(rest, record.position());
+        if let Some(next) = after_unclosed(rest, record.position(), reader.position()) {
+            // A quotation mark that nobody closed would swallow every row that follows: the line
+            // is refused and reading goes on below it.
+            table.bad_lines.push(BadLine {
+                line,
+                reason: BadLineReason::BadRecord,
+            });
+            base += next;
+            lines = line;
+            reader = csv::ReaderBuilder::new()
+                .delimiter(delimiter)
+                .flexible(true)
+                .has_headers(false)
+                .from_reader(text.get(base..).unwrap_or_default().as_bytes());
+            continue;
+        }
         if record.len() != width {
             let detail = format!("line {line}: {} cells, {width} columns", record.len());
             table
@@ -243,6 +262,20 @@ fn delimited(
         }
         push(table, line, value);
     }
+}
+
+/// Where the line after a record begins, when the record runs over several lines because of a
+/// quotation mark that is never closed: closed ones, and doubled ones within, come in pairs.
+fn after_unclosed(text: &str, start: Option<&csv::Position>, end: &csv::Position) -> Option<usize> {
+    let at = |position: &csv::Position| usize::try_from(position.byte()).ok();
+    let (start, end) = (at(start?)?, at(end)?);
+    let raw = text.get(start..end)?;
+    let raw = raw.trim_start_matches(['\n', '\r']);
+    let start = end - raw.len();
+    let first = raw.find('\n')?;
+    let spans_lines = raw[first..].chars().any(|c| c != '\n' && c != '\r');
+    let odd = raw.bytes().filter(|b| *b == b'"').count() % 2 == 1;
+    (spans_lines && odd).then_some(start + first + 1)
 }
 
 /// How many blank lines stand between where a record was looked for and where it begins.
@@ -377,6 +410,23 @@ mod tests {
             .collect();
         assert_eq!(found, expected);
         table
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_not_closed_costs_its_line_only() {
+        let table = check(
+            b"id\tnotes\n1\t\"non ferm\n2\tx\n3\t\"deux\nlignes\"\n",
+            TableKind::Tsv,
+            &[
+                r#"1:3 {"id":"2","notes":"x"}"#,
+                r#"2:4 {"id":"3","notes":"deux\nlignes"}"#,
+            ],
+        );
+        let bad = BadLine {
+            line: 2,
+            reason: BadLineReason::BadRecord,
+        };
+        assert_eq!(table.bad_lines, [bad]);
     }
 
     #[test]

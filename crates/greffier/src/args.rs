@@ -272,7 +272,7 @@ pub struct Ingest {
 /// Options of `search`.
 #[derive(Debug, Args)]
 pub struct Search {
-    /// What is looked for. "Quotation marks" keep words together.
+    /// What is looked for. What has the words of "quotation marks" together comes first.
     #[arg(required_unless_present = "queries")]
     pub query: Option<String>,
     /// How many documents, at most 1000.

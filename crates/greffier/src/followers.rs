@@ -53,7 +53,13 @@ async fn follow_collection(
         for (n, chunk) in touched.chunks(COMMIT).enumerate() {
             let mut changes = Vec::new();
             for subject in chunk {
-                changes.extend(change(desk, collection, *subject).await?);
+                match change(desk, collection, *subject).await {
+                    Ok(change) => changes.extend(change),
+                    // One document that does not open must not hide all others; `verify` names it.
+                    Err(error) => {
+                        tracing::error!(subject = %subject, error = format!("{error:#}"), "not indexed");
+                    }
+                }
             }
             total += changes.len() as u64;
             // Only the last part of a batch moves the position: a crash before it repeats the

@@ -50,6 +50,22 @@ pub struct House {
 pub struct WorkLock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl House {
+    /// Opens a data directory that is there.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when there is none: a mistyped name must not answer
+    /// "everything holds".
+    pub async fn open_existing(global: &Global) -> Result<Self> {
+        let secrets = global.data.join("secrets.json");
+        if !secrets.is_file() {
+            bail!(
+                "{} is no data directory: `greffier ingest` or `greffier init` makes one, --data DIR names another",
+                global.data.display()
+            );
+        }
+        Self::open(global).await
+    }
+
     /// Opens a data directory, making what is missing.
     ///
     /// # Errors
@@ -68,6 +84,7 @@ impl House {
             std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))
         };
         make(&data)?;
+        only_ours(&data)?;
         let secrets = Arc::new(secrets(&data, secret_file)?);
         let ledger: Arc<dyn Ledger> = match &global.database {
             Some(url) => Arc::new(SqlLedger::open_service(url).await?),
@@ -316,6 +333,18 @@ fn secrets(data: &Path, secret_file: Option<&Path>) -> Result<Secrets> {
         }
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
+}
+
+/// Closes a folder to other people of the machine: the index in it holds words.
+fn only_ours(dir: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let permissions = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(dir, permissions)
+            .with_context(|| format!("cannot close {} to others", dir.display()))?;
+    }
+    Ok(())
 }
 
 /// Writes a file that only its owner can read, whole or not at all.

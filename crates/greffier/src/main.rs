@@ -34,6 +34,16 @@ use crate::commands::{Ending, admin, classify, documents, ingest, insight, searc
 use crate::house::Busy;
 
 fn main() -> ExitCode {
+    // A panic's message may quote what was being read: only its place goes to the log.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        print::note(format!(
+            "greffier: a bug at {place}; set GREFFIER_LOG=debug and report it"
+        ));
+    }));
     let cli = Cli::parse();
     if let Command::ExtractChild = cli.command {
         return match extract::isolation::serve(&extract::isolation::ProcessLimits::default()) {

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use domain::record::Act;
 use domain::record::Record;
-use domain::{Agent, ArtifactName, Digest, DocumentId, RunKey, SubjectId};
+use domain::{
+    Agent, Arrival, ArtifactName, Decision, Digest, DocumentId, Kind, Outcome, RunKey, RunOutcome,
+    Source, SubjectId,
+};
 use provenance::{Checkpoint, merkle};
 
 use crate::desk::ACT_VERSION;
 use crate::error::Error;
 use crate::intake::receive_settings;
-use crate::ledger::{DocumentFilter, DocumentState, StoredRecord};
+use crate::ledger::{DocumentFilter, DocumentRow, DocumentState, StoredRecord};
 use crate::log;
 use crate::stage::RunIdentity;
-use crate::vault::Vault;
+use crate::vault::{Vault, latest_of};
 
 /// Records read at a time.
 const BATCH: u32 = 500;
@@ -83,9 +87,9 @@ pub async fn verify(
             format!("{} records have no leaf", counts.records - counts.sequenced),
         );
     }
-    let leaves = check_records(vault, &mut v, counts.sequenced, progress).await?;
+    let (leaves, received) = check_records(vault, &mut v, counts.sequenced, progress).await?;
     check_tree(vault, &mut v, &leaves, elsewhere).await?;
-    check_documents(vault, &mut v).await?;
+    check_documents(vault, &mut v, received).await?;
     Ok(v)
 }
 
@@ -95,15 +99,16 @@ async fn check_records(
     v: &mut Verification,
     total: u64,
     progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Vec<Digest>, Error> {
+) -> Result<(Vec<Digest>, BTreeSet<DocumentId>), Error> {
     let mut leaves = Vec::new();
+    let mut received = BTreeSet::new();
     let mut seen: BTreeSet<(RunKey, u32)> = BTreeSet::new();
     let mut opened: BTreeSet<ArtifactName> = BTreeSet::new();
     let mut next = 0;
     loop {
         let batch = vault.ledger.log(next, BATCH).await?;
         if batch.is_empty() {
-            return Ok(leaves);
+            return Ok((leaves, received));
         }
         for stored in batch {
             let index = stored.leaf_index.unwrap_or(next);
@@ -116,6 +121,9 @@ async fn check_records(
             progress(v.records, total);
             if !seen.insert((stored.record.run_key, stored.record.generation)) {
                 v.find(stored.record.run_key, "is recorded twice");
+            }
+            if stored.record.activity.as_str() == "receive" {
+                received.insert(stored.record.subject.as_document());
             }
             check_record(vault, v, &stored, &mut opened).await?;
         }
@@ -278,7 +286,11 @@ fn compare(
     }
 }
 
-async fn check_documents(vault: &Vault, v: &mut Verification) -> Result<(), Error> {
+async fn check_documents(
+    vault: &Vault,
+    v: &mut Verification,
+    mut received: BTreeSet<DocumentId>,
+) -> Result<(), Error> {
     let owed: BTreeSet<DocumentId> = vault
         .ledger
         .owed()
@@ -288,6 +300,7 @@ async fn check_documents(vault: &Vault, v: &mut Verification) -> Result<(), Erro
         .collect();
     for row in vault.ledger.documents(&DocumentFilter::default()).await? {
         v.documents += 1;
+        received.remove(&row.id);
         let records = match vault.records(SubjectId::from(row.id)).await {
             Ok(records) => records,
             Err(error) if error.is_passing() => return Err(error),
@@ -311,6 +324,14 @@ async fn check_documents(vault: &Vault, v: &mut Verification) -> Result<(), Erro
             }
             _ => {}
         }
+        match check_row(vault, &row, &records).await {
+            Ok(problems) => problems
+                .into_iter()
+                .for_each(|problem| v.find(row.id, problem)),
+            Err(error) if error.is_passing() => return Err(error),
+            // What does not open was named where its record was checked.
+            Err(_) => {}
+        }
         for (record, _) in &records {
             for child in &record.statement().children {
                 if vault.ledger.document(*child).await?.is_none() {
@@ -322,7 +343,67 @@ async fn check_documents(vault: &Vault, v: &mut Verification) -> Result<(), Erro
             }
         }
     }
+    for lost in received {
+        v.find(lost, "was received, and is not listed");
+    }
     Ok(())
+}
+
+/// What a document's row says that its records do not: lists and inboxes show rows.
+async fn check_row(
+    vault: &Vault,
+    row: &DocumentRow,
+    records: &[(Record, Option<u64>)],
+) -> Result<Vec<&'static str>, Error> {
+    let mut problems = Vec::new();
+    let subject = SubjectId::from(row.id);
+    let named = |kind: Kind| latest_of(records, kind).map(|w| w.name);
+    if named(Kind::Raw) != Some(row.raw) || named(Kind::Arrival) != Some(row.arrival) {
+        problems.push("its row names other bytes than its reception");
+        return Ok(problems);
+    }
+    let envelope = vault.envelope(subject).await?;
+    let arrival: Arrival = vault.read_json(subject, &envelope, row.arrival).await?;
+    let parent = match &arrival.source {
+        Source::Part { parent, .. } => Some(*parent),
+        Source::External(_) | Source::Path(_) => None,
+    };
+    if arrival.received_at != row.received_at || parent != row.parent {
+        problems.push("its row says another reception than its arrival");
+    }
+    let set_aside = records
+        .iter()
+        .rev()
+        .find(|(r, _)| matches!(r.statement().agent, Agent::Software { .. }))
+        .is_some_and(|(r, _)| r.statement().outcome == RunOutcome::Quarantine);
+    if row.state != DocumentState::Processing
+        && set_aside != (row.state == DocumentState::Quarantined)
+    {
+        problems.push("its row says another end than its records");
+    }
+    let decision: Option<Decision> = match named(Kind::Decision) {
+        Some(name) => Some(vault.read_json(subject, &envelope, name).await?),
+        None => None,
+    };
+    let act: Option<Act> = match named(Kind::Act) {
+        Some(name) => Some(vault.read_json(subject, &envelope, name).await?),
+        None => None,
+    };
+    let outcome = decision.as_ref().map_or(Outcome::Unknown, |d| d.outcome);
+    let service = match (&act, &decision) {
+        (Some(act), _) => Some(act.verdict.service().clone()),
+        (None, Some(decision)) => decision.service.clone(),
+        (None, None) => None,
+    };
+    let said = (decision.is_some() || act.is_some()).then_some((outcome, service, act.is_some()));
+    let shown = row
+        .route
+        .as_ref()
+        .map(|r| (r.outcome, r.service.clone(), r.decided));
+    if said != shown {
+        problems.push("its row shows another place than its decision and its review");
+    }
+    Ok(problems)
 }
 
 /// An error with its causes, in one line.

@@ -9,6 +9,11 @@ use crate::postgres;
 use crate::program::{self, Workspace, note};
 use crate::setup;
 
+/// How many worlds the simulation of the protocol looks at.
+const SEEDS: &str = "GREFFIER_SIM_SEEDS";
+/// As many as a minute has room for.
+const SEEDS_FULL: &str = "20000";
+
 /// Runs every test; the runner's exit code is passed through, and its closing lines are the last
 /// ones on standard output.
 ///
@@ -51,6 +56,9 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
         .env("GREFFIER_TEST_POSTGRES", postgres.url());
     if full {
         runner.env("GREFFIER_FULL", "1");
+        if std::env::var_os(SEEDS).is_none() {
+            runner.env(SEEDS, SEEDS_FULL);
+        }
     }
     let done = runner.status().context("cannot run the tests")?;
     drop(postgres);

@@ -273,7 +273,7 @@ pub fn schemas(write: Option<&PathBuf>) -> Result<Ending> {
 
 /// Serves pages on a loopback address until the process is told to stop.
 pub async fn serve(global: &Global, listen: SocketAddr) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_existing(global).await?;
     let find = Arc::new(Finder::open(&house, None)?);
     let listener = tokio::net::TcpListener::bind(listen)
         .await

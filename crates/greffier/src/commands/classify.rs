@@ -299,7 +299,10 @@ pub async fn classify(
         };
         *counts.entry(decision.as_str()).or_default() += 1;
         let line = Line {
-            label: first.map(|(label, _)| label.clone()),
+            label: classified
+                .candidates
+                .first()
+                .map(|(label, _)| label.clone()),
             decision,
             threshold: classified.threshold.and_then(|t| t.value),
             candidates: classified

@@ -91,6 +91,17 @@ pub fn encoded(name: &str) -> String {
     percent_encoding::utf8_percent_encode(name, KEPT).to_string()
 }
 
+/// The document that people call `name`, also as lists print it, percent-encoded.
+async fn find(house: &House, name: &str) -> Result<pipeline::ledger::DocumentRow> {
+    match house.desk.find(name).await {
+        Err(pipeline::Error::NoSuchDocument(_)) if name.contains('%') => {
+            let decoded = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+            Ok(house.desk.find(&decoded).await?)
+        }
+        found => Ok(found?),
+    }
+}
+
 /// Why a document was routed so, in a few words.
 fn why_in_brief(opened: &Opened, lang: Lang) -> String {
     let Some(decision) = &opened.decision else {
@@ -211,7 +222,7 @@ pub fn routing_table(house: &House, opened: &[Opened], lang: Lang) {
 
 /// Lists documents.
 pub async fn documents(global: &Global, pipeline: Option<&str>) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_existing(global).await?;
     let pipeline = pipeline
         .map(|p| house.pipeline(p).map(|p| p.name().clone()))
         .transpose()?;
@@ -288,8 +299,8 @@ struct Shown<'a> {
 
 /// Shows a document.
 pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending> {
-    let house = House::open(global).await?;
-    let row = house.desk.find(document).await?;
+    let house = House::open_existing(global).await?;
+    let row = find(&house, document).await?;
     if text {
         let text = house.desk.text(row.id).await?.with_context(|| {
             format!(
@@ -442,7 +453,7 @@ pub async fn inbox(
     service: Option<&str>,
     pipeline: Option<&str>,
 ) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_existing(global).await?;
     let pipeline = pipeline
         .map(|p| house.pipeline(p).map(|p| p.name().clone()))
         .transpose()?;
@@ -493,12 +504,12 @@ pub async fn review(
     by: &str,
     reason: Option<&str>,
 ) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_existing(global).await?;
     anyhow::ensure!(
         !by.trim().is_empty(),
         "--by is empty: give the name of the person who decides"
     );
-    let row = house.desk.find(document).await?;
+    let row = find(&house, document).await?;
     let review = route.map_or(Review::Accept, |s| Review::Route(s.to_owned()));
     let act = house.desk.review(&row, &review, by.trim(), reason).await?;
     if global.json {
@@ -526,11 +537,16 @@ pub async fn review(
 
 /// Why a document was routed so.
 pub async fn why(global: &Global, document: &str) -> Result<Ending> {
-    let house = House::open(global).await?;
-    let row = house.desk.find(document).await?;
+    let house = House::open_existing(global).await?;
+    let row = find(&house, document).await?;
     let opened = house.desk.open(row).await?;
     let explanation = pipeline::explain::explain(&house.desk, &opened, global.lang).await?;
-    let (zone, _) = house.desk.pipelines.get(&opened.row.pipeline)?.source.zone();
+    let (zone, _) = house
+        .desk
+        .pipelines
+        .get(&opened.row.pipeline)?
+        .source
+        .zone();
     if global.json {
         print::json(&explanation)?;
     } else {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, ensure};
 use domain::catalogue::Said;
 use domain::{Alert, AlertSet, DocumentId, IsoWeek, Lang, Sentence, Synthesis};
+use pipeline::ledger::DocumentState;
 use serde::Serialize;
 
 use super::Ending;
@@ -22,7 +23,7 @@ struct Printed<'a> {
 
 /// Makes the synthesis of a week, or shows the one the same reports made.
 pub async fn synthesise(global: &Global, pipeline: &str, week: IsoWeek) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_existing(global).await?;
     let pipeline = house.pipeline(pipeline)?.clone();
     ensure!(
         reconcilers::reconciles(&pipeline),
@@ -30,6 +31,18 @@ pub async fn synthesise(global: &Global, pipeline: &str, week: IsoWeek) -> Resul
         pipeline.name()
     );
     let made = reconcilers::synthesise(&house.desk, &pipeline, week).await?;
+    let set_aside =
+        reconcilers::standing(&house.desk, &pipeline, week, DocumentState::Quarantined).await?;
+    if set_aside > 0 {
+        print::note(match global.lang {
+            Lang::Fr => format!(
+                "{set_aside} remontée(s) de la semaine, mise(s) de côté, n’y sont pas comptées : greffier documents"
+            ),
+            Lang::En => format!(
+                "{set_aside} report(s) of the week, set aside, are not counted in it: greffier documents"
+            ),
+        });
+    }
     let (synthesis, edition) = (&made.synthesis.0, made.synthesis.1.edition.number);
     if global.json {
         print::json(&Printed {
@@ -95,7 +108,7 @@ struct Dated<'a> {
 
 /// Shows alerts: those of a week, or of every week, as its latest edition has them.
 pub async fn alerts(global: &Global, pipeline: &str, week: Option<IsoWeek>) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_existing(global).await?;
     let pipeline = house.pipeline(pipeline)?.clone();
     let vault = &house.desk.vault;
     let period = week.map(|w| w.to_string());

@@ -27,7 +27,7 @@ struct Replayed {
 
 /// Runs records again and compares bytes.
 pub async fn replay(global: &Global, id: Option<&str>) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_existing(global).await?;
     let vault = &house.desk.vault;
     let mut records = Vec::new();
     match id {
@@ -143,7 +143,7 @@ fn answer_in_words(answer: &str, lang: Lang) -> &str {
 
 /// Checks that everything holds.
 pub async fn verify(global: &Global, checkpoint: Option<&Path>) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_existing(global).await?;
     let elsewhere = match checkpoint {
         Some(path) => Some(
             std::fs::read_to_string(path)
@@ -204,7 +204,7 @@ pub async fn verify(global: &Global, checkpoint: Option<&Path>) -> Result<Ending
 
 /// Prints one file that proves one run offline.
 pub async fn proof(global: &Global, run: &str) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_existing(global).await?;
     let run: RunKey = run.parse()?;
     let proof = pipeline::log::proof(&house.desk.vault, run, 0)
         .await?
@@ -215,10 +215,14 @@ pub async fn proof(global: &Global, run: &str) -> Result<Ending> {
 
 /// Prints the latest signed checkpoint.
 pub async fn checkpoint(global: &Global) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_existing(global).await?;
     let checkpoint = pipeline::log::checkpoint(&house.desk.vault)
         .await?
         .context("the log is empty: take documents in first")?;
-    print::raw(&checkpoint.note);
+    if global.json {
+        print::json(&serde_json::json!({ "size": checkpoint.size, "note": checkpoint.note }))?;
+    } else {
+        print::raw(&checkpoint.note);
+    }
     Ok(Ending::Done)
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use domain::passage::VectorSet;
 use domain::record::Record;
+use domain::time::Zone;
 use domain::{
     AlertId, AlertSet, FieldReport, IsoWeek, Kind, Layout, PassageSet, RunKey, StageName,
     SubjectId, Synthesis, canonical,
@@ -108,7 +109,11 @@ pub async fn alerts(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(
         collection: source.file.collection.clone(),
         period: week.to_string(),
         input_runs: runs,
-        settings: serde_json::json!({ "alert": alerting, "synthesise": themes }),
+        settings: serde_json::json!({
+            "alert": alerting,
+            "synthesise": themes,
+            "time_zone": source.zone().1,
+        }),
         models: Vec::new(),
         kind: Kind::Alerts,
     };
@@ -132,6 +137,11 @@ pub async fn alerts(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(
 /// # Errors
 /// When something cannot be read or written.
 pub async fn synthesise(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<Week> {
+    let owed = standing(desk, pipeline, week, DocumentState::Processing).await?;
+    ensure!(
+        owed == 0,
+        "{owed} reports of {week} are still being processed: `greffier work` finishes them first"
+    );
     let (set, alerts_made) = alerts(desk, pipeline, week).await?;
     let source = &pipeline.source;
     let (themes, _) = settings::<SynthesisSettings>(source, "synthesise")?;
@@ -144,7 +154,7 @@ pub async fn synthesise(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Resu
         collection: source.file.collection.clone(),
         period: week.to_string(),
         input_runs: runs,
-        settings: serde_json::json!({ "synthesise": themes }),
+        settings: serde_json::json!({ "synthesise": themes, "time_zone": source.zone().1 }),
         models: Vec::new(),
         kind: Kind::Synthesis,
     };
@@ -165,6 +175,31 @@ pub async fn synthesise(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Resu
         alerts: (set, alerts_made),
         synthesis: (synthesis, made),
     })
+}
+
+/// Reports of a week that are in this state.
+///
+/// # Errors
+/// When the ledger does not answer.
+pub async fn standing(
+    desk: &Desk,
+    pipeline: &Pipeline,
+    week: IsoWeek,
+    state: DocumentState,
+) -> Result<usize> {
+    let (zone, _) = pipeline.source.zone();
+    let (from, until) = week
+        .bounds(&zone)
+        .with_context(|| format!("week {week} is outside the calendar"))?;
+    let filter = DocumentFilter {
+        pipeline: Some(pipeline.name().clone()),
+        state: Some(state),
+        from: Some(from),
+        until: Some(until),
+        top_level: true,
+        ..DocumentFilter::default()
+    };
+    Ok(desk.vault.ledger.documents(&filter).await?.len())
 }
 
 /// An alert keeps its id from one edition to the next: a keyed hash of what it is about.
@@ -210,20 +245,22 @@ async fn corpus(
             .into_iter()
             .map(|(r, _)| r)
             .collect();
-        // The same bytes received again are one report: counting it twice would be a rise.
-        if row.duplicate_of.is_some() {
-            continue;
-        }
         if let Some((entry, read)) = entry(desk, row.id.into(), row.received_at, &records).await? {
             entries.push(entry);
             runs.extend(read);
         }
     }
-    Ok((assemble(pipeline, week, entries)?, runs))
+    let (_, zone_name) = pipeline.source.zone();
+    Ok((assemble(pipeline, week, zone_name, entries)?, runs))
 }
 
-fn assemble(pipeline: &Pipeline, week: IsoWeek, entries: Vec<Entry>) -> Result<Corpus> {
-    let (zone, zone_name) = pipeline.source.zone();
+fn assemble(
+    pipeline: &Pipeline,
+    week: IsoWeek,
+    zone_name: &str,
+    entries: Vec<Entry>,
+) -> Result<Corpus> {
+    let zone: Zone = zone_name.parse()?;
     Ok(Corpus::new(
         pipeline.name().clone(),
         week,
@@ -286,7 +323,9 @@ async fn entry(
 /// # Errors
 /// When the ledger or the store does not answer.
 pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
-    for pipeline in desk.pipelines.iter().filter(|p| reconciles(p)) {
+    let mut recounted: BTreeSet<RunKey> = BTreeSet::new();
+    // Those of a pipeline that makes no synthesis any more are checked all the same.
+    for pipeline in desk.pipelines.iter() {
         for reconciler in ["alert", "synthesise"] {
             let editions = desk
                 .vault
@@ -294,6 +333,7 @@ pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
                 .editions(&slug(reconciler), pipeline.name(), None)
                 .await?;
             for edition in editions {
+                recounted.insert(edition.run_key);
                 let about = format!(
                     "{reconciler} {} {}, edition {}",
                     edition.pipeline, edition.period, edition.number
@@ -304,7 +344,26 @@ pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
             }
         }
     }
-    Ok(())
+    // An edition that is recorded and not listed was hidden, or its pipeline is not in force.
+    let mut at = 0;
+    loop {
+        let batch = desk.vault.ledger.log(at, 500).await?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        at += batch.len() as u64;
+        for stored in batch {
+            let activity = stored.record.activity.as_str();
+            if matches!(activity, "alert" | "synthesise")
+                && !recounted.contains(&stored.record.run_key)
+            {
+                v.find(
+                    stored.record.run_key,
+                    format!("made an edition ({activity}) that is not listed, or whose pipeline is not in force"),
+                );
+            }
+        }
+    }
 }
 
 async fn verify_edition(
@@ -327,19 +386,36 @@ async fn verify_edition(
         .settings(statement.settings)
         .await?
         .context("its settings are not kept")?;
+    if !statement.outputs.iter().any(|n| n.name == edition.artifact)
+        || statement.period.as_deref() != Some(edition.period.as_str())
+        || statement.subject != edition.subject
+    {
+        v.find(about, "its row says something else than its record");
+    }
     let kept: serde_json::Value = serde_json::from_slice(&settings_bytes)?;
     let themes: SynthesisSettings = serde_json::from_value(kept["settings"]["synthesise"].clone())?;
     let week: IsoWeek = edition.period.parse()?;
 
     let wanted: BTreeSet<RunKey> = statement.input_runs.iter().copied().collect();
     let mut subjects = BTreeSet::new();
+    let mut alerts: Option<AlertSet> = None;
     for run in &wanted {
         let stored = vault
             .ledger
             .record(*run, 0)
             .await?
             .with_context(|| format!("{run} is missing"))?;
-        if stored.record.activity.as_str() != "alert" {
+        if stored.record.activity.as_str() == "alert" {
+            let subject = stored.record.subject;
+            let (record, _) = pipeline::vault::read_record(stored)?;
+            let output = record
+                .statement()
+                .outputs
+                .first()
+                .context("an alert run wrote nothing")?;
+            let envelope = vault.envelope(subject).await?;
+            alerts = Some(vault.read_json(subject, &envelope, output.name).await?);
+        } else {
             subjects.insert(stored.record.subject);
         }
     }
@@ -363,13 +439,21 @@ async fn verify_edition(
                 .map(|(e, _)| e),
         );
     }
-    let corpus = assemble(pipeline, week, entries)?;
+    let zone_name = kept["settings"]["time_zone"]
+        .as_str()
+        .context("its settings name no time zone")?;
+    let corpus = assemble(pipeline, week, zone_name, entries)?;
     let envelope = vault.envelope(edition.subject).await?;
     let bytes = vault
         .read(edition.subject, &envelope, edition.artifact)
         .await?;
+    let again;
     let (sentences, findings) = if edition.reconciler.as_str() == "alert" {
         let set: AlertSet = serde_json::from_slice(&bytes)?;
+        let alerting: AlertSettings = serde_json::from_value(kept["settings"]["alert"].clone())?;
+        let id =
+            |kind: &str, about: &str, period: &str| alert_id(desk, pipeline, kind, about, period);
+        again = canonical::to_bytes(&insight::alerts(&corpus, &themes, &alerting, &id)?)?;
         let sentences: Vec<domain::Sentence> = set
             .alerts
             .iter()
@@ -379,6 +463,8 @@ async fn verify_edition(
         (sentences, insight::verify_alerts(&set, &corpus, &themes))
     } else {
         let synthesis: Synthesis = serde_json::from_slice(&bytes)?;
+        let alerts = alerts.context("the alerts it was made with are missing")?;
+        again = canonical::to_bytes(&insight::synthesise(&corpus, &themes, &alerts)?)?;
         (
             synthesis.sentences().cloned().collect(),
             insight::verify(&synthesis, &corpus, &themes),
@@ -392,6 +478,12 @@ async fn verify_edition(
     }
     for finding in findings {
         v.find(about, finding.to_string());
+    }
+    if again != bytes {
+        v.find(
+            about,
+            "made again from the same reports, it comes out different",
+        );
     }
     Ok(())
 }

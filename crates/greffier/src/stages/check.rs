@@ -101,20 +101,16 @@ fn check(forms: &[Form], text: &str, layout: &Layout) -> Completeness {
             None => {}
         }
     }
-    let named: Vec<String> = layout
+    let named = layout
         .attachments
         .iter()
-        .map(|a| words_of(&a.name))
-        .collect();
-    let enclosed = enclosures(text);
+        .map(|a| singular(&words_of(&a.name)));
+    let places: Vec<String> = named.chain([singular(&enclosures(text))]).collect();
     for piece in &form.pieces {
-        let words: Vec<String> = piece.words.iter().map(|w| words_of(w)).collect();
-        let found = words.iter().any(|w| {
-            named
-                .iter()
-                .chain([&enclosed])
-                .any(|place| has_words(place, w))
-        });
+        let words: Vec<String> = piece.words.iter().map(|w| singular(&words_of(w))).collect();
+        let found = words
+            .iter()
+            .any(|w| places.iter().any(|place| has_words(place, w)));
         if found {
             completeness.pieces.push(piece.name.clone());
         } else if piece.required {
@@ -253,6 +249,18 @@ fn enclosures(text: &str) -> String {
         .to_owned()
 }
 
+/// Folded words without the mark of a plural: a form asks for a "photographie", people send
+/// "photographies". A word in -s or -x in the singular loses it too, on both sides alike.
+fn singular(words: &str) -> String {
+    let cut = |word: &str| -> String {
+        match word.strip_suffix(['s', 'x']) {
+            Some(stem) if stem.len() >= 3 => stem.to_owned(),
+            _ => word.to_owned(),
+        }
+    };
+    words.split(' ').map(cut).collect::<Vec<_>>().join(" ")
+}
+
 /// Folded words separated by single spaces.
 pub(super) fn words_of(text: &str) -> String {
     let folded = fold(text);
@@ -308,6 +316,21 @@ mod tests {
         ));
         assert!(!has_words(&words_of("planification"), "plan"));
         assert!(!has_words("", ""));
+    }
+
+    #[test]
+    fn pieces_are_found_in_the_plural() {
+        let found = |text: &str, word: &str| {
+            has_words(&singular(&words_of(text)), &singular(&words_of(word)))
+        };
+        assert!(found("deux photos de la dalle", "photo"));
+        assert!(found("photos rue et jardin.docx", "photo"));
+        assert!(found(
+            "une attestation d'assurance",
+            "attestations d'assurance"
+        ));
+        assert!(found("mes statuts", "statuts") && found("RIB", "rib"));
+        assert!(!found("photomontage", "photo") && !found("plan", "plans de masse"));
     }
 
     #[test]

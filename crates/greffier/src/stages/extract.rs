@@ -80,7 +80,13 @@ impl Stage for Extract {
             text,
             layout,
             children,
-        } = self.reader.read(&input).map_err(fault)?;
+        } = match self.reader.read(&input) {
+            Ok(extraction) => extraction,
+            // A child that died may have paid for its neighbours' memory or for a busy machine:
+            // a new one tries once more before anything is said of the document.
+            Err(first) if !waits(&first) => self.reader.read(&input).map_err(fault)?,
+            Err(stopped) => return Err(fault(stopped)),
+        };
         let layout = canonical::to_bytes(&layout)?;
         let children = children
             .into_iter()
@@ -98,8 +104,21 @@ impl Stage for Extract {
     }
 }
 
+/// Whether the document has nothing to do with it: no child could be started, or somebody told it
+/// to stop (SIGHUP, SIGINT, SIGTERM).
+fn waits(fault: &ReadFault) -> bool {
+    matches!(
+        fault,
+        ReadFault::Start { .. }
+            | ReadFault::Crashed {
+                signal: Some(1 | 2 | 15),
+                ..
+            }
+    )
+}
+
 /// What depends on load or on the machine is never an output: the document is set aside, or where
-/// no child could be started at all, waits.
+/// it has nothing to do with it, waits.
 fn fault(fault: ReadFault) -> Fault {
     let detail = pipeline::verify::chain(&fault);
     if matches!(fault, ReadFault::Start { .. }) {
