@@ -22,8 +22,6 @@ pub(crate) enum Broken {
     TornCommit,
     /// The ledger finishes a task again that was finished already.
     FinishesTwice,
-    /// The ledger counts an attempt that ended by being put off as one that was cut short.
-    CountsPatience,
     /// The queue acknowledges by itself, before anything is durable, and nothing is ever reclaimed.
     EarlyAcknowledgement,
     /// The blob store says that it has written what it only remembers.
@@ -31,10 +29,9 @@ pub(crate) enum Broken {
 }
 
 impl Broken {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::TornCommit,
         Self::FinishesTwice,
-        Self::CountsPatience,
         Self::EarlyAcknowledgement,
         Self::EarlyWrite,
     ];
@@ -70,9 +67,6 @@ impl Ledger for BrokenLedger {
     }
 
     async fn defer(&self, task: &Task, not_before: Timestamp, reason: &str) -> LedgerResult<()> {
-        if self.broken == Some(Broken::CountsPatience) {
-            self.inner.begin(task).await?;
-        }
         self.inner.defer(task, not_before, reason).await
     }
 
