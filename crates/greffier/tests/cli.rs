@@ -343,7 +343,7 @@ fn a_data_directory_that_cannot_be_made_is_named() {
     let data = Data::new();
     let file = data.file("file", "not a folder");
     let mut command = greffier();
-    command.args(["--data", &format!("{file}/data"), "documents"]);
+    command.args(["--data", &format!("{file}/data"), "init"]);
     Ran::of(command)
         .ended(1)
         .said(&["cannot make", "file/data"]);

@@ -82,7 +82,9 @@ pub(crate) fn provide() -> Result<Postgres> {
              databases can be made, such as postgres://user:password@host:5432/postgres"
         )
     };
-    start_own(programs)
+    // A Unix socket's path has at most 107 bytes: a short folder, one for each person.
+    let folder = std::env::temp_dir().join(format!("greffier-postgres-{}", id("-un")));
+    start_own(programs, folder)
 }
 
 /// The address of a server of this machine that lets us in without a password.
@@ -240,14 +242,7 @@ impl Own {
     }
 }
 
-fn start_own(programs: PathBuf) -> Result<Postgres> {
-    let user = if is_root() {
-        "postgres".to_owned()
-    } else {
-        whoami()
-    };
-    // A Unix socket's path has at most 107 bytes: a short folder.
-    let folder = std::env::temp_dir().join(format!("greffier-postgres-{user}"));
+fn start_own(programs: PathBuf, folder: PathBuf) -> Result<Postgres> {
     let url = socket_url(&folder, "postgres");
     if on_socket(&folder, "postgres").is_some() {
         return Ok(Postgres { url, own: None });
@@ -306,10 +301,6 @@ fn start_own(programs: PathBuf) -> Result<Postgres> {
 
 fn is_root() -> bool {
     id("-u") == "0"
-}
-
-fn whoami() -> String {
-    id("-un")
 }
 
 fn id(what: &str) -> String {
@@ -381,5 +372,23 @@ mod tests {
             version(Path::new("/usr/lib/postgresql/15/bin"))
                 > version(Path::new("/usr/lib/postgresql/9.6/bin"))
         );
+    }
+
+    /// On a machine without the server's programs there is nothing to start.
+    #[test]
+    fn one_is_started_where_none_is_and_stopped_after() {
+        let Some(programs) = programs() else { return };
+        let folder = std::env::temp_dir().join(format!("greffier-pg-test-{}", std::process::id()));
+        let postgres = start_own(programs.clone(), folder.clone()).unwrap();
+        assert_eq!(
+            on_socket(&folder, "postgres"),
+            Some(postgres.url().to_owned())
+        );
+        // Found again, and left to whoever started it.
+        drop(start_own(programs, folder.clone()).unwrap());
+        assert!(on_socket(&folder, "postgres").is_some());
+        drop(postgres);
+        assert_eq!(on_socket(&folder, "postgres"), None);
+        fs::remove_dir_all(folder).unwrap();
     }
 }

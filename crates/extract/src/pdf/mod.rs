@@ -56,6 +56,12 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
     }
     draft.title = pdf.metadata().title.as_deref().map(strings::title);
     pages(&pdf, draft);
+    // A repaired file may have lost its end, or all of its pages: neither is silence.
+    if draft.page_count() == 0 {
+        draft.note(NoteCode::DamagedFile, Some("no page could be found".into()));
+    } else if !has_end(bytes) {
+        draft.note(NoteCode::DamagedFile, Some("the end of the file is missing".into()));
+    }
     // Pages are there already: a panic below costs the fields or the files only.
     let fields = catch_unwind(AssertUnwindSafe(|| form::read(&pdf, draft)));
     if fields.is_err() {
@@ -65,6 +71,13 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
     if files.is_err() {
         draft.note(NoteCode::DamagedFile, Some("EmbeddedFiles".into()));
     }
+}
+
+/// Whether the file has its end mark (ISO 32000-1, 7.5.5), give or take what was added after it.
+fn has_end(bytes: &[u8]) -> bool {
+    const MARK: &[u8] = b"%%EOF";
+    let tail = &bytes[bytes.len().saturating_sub(8_192)..];
+    tail.windows(MARK.len()).any(|w| w == MARK)
 }
 
 fn pages(pdf: &Pdf, draft: &mut Draft) {
