@@ -75,7 +75,7 @@ pub struct RouteView {
     pub outcome: Outcome,
     /// The service proposed or chosen.
     pub service: Option<ServiceId>,
-    /// Probability of the first candidate.
+    /// Probability of that service, or of the first candidate where none is proposed.
     pub confidence: Probability,
     /// Whether a person decided.
     pub decided: bool,

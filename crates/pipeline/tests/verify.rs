@@ -225,6 +225,7 @@ async fn a_lost_record_is_a_missing_leaf() {
             "log: node ",
             "checkpoint at size 11: the log is shorter: it was rolled back",
             "its reception is not recorded",
+            "its row names other bytes than its reception",
         ],
     );
 }

@@ -60,7 +60,10 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
     if draft.page_count() == 0 {
         draft.note(NoteCode::DamagedFile, Some("no page could be found".into()));
     } else if !has_end(bytes) {
-        draft.note(NoteCode::DamagedFile, Some("the end of the file is missing".into()));
+        draft.note(
+            NoteCode::DamagedFile,
+            Some("the end of the file is missing".into()),
+        );
     }
     // Pages are there already: a panic below costs the fields or the files only.
     let fields = catch_unwind(AssertUnwindSafe(|| form::read(&pdf, draft)));

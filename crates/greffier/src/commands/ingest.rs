@@ -149,6 +149,19 @@ pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
         seen: Ingested::default(),
         weeks: std::collections::BTreeSet::new(),
     };
+    let routes = pipeline.path(false).any(|s| s.as_str() == "classify");
+    if routes && house.models.head_digest(pipeline.name())?.is_none() {
+        print::note(match global.lang {
+            domain::Lang::Fr => format!(
+                "aucun modèle appris pour `{}` : tout ce qu’aucune règle ne décide sera à vérifier (greffier train, avant ingest)",
+                pipeline.name()
+            ),
+            domain::Lang::En => format!(
+                "no model is trained for `{}`: whatever no rule decides will be for review (greffier train, before ingest)",
+                pipeline.name()
+            ),
+        });
+    }
     let mut files = Vec::new();
     for path in &args.paths {
         collect(path, &mut files, &mut intake.seen.refused);

@@ -292,7 +292,11 @@ impl Rules {
             outcome
         };
         let mut reasons = applying;
-        reasons.extend(model.reasons);
+        // The words weighed are those for the model's first candidate: said of another service,
+        // they would be false.
+        if first.as_ref().map(|f| &f.service) == service.as_ref() {
+            reasons.extend(model.reasons);
+        }
         Decision {
             format: DecisionFormat::V1,
             outcome,
@@ -429,12 +433,14 @@ impl Stage for Route {
     fn route(&self, artifacts: &[(Kind, Vec<u8>)]) -> Option<RouteView> {
         let (_, bytes) = artifacts.iter().find(|(kind, _)| *kind == Kind::Decision)?;
         let decision: Decision = serde_json::from_slice(bytes).ok()?;
+        let confidence = decision
+            .candidates
+            .iter()
+            .find(|c| decision.service.as_ref().is_none_or(|s| c.service == *s))
+            .map_or(Probability::ZERO, |c| c.probability);
         Some(RouteView {
             outcome: decision.outcome,
-            confidence: decision
-                .candidates
-                .first()
-                .map_or(Probability::ZERO, |c| c.probability),
+            confidence,
             service: decision.service,
             decided: false,
         })
