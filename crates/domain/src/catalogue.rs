@@ -176,6 +176,21 @@ impl Said for NoteCode {
                 "pièce jointe illisible",
                 "attachment could not be taken out",
             ),
+            Self::ReadByOcr => lang.pick("lu par OCR", "read by OCR"),
+            Self::LowConfidence => lang.pick(
+                "lecture par OCR peu sûre, à vérifier",
+                "OCR is unsure, to be checked",
+            ),
+            Self::Turned => lang.pick("page redressée pour être lue", "page turned to be read"),
+            Self::Signed => lang.pick(
+                "signature présente, non vérifiée",
+                "signature present, not validated",
+            ),
+            Self::NestedTooDeep => lang.pick(
+                "fichiers imbriqués trop profondément",
+                "files nested too deeply",
+            ),
+            Self::HiddenText => lang.pick("contenu masqué, lu aussi", "hidden content, read too"),
         }
     }
 }

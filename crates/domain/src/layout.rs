@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Span;
+use crate::{Quality, Span};
 
 /// A box on a page, in points, after rotation, from the top left of the crop box. Kept in
 /// hundredths of a point; written in JSON as `[x0, y0, x1, y1]`.
@@ -137,6 +137,12 @@ pub struct Layout {
     pub attachments: Vec<Attachment>,
     /// What could not be read or was surprising.
     pub notes: Vec<Note>,
+    /// Signatures the file carries: said, never validated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<Signature>,
+    /// How well it was read; absent in layouts made before sheets were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
 }
 
 /// The version of the layout artifact.
@@ -160,16 +166,102 @@ pub struct Page {
     pub height: Points,
     /// The page's bytes in the stored text.
     pub span: Span,
+    /// How its text was had.
+    #[serde(default, skip_serializing_if = "ReadBy::is_text")]
+    pub read_by: ReadBy,
     /// Blocks in reading order.
     pub blocks: Vec<Block>,
 }
 
-/// Lines that belong together: a paragraph, a cell, a row.
+/// How the text of a page was had.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadBy {
+    /// From the text that the file holds.
+    #[default]
+    Text,
+    /// By optical character recognition of its image.
+    Ocr,
+}
+
+impl ReadBy {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_text(&self) -> bool {
+        *self == Self::Text
+    }
+}
+
+/// Lines that belong together: a paragraph, a heading, a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
+    /// What it is, where that is known.
+    #[serde(default, skip_serializing_if = "BlockRole::is_text")]
+    pub role: BlockRole,
     /// Lines in reading order.
     pub lines: Vec<Line>,
+}
+
+/// What a block is on its page.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockRole {
+    /// Running text, or not known.
+    #[default]
+    Text,
+    /// The title of the document: the highest heading.
+    Title,
+    /// A heading of a section.
+    Heading,
+    /// A heading of a part of a section.
+    Subheading,
+    /// Items, one or several lines each.
+    List,
+    /// A table: one line a row, its cells separated by tabs.
+    Table,
+    /// What stands at the top of several pages.
+    Header,
+    /// What stands at the foot of several pages.
+    Footer,
+}
+
+impl BlockRole {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_text(&self) -> bool {
+        *self == Self::Text
+    }
 }
 
 /// One line.
@@ -181,6 +273,39 @@ pub struct Line {
     /// Where it stands on the page; absent for formats without geometry.
     #[serde(rename = "box", default, skip_serializing_if = "Option::is_none")]
     pub bbox: Option<PageBox>,
+    /// How sure optical recognition is of its words, in percent; absent for text that was not
+    /// recognised from an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<u8>,
+}
+
+/// A signature that a file carries. Whether it is valid is not looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// Who signed, as the signature or its certificate says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The date it declares, as written there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The field that holds it, in a PDF.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What of the file it covers.
+    pub covers: Coverage,
+}
+
+/// How much of a file a signature covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Coverage {
+    /// All of it.
+    Whole,
+    /// An earlier state: something was added since.
+    Earlier,
+    /// It does not say, or says something impossible.
+    Unknown,
 }
 
 /// What kind of form field.
@@ -296,6 +421,19 @@ pub enum NoteCode {
     RaggedRow,
     /// An attachment could not be taken out; it is named but has no document.
     AttachmentUnreadable,
+    /// The page was read by OCR; the detail says why: `image` or `garbled`.
+    ReadByOcr,
+    /// OCR is unsure of much of the page; the detail is its mean confidence in percent.
+    LowConfidence,
+    /// The page lay on its side, upside down or askew and was turned to be read; the detail is by
+    /// how many degrees.
+    Turned,
+    /// A signature is there; it was not validated.
+    Signed,
+    /// Files are nested deeper than is followed; the detail names the limit.
+    NestedTooDeep,
+    /// Text that people do not see on the page: hidden sheets, rows, layers.
+    HiddenText,
 }
 
 /// Something that could not be read or was surprising. Deterministic: what depends on load or on
@@ -345,6 +483,8 @@ impl Layout {
             fields: Vec::new(),
             attachments: Vec::new(),
             notes: Vec::new(),
+            signatures: Vec::new(),
+            quality: None,
         }
     }
 
@@ -392,6 +532,7 @@ mod tests {
         let line = |s, e, y: f64| Line {
             span: Span::new(s, e),
             bbox: Some(PageBox::new(10.0, y, 50.0, y + 10.0)),
+            confidence: None,
         };
         let mut layout = Layout::empty("application/pdf");
         layout.pages.push(Page {
@@ -399,7 +540,9 @@ mod tests {
             width: Points::new(595.0),
             height: Points::new(842.0),
             span: Span::new(0, 30),
+            read_by: ReadBy::Text,
             blocks: vec![Block {
+                role: BlockRole::Text,
                 lines: vec![line(0, 9, 0.0), line(10, 19, 12.0), line(20, 30, 24.0)],
             }],
         });

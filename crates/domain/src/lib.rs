@@ -7,6 +7,7 @@
 //! | [`fixed`], [`time`] | numbers and moments without floats and without a clock |
 //! | [`arrival`] | how a document reached us |
 //! | [`text`], [`sentences`], [`layout`] | stored text, places in it, pages, fields, attachments, notes |
+//! | [`quality`] | how well a document was read |
 //! | [`passage`], [`decision`], [`form`] | what stages say of a document |
 //! | [`report`], [`sentence`], [`synthesis`], [`alert`] | what reconcilers say of a period |
 //! | [`record`], [`message`], [`explanation`] | what was done, what is to do, and why |
@@ -28,6 +29,7 @@ pub mod ids;
 pub mod layout;
 pub mod message;
 pub mod passage;
+pub mod quality;
 pub mod record;
 pub mod report;
 pub mod schema;
@@ -49,9 +51,11 @@ pub use ids::{
     RunKey, ServiceId, StageName, SubjectId,
 };
 pub use layout::{
-    Attachment, Block, Field, FieldKind, Layout, Line, Note, NoteCode, Page, PageBox,
+    Attachment, Block, BlockRole, Coverage, Field, FieldKind, Layout, Line, Note, NoteCode, Page,
+    PageBox, ReadBy, Signature,
 };
 pub use passage::{Passage, PassageSet};
+pub use quality::Quality;
 pub use record::{Agent, Circumstances, Kind, ModelRef, Named, Record, RunOutcome, Statement};
 pub use report::FieldReport;
 pub use sentence::{Evidence, Mask, Sentence};

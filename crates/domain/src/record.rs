@@ -152,6 +152,9 @@ pub struct Statement {
     /// Documents found within this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<DocumentId>,
+    /// How well the document was read, by the stages that read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<crate::Quality>,
 }
 
 /// What is never compared: when, where, at which attempt.

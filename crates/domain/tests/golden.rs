@@ -70,6 +70,7 @@ fn record_of_a_stage() -> Record {
             reason: None,
             outputs: vec![named(Kind::Classification, 7)],
             children: vec![DocumentId::from_bytes([8; 16])],
+            quality: None,
         },
         Circumstances {
             started_at: "2026-11-18T09:30:00Z".parse().unwrap(),
@@ -103,6 +104,7 @@ fn record_of_a_person() -> Record {
             reason: Some("time-limit".into()),
             outputs: vec![named(Kind::Act, 11)],
             children: Vec::new(),
+            quality: None,
         },
         Circumstances {
             started_at: "2026-11-18T09:30:00Z".parse().unwrap(),

@@ -351,7 +351,7 @@ fn write(items: &[Item], draft: &mut Draft) {
                 short_before = short;
             }
             Item::Row(cells) => {
-                draft.row(cells);
+                draft.row(cells, None);
             }
             Item::TableEnd => draft.end_block(),
         }
@@ -386,7 +386,7 @@ mod tests {
             bytes: &bytes,
             file_name: Some("lettre.docx"),
             media_type: None,
-            columns: None,
+            ..Input::default()
         };
         extract(&input, budgets)
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use domain::layout::Points;
 use domain::{
-    Attachment, Block, Field, Layout, Line, Note, NoteCode, Page, PageBox, Span, StoredText,
+    Attachment, Block, BlockRole, Field, Layout, Line, Note, NoteCode, Page, PageBox, Quality,
+    ReadBy, Signature, Span, StoredText,
 };
 
 use crate::budgets::{Budget, Budgets};
@@ -26,6 +27,7 @@ pub(crate) struct Place {
 pub(crate) struct DraftLine {
     pub(crate) text: String,
     pub(crate) bbox: Option<PageBox>,
+    confidence: Option<u8>,
     kind: LineKind,
 }
 
@@ -42,9 +44,29 @@ enum LineKind {
 struct DraftPage {
     width: f64,
     height: f64,
-    blocks: Vec<Vec<DraftLine>>,
+    read_by: ReadBy,
+    blocks: Vec<DraftBlock>,
     /// The next line starts a block.
     block_ended: bool,
+}
+
+impl DraftPage {
+    /// Ends the block. One that was begun and got no line goes: no place refers to it yet.
+    fn end_block(&mut self) {
+        if self
+            .blocks
+            .last()
+            .is_some_and(|block| block.lines.is_empty())
+        {
+            self.blocks.pop();
+        }
+        self.block_ended = true;
+    }
+}
+
+struct DraftBlock {
+    role: BlockRole,
+    lines: Vec<DraftLine>,
 }
 
 struct DraftField {
@@ -64,6 +86,7 @@ pub(crate) struct Draft<'b> {
     notes: BTreeSet<Note>,
     attachments: Vec<Attachment>,
     children: Vec<Child>,
+    signatures: Vec<Signature>,
     characters: u64,
     lines: u64,
     attachment_bytes: u64,
@@ -81,6 +104,7 @@ impl<'b> Draft<'b> {
             notes: BTreeSet::new(),
             attachments: Vec::new(),
             children: Vec::new(),
+            signatures: Vec::new(),
             characters: 0,
             lines: 0,
             attachment_bytes: 0,
@@ -112,6 +136,7 @@ impl<'b> Draft<'b> {
         self.pages.push(DraftPage {
             width,
             height,
+            read_by: ReadBy::Text,
             blocks: Vec::new(),
             block_ended: true,
         });
@@ -129,32 +154,81 @@ impl<'b> Draft<'b> {
             .get(page)
             .into_iter()
             .flat_map(|page| page.blocks.iter().enumerate())
-            .flat_map(|(b, block)| block.iter().enumerate().map(move |(l, line)| (b, l, line)))
+            .flat_map(|(b, block)| {
+                block
+                    .lines
+                    .iter()
+                    .enumerate()
+                    .map(move |(l, line)| (b, l, line))
+            })
     }
 
     /// Ends the block: the next line starts another.
     pub(crate) fn end_block(&mut self) {
         if let Some(page) = self.pages.last_mut() {
-            page.block_ended = true;
+            page.end_block();
         }
+    }
+
+    /// Starts a block that is a heading, a list, and so on. What follows, up to the next end of
+    /// block, belongs to it.
+    pub(crate) fn begin_block(&mut self, role: BlockRole) {
+        if let Some(page) = self.pages.last_mut() {
+            page.end_block();
+            page.blocks.push(DraftBlock {
+                role,
+                lines: Vec::new(),
+            });
+            page.block_ended = false;
+        }
+    }
+
+    /// Says that the last page is read by OCR.
+    pub(crate) fn read_by_ocr(&mut self) {
+        if let Some(page) = self.pages.last_mut() {
+            page.read_by = ReadBy::Ocr;
+        }
+    }
+
+    /// Adds a signature and its note.
+    pub(crate) fn sign(&mut self, signature: Signature) {
+        self.note(NoteCode::Signed, None);
+        self.signatures.push(signature);
     }
 
     /// Adds text to the last page; line feeds in it make several lines of the block, blank lines
     /// are left out. Returns where it stands, `None` when there is nothing or no room.
     pub(crate) fn line(&mut self, raw: &str, bbox: Option<PageBox>) -> Option<Place> {
         let page = self.pages.len().checked_sub(1)?;
-        self.line_on(page, raw, bbox, LineKind::Text)
+        self.line_on(page, raw, bbox, None, LineKind::Text)
     }
 
-    /// Adds a row of a table: its cells in one line, separated by tabs.
-    pub(crate) fn row(&mut self, cells: &[String]) -> Option<Place> {
+    /// As [`line`](Self::line), for text recognised from an image, as sure as `confidence` says, in
+    /// percent.
+    pub(crate) fn recognised(&mut self, raw: &str, bbox: PageBox, confidence: u8) -> Option<Place> {
         let page = self.pages.len().checked_sub(1)?;
+        self.line_on(page, raw, Some(bbox), Some(confidence), LineKind::Text)
+    }
+
+    /// Adds a row of a table: its cells in one line, separated by tabs. Rows that follow one
+    /// another make a block of their own.
+    pub(crate) fn row(&mut self, cells: &[String], bbox: Option<PageBox>) -> Option<Place> {
+        let page = self.pages.len().checked_sub(1)?;
+        let last = &self.pages[page];
+        if last.block_ended
+            || last
+                .blocks
+                .last()
+                .is_none_or(|b| b.role != BlockRole::Table)
+        {
+            self.begin_block(BlockRole::Table);
+        }
         let cells: Vec<_> = cells
             .iter()
             .map(|cell| cell.split_whitespace().collect::<Vec<_>>().join(" "))
             .collect();
         let raw = cells.join("\t");
-        self.line_on(page, raw.trim_end(), None, LineKind::Row)
+        self.line_on(page, raw.trim_end(), bbox, None, LineKind::Row)
     }
 
     fn line_on(
@@ -162,6 +236,7 @@ impl<'b> Draft<'b> {
         page: usize,
         raw: &str,
         bbox: Option<PageBox>,
+        confidence: Option<u8>,
         kind: LineKind,
     ) -> Option<Place> {
         let stored = StoredText::page(raw);
@@ -183,14 +258,18 @@ impl<'b> Draft<'b> {
             }
             let page_draft = self.pages.get_mut(page)?;
             if page_draft.block_ended || page_draft.blocks.is_empty() {
-                page_draft.blocks.push(Vec::new());
+                page_draft.blocks.push(DraftBlock {
+                    role: BlockRole::Text,
+                    lines: Vec::new(),
+                });
                 page_draft.block_ended = false;
             }
             let block = page_draft.blocks.len() - 1;
-            let lines = &mut page_draft.blocks[block];
+            let lines = &mut page_draft.blocks[block].lines;
             lines.push(DraftLine {
                 text: text.to_owned(),
                 bbox,
+                confidence,
                 kind,
             });
             let end = (lines.len() - 1, text.len());
@@ -219,9 +298,10 @@ impl<'b> Draft<'b> {
             return None;
         }
         let prefix = StoredText::page(&format!("{} : ", label.trim())).replace('\n', " ");
-        let mut place = self.line_on(page, &format!("{prefix}{value}"), bbox, LineKind::Field)?;
+        let raw = format!("{prefix}{value}");
+        let mut place = self.line_on(page, &raw, bbox, None, LineKind::Field)?;
         place.start.1 = prefix.len().min(
-            self.pages[page].blocks[place.block][place.start.0]
+            self.pages[page].blocks[place.block].lines[place.start.0]
                 .text
                 .len(),
         );
@@ -231,7 +311,7 @@ impl<'b> Draft<'b> {
     /// Ends the last block of any page.
     pub(crate) fn end_block_on(&mut self, page: usize) {
         if let Some(page) = self.pages.get_mut(page) {
-            page.block_ended = true;
+            page.end_block();
         }
     }
 
@@ -292,6 +372,7 @@ impl<'b> Draft<'b> {
 
     /// The stored text and its layout.
     pub(crate) fn finish(mut self) -> Extraction {
+        self.pages.iter_mut().for_each(DraftPage::end_block);
         if self.infer_pairs {
             self.infer();
         }
@@ -303,17 +384,21 @@ impl<'b> Draft<'b> {
             let mut blocks = Vec::with_capacity(page.blocks.len());
             for (b, block) in page.blocks.iter().enumerate() {
                 text.push_str(if b == 0 { "" } else { "\n\n" });
-                let mut lines = Vec::with_capacity(block.len());
-                for (l, line) in block.iter().enumerate() {
+                let mut lines = Vec::with_capacity(block.lines.len());
+                for (l, line) in block.lines.iter().enumerate() {
                     text.push_str(if l == 0 { "" } else { "\n" });
                     let start = page_start + text.len() as u32;
                     text.push_str(&line.text);
                     lines.push(Line {
                         span: Span::new(start, page_start + text.len() as u32),
                         bbox: line.bbox,
+                        confidence: line.confidence,
                     });
                 }
-                blocks.push(Block { lines });
+                blocks.push(Block {
+                    role: block.role,
+                    lines,
+                });
             }
             let end = page_start + text.len() as u32;
             layouts.push(Page {
@@ -321,6 +406,7 @@ impl<'b> Draft<'b> {
                 width: Points::new(page.width),
                 height: Points::new(page.height),
                 span: Span::new(page_start, end),
+                read_by: page.read_by,
                 blocks,
             });
             // The form feed between pages is one byte.
@@ -342,7 +428,7 @@ impl<'b> Draft<'b> {
                 field
             })
             .collect();
-        let layout = Layout {
+        let mut layout = Layout {
             language: language::detect(&text),
             title: self
                 .title
@@ -355,8 +441,10 @@ impl<'b> Draft<'b> {
             fields,
             attachments: self.attachments,
             notes: self.notes.into_iter().collect(),
+            signatures: self.signatures,
             ..Layout::empty(self.media_type)
         };
+        layout.quality = Some(Quality::of(&layout, &text));
         Extraction {
             text,
             layout,
@@ -368,7 +456,7 @@ impl<'b> Draft<'b> {
         let mut found = Vec::new();
         for (p, page) in self.pages.iter().enumerate() {
             for (b, block) in page.blocks.iter().enumerate() {
-                for (l, line) in block.iter().enumerate() {
+                for (l, line) in block.lines.iter().enumerate() {
                     if line.kind == LineKind::Field {
                         continue;
                     }

@@ -39,7 +39,7 @@ fn add(blocks: &[Vec<HtmlLine>], draft: &mut Draft) {
         for line in block {
             match line {
                 HtmlLine::Text(text) => draft.line(text, None),
-                HtmlLine::Row(cells) => draft.row(cells),
+                HtmlLine::Row(cells) => draft.row(cells, None),
             };
         }
         draft.end_block();
@@ -296,7 +296,7 @@ mod tests {
             bytes: html.as_bytes(),
             file_name: Some("page.html"),
             media_type: None,
-            columns: None,
+            ..Input::default()
         };
         let extraction = extract(&input, &Budgets::default());
         assert_eq!(extraction.text.as_str(), text);

@@ -55,7 +55,7 @@ use draft::Draft;
 use sniff::Kind;
 
 /// What is to be read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Input<'a> {
     /// The document.
     pub bytes: &'a [u8],
@@ -65,6 +65,8 @@ pub struct Input<'a> {
     pub media_type: Option<&'a str>,
     /// For a row: which column holds the text and the title.
     pub columns: Option<&'a RowColumns>,
+    /// The password that opens it, where it is known.
+    pub password: Option<&'a str>,
 }
 
 /// A file within the file, to become a document of its own.

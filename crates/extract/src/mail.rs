@@ -155,7 +155,7 @@ mod tests {
             bytes: mail.as_bytes(),
             file_name: Some("courriel.eml"),
             media_type: None,
-            columns: None,
+            ..Input::default()
         };
         extract(&input, &Budgets::default())
     }

@@ -451,7 +451,7 @@ mod tests {
             bytes,
             file_name: name,
             media_type: None,
-            columns: None,
+            ..Input::default()
         };
         let kind = sniff(&input, &Budgets::default());
         assert_eq!(kind.name(), expected, "{name:?}");

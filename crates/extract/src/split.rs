@@ -102,7 +102,7 @@ fn headings(text: &str, layout: &Layout, settings: &SplitSettings) -> Vec<Span> 
 mod tests {
     use super::*;
     use domain::layout::Points;
-    use domain::{Block, Line, Page};
+    use domain::{Block, BlockRole, Line, Page, ReadBy};
 
     /// Pages are given with `~` between blocks; each line of a block is a line.
     fn layout(pages: &[&str]) -> (String, Layout) {
@@ -128,15 +128,20 @@ mod tests {
                     lines.push(Line {
                         span: Span::new(at, text.len() as u32),
                         bbox: None,
+                        confidence: None,
                     });
                 }
-                blocks.push(Block { lines });
+                blocks.push(Block {
+                    role: BlockRole::Text,
+                    lines,
+                });
             }
             layout.pages.push(Page {
                 number: n as u32 + 1,
                 width: Points::new(0.0),
                 height: Points::new(0.0),
                 span: Span::new(start, text.len() as u32),
+                read_by: ReadBy::Text,
                 blocks,
             });
         }

@@ -118,7 +118,7 @@ fn input(bytes: &[u8]) -> Input<'_> {
         bytes,
         file_name: None,
         media_type: None,
-        columns: None,
+        ..Input::default()
     }
 }
 

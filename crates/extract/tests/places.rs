@@ -13,7 +13,7 @@ fn read(bytes: &[u8], name: &str, budgets: &Budgets) -> Extraction {
         bytes,
         file_name: Some(name),
         media_type: None,
-        columns: None,
+        ..Input::default()
     };
     extract(&input, budgets)
 }
@@ -24,6 +24,7 @@ fn read_row(json: &str, columns: Option<&RowColumns>) -> Extraction {
         file_name: None,
         media_type: Some(ROW_MEDIA_TYPE),
         columns,
+        ..Input::default()
     };
     extract(&input, &Budgets::default())
 }

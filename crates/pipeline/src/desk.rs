@@ -380,6 +380,7 @@ impl Desk {
                 name,
             }],
             children: Vec::new(),
+            quality: None,
         };
         let circumstances = self
             .build

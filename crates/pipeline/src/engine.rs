@@ -36,6 +36,8 @@ pub struct Totals {
     pub remembered: u64,
     /// Documents set aside.
     pub quarantined: u64,
+    /// Stages that had nothing to do with their document.
+    pub passed_over: u64,
     /// Tasks put off, still owed.
     pub deferred: u64,
     /// Deliveries that were already finished.
@@ -206,6 +208,7 @@ impl Totals {
             Handled::Done => self.done += 1,
             Handled::Remembered => self.remembered += 1,
             Handled::Stale => self.stale += 1,
+            Handled::PassedOver => self.passed_over += 1,
             Handled::Deferred { .. } => self.deferred += 1,
             Handled::Quarantined { .. } => self.quarantined += 1,
         }
@@ -217,5 +220,6 @@ impl Totals {
         self.quarantined += other.quarantined;
         self.deferred += other.deferred;
         self.stale += other.stale;
+        self.passed_over += other.passed_over;
     }
 }

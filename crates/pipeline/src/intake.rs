@@ -151,6 +151,7 @@ pub async fn prepare(
         reason: None,
         outputs: received,
         children: Vec::new(),
+        quality: None,
     };
     let now = clock.now();
     let record = Record::new(statement, build.circumstances(started, now, 1, false));

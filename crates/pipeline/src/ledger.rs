@@ -44,7 +44,8 @@ pub type LedgerResult<T> = Result<T, LedgerError>;
 pub enum DocumentState {
     /// Work is owed.
     Processing,
-    /// Every stage of its pipeline is done.
+    /// Every stage of its pipeline is done, but for one that was put off and gone past: that task
+    /// stays owed, with its reason, and what follows it runs again on what it finds.
     Done,
     /// A stage gave up; a person is needed.
     Quarantined,
@@ -180,6 +181,11 @@ pub struct Completion {
     pub state: DocumentState,
     /// Where it goes, when this stage says so. Ignored once a person has decided.
     pub route: Option<RouteView>,
+    /// How many records the document had when the stage's inputs were looked up. With another
+    /// number by now, what was read may be out of date: the record is written, and the task stays
+    /// owed instead of what follows it, to run again on what is there (an unchanged input is found
+    /// in the records at once). `None`: whatever was written meanwhile.
+    pub records_seen: Option<u64>,
 }
 
 /// What became of a completion.
@@ -191,6 +197,9 @@ pub enum Completed {
     AlreadyRecorded,
     /// The task was already finished by someone else: nothing was changed.
     Stale,
+    /// Written, but something else was written about the document since its inputs were looked up:
+    /// the task is still owed.
+    StillOwed,
 }
 
 /// What a person did, as one transaction: a record and the document's new place.
@@ -296,6 +305,9 @@ pub trait Ledger: Send + Sync {
 
     /// Finishes a task.
     async fn complete(&self, completion: &Completion) -> LedgerResult<Completed>;
+
+    /// Makes a task owed, unless it is.
+    async fn owe(&self, task: &Task) -> LedgerResult<()>;
 
     /// Puts a task off until `not_before`, with a stable code that says why. The attempt that ends
     /// so is not counted: only those cut short by a death are.

@@ -154,6 +154,7 @@ pub async fn publish<E: From<Error>>(
             name: artifact,
         }],
         children: Vec::new(),
+        quality: None,
     };
     let made_at = clock.now();
     let has_models = !statement.models.is_empty();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::canonical::{self, CanonicalError};
-use domain::{ArtifactName, Digest, Kind, ModelRef, StageName};
+use domain::{ArtifactName, Digest, Kind, ModelRef, Quality, StageName};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,12 @@ pub trait Stage: Send + Sync {
     /// The models that take part, by role.
     fn models(&self) -> Vec<ModelRef>;
 
+    /// What an input must say for the stage to concern the document at all. Where it does not, the
+    /// stage is passed over: there is nothing to do, hence nothing to record.
+    fn condition(&self) -> Option<Condition> {
+        None
+    }
+
     /// Does the work.
     ///
     /// # Errors
@@ -43,6 +49,16 @@ pub trait Stage: Send + Sync {
     fn route(&self, _artifacts: &[(Kind, Vec<u8>)]) -> Option<RouteView> {
         None
     }
+}
+
+/// When a stage concerns a document.
+#[derive(Clone, Copy)]
+pub struct Condition {
+    /// The input to look at, one of those the stage declares.
+    pub kind: Kind,
+    /// Whether these bytes say that there is something to do. What cannot be read concerns the
+    /// stage: it will say so.
+    pub holds: fn(&[u8]) -> bool,
 }
 
 /// What a stage reads.
@@ -103,6 +119,8 @@ pub struct Output {
     pub artifacts: Vec<(Kind, Vec<u8>)>,
     /// Documents found within this one.
     pub children: Vec<Child>,
+    /// How well the document was read, from a stage that reads.
+    pub quality: Option<Quality>,
 }
 
 impl Output {
@@ -111,6 +129,7 @@ impl Output {
         Self {
             artifacts: vec![(kind, bytes)],
             children: Vec::new(),
+            quality: None,
         }
     }
 
@@ -146,6 +165,9 @@ pub enum Fault {
         after_seconds: u32,
         /// A stable code: `needs-ocr`.
         reason: String,
+        /// Whether the stages that follow may go on meanwhile with what earlier stages wrote. They
+        /// run again once this one is done.
+        go_on: bool,
     },
     /// There will be no output without a person. Recorded.
     #[error("{reason}: {detail}")]

@@ -157,7 +157,17 @@ impl Vault {
 
 /// The latest artifact of `kind` among records given oldest first.
 pub fn latest_of(records: &[(Record, Option<u64>)], kind: Kind) -> Option<Written> {
-    records.iter().rev().find_map(|(record, leaf_index)| {
+    latest_among(records, kind, |_| true)
+}
+
+/// As [`latest_of`], among the records that `counts` lets pass.
+pub fn latest_among(
+    records: &[(Record, Option<u64>)],
+    kind: Kind,
+    counts: impl Fn(&Record) -> bool,
+) -> Option<Written> {
+    let records = records.iter().rev().filter(|(record, _)| counts(record));
+    records.into_iter().find_map(|(record, leaf_index)| {
         let named: &Named = record.statement().outputs.iter().find(|n| n.kind == kind)?;
         Some(Written {
             name: named.name,

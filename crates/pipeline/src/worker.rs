@@ -5,13 +5,15 @@
 //! anything refers to them; record, next task and new state are one transaction that also deletes
 //! the task, and does nothing when the task is gone.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use domain::message::Task;
 use domain::record::Record;
 use domain::{
-    Agent, Arrival, ArtifactName, DocumentId, Kind, Named, RunKey, RunOutcome, Source, Statement,
+    Agent, Arrival, ArtifactName, DocumentId, Kind, Named, Quality, RunKey, RunOutcome, Source,
+    StageName, Statement,
 };
 use privacy::Envelope;
 
@@ -22,8 +24,8 @@ use crate::ledger::{
     Admission, Completed, Completion, DocumentRow, DocumentState, NewRecord, RouteView,
 };
 use crate::pipelines::{Pipeline, Pipelines};
-use crate::stage::{Child, Fault, Inputs, Output, RunIdentity, RunSettings, Stage};
-use crate::vault::{Vault, latest_of};
+use crate::stage::{Child, Condition, Fault, Inputs, Output, RunIdentity, RunSettings, Stage};
+use crate::vault::{Vault, latest_among};
 
 /// Attempts after which a task is set aside, when each was cut short by the death of its worker.
 ///
@@ -76,6 +78,8 @@ pub enum Handled {
     Remembered,
     /// The task was already finished.
     Stale,
+    /// The stage has nothing to do with this document: nothing ran, nothing is recorded.
+    PassedOver,
     /// Put off.
     Deferred {
         /// Why.
@@ -96,6 +100,8 @@ struct Run {
     inputs: Vec<Named>,
     settings: (domain::Digest, Vec<u8>),
     run_key: RunKey,
+    /// Records of the document when the inputs were looked up.
+    records_seen: u64,
 }
 
 impl Worker {
@@ -157,6 +163,15 @@ impl Worker {
             return self.set_aside(task, &run, attempt, EXHAUSTED.into()).await;
         }
         let started = self.clock.now();
+        match self.concerns(&run).await {
+            Ok(true) => {}
+            Ok(false) => return self.pass_over(task, &run).await,
+            Err(passing) if passing.is_passing() => return Err(passing),
+            Err(broken) => {
+                tracing::error!(document.id = %run.document.id, stage.name = %task.stage, error = %broken, "input cannot be read");
+                return self.set_aside(task, &run, attempt, UNREADABLE.into()).await;
+            }
+        }
         let inputs = match self.load(&run).await {
             Ok(inputs) => inputs,
             Err(passing) if passing.is_passing() => return Err(passing),
@@ -170,7 +185,11 @@ impl Worker {
             Err(Fault::RetryAfter {
                 after_seconds,
                 reason,
+                go_on,
             }) => {
+                if go_on {
+                    self.go_on(task, &run).await?;
+                }
                 // At least a moment later: put off until now, it would be due while it is marked
                 // as published.
                 self.put_off(task, after_seconds.max(1), &reason).await?;
@@ -198,16 +217,27 @@ impl Worker {
             .clone();
         let envelope = self.vault.envelope(task.document).await?;
         let records = self.vault.records(task.document).await?;
+        // What the stage itself or one after it wrote is not its input: two stages of a path may
+        // write the same kind, the later one over the earlier.
+        let before: BTreeSet<&StageName> = pipeline
+            .path(document.parent.is_some())
+            .take_while(|name| **name != task.stage)
+            .collect();
+        let counts = |record: &Record| {
+            let activity = &record.statement().activity;
+            activity.as_str() == "receive" || before.contains(activity)
+        };
         let inputs: Vec<Named> = stage
             .inputs()
             .iter()
             .filter_map(|kind| {
-                latest_of(&records, *kind).map(|w| Named {
+                latest_among(&records, *kind, counts).map(|w| Named {
                     kind: *kind,
                     name: w.name,
                 })
             })
             .collect();
+        let records_seen = records.len() as u64;
         let settings = RunSettings::of(stage.as_ref()).sealed()?;
         let run_key = run_key(&envelope, stage.as_ref(), &inputs, settings.0)?;
         Ok(Run {
@@ -217,7 +247,54 @@ impl Worker {
             inputs,
             settings,
             run_key,
+            records_seen,
         })
+    }
+
+    /// Whether the stage has anything to do with the document.
+    async fn concerns(&self, run: &Run) -> Result<bool, Error> {
+        let Some(Condition { kind, holds }) = run.stage.condition() else {
+            return Ok(true);
+        };
+        let Some(named) = run.inputs.iter().find(|input| input.kind == kind) else {
+            return Ok(true);
+        };
+        let subject = run.document.id.into();
+        let bytes = self.vault.read(subject, &run.envelope, named.name).await?;
+        Ok(holds(&bytes))
+    }
+
+    /// Finishes the task of a stage that has nothing to do.
+    async fn pass_over(&self, task: &Task, run: &Run) -> Result<Handled, Error> {
+        let (next, state) = self.follow(task, run, RunOutcome::Done)?;
+        let completion = Completion {
+            finishes: task.clone(),
+            record: None,
+            settings: None,
+            next,
+            children: Vec::new(),
+            state,
+            route: None,
+            records_seen: Some(run.records_seen),
+        };
+        Ok(match self.vault.ledger.complete(&completion).await? {
+            Completed::Stale => Handled::Stale,
+            _ => Handled::PassedOver,
+        })
+    }
+
+    /// Owes what follows a stage that waits, unless it already ran on what is there. Done before
+    /// the stage's task is put off: cut short in between, it is done again.
+    async fn go_on(&self, task: &Task, run: &Run) -> Result<(), Error> {
+        let (Some(next), _) = self.follow(task, run, RunOutcome::Done)? else {
+            return Ok(());
+        };
+        let ahead = self.prepare(&next).await?;
+        let known = self.vault.ledger.record(ahead.run_key, next.generation);
+        if known.await?.is_none() {
+            self.vault.ledger.owe(&next).await?;
+        }
+        Ok(())
     }
 
     async fn load(&self, run: &Run) -> Result<Inputs, Error> {
@@ -278,12 +355,20 @@ impl Worker {
             ids.push(id);
             children.extend(admission);
         }
-        let statement = self.statement(task, run, RunOutcome::Done, None, outputs, ids);
+        let statement = self.statement(
+            task,
+            run,
+            RunOutcome::Done,
+            None,
+            outputs,
+            ids,
+            output.quality,
+        );
         let completed = self
             .commit(task, run, statement, attempt, started, children, route)
             .await?;
         Ok(match completed {
-            Completed::New => Handled::Done,
+            Completed::New | Completed::StillOwed => Handled::Done,
             Completed::AlreadyRecorded => Handled::Remembered,
             Completed::Stale => Handled::Stale,
         })
@@ -313,18 +398,23 @@ impl Worker {
             Some(reason.clone()),
             Vec::new(),
             Vec::new(),
+            None,
         );
         let started = self.clock.now();
         let completed = self
             .commit(task, run, statement, attempt, started, Vec::new(), None)
             .await?;
         Ok(match completed {
-            Completed::New => Handled::Quarantined { reason },
+            Completed::New | Completed::StillOwed => Handled::Quarantined { reason },
             Completed::AlreadyRecorded => Handled::Remembered,
             Completed::Stale => Handled::Stale,
         })
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a statement's parts, each named once"
+    )]
     fn statement(
         &self,
         task: &Task,
@@ -333,6 +423,7 @@ impl Worker {
         reason: Option<String>,
         outputs: Vec<Named>,
         children: Vec<DocumentId>,
+        quality: Option<Quality>,
     ) -> Statement {
         let mut models = run.stage.models();
         models.sort();
@@ -353,6 +444,7 @@ impl Worker {
             reason,
             outputs,
             children,
+            quality,
         }
     }
 
@@ -392,6 +484,7 @@ impl Worker {
             children,
             state,
             route,
+            records_seen: Some(run.records_seen),
         };
         Ok(self.vault.ledger.complete(&completion).await?)
     }
@@ -443,10 +536,13 @@ impl Worker {
             children: Vec::new(),
             state,
             route,
+            records_seen: Some(run.records_seen),
         };
         Ok(match self.vault.ledger.complete(&completion).await? {
             Completed::Stale => Handled::Stale,
-            Completed::New | Completed::AlreadyRecorded => Handled::Remembered,
+            Completed::New | Completed::AlreadyRecorded | Completed::StillOwed => {
+                Handled::Remembered
+            }
         })
     }
 }

@@ -171,9 +171,20 @@ impl Ledger for SqlLedger {
         if !work.finish(&completion.finishes).await? {
             return Ok(Completed::Stale);
         }
-        let completed = match &completion.record {
-            Some(record) if work.record(record).await? => Completed::New,
-            _ => Completed::AlreadyRecorded,
+        // Counted once the task's row is ours: whoever owes the same task again has waited for it,
+        // or has made us wait and is seen here.
+        let outdated = match completion.records_seen {
+            Some(seen) => work.count_records(completion.finishes.document).await? != seen,
+            None => false,
+        };
+        let new = match &completion.record {
+            Some(record) => work.record(record).await?,
+            None => false,
+        };
+        let completed = match (outdated, new) {
+            (true, _) => Completed::StillOwed,
+            (false, true) => Completed::New,
+            (false, false) => Completed::AlreadyRecorded,
         };
         if let Some(settings) = &completion.settings {
             work.settings(settings).await?;
@@ -181,6 +192,11 @@ impl Ledger for SqlLedger {
         work.lock_contents(&completion.children).await?;
         for child in &completion.children {
             work.admit(child).await?;
+        }
+        if outdated {
+            work.owe(&completion.finishes).await?;
+            work.commit().await?;
+            return Ok(completed);
         }
         let document = completion.finishes.document.as_document();
         work.set_state(document, completion.state).await?;
@@ -192,6 +208,12 @@ impl Ledger for SqlLedger {
         }
         work.commit().await?;
         Ok(completed)
+    }
+
+    async fn owe(&self, task: &Task) -> LedgerResult<()> {
+        let mut work = self.work("owe a task").await?;
+        work.owe(task).await?;
+        work.commit().await
     }
 
     async fn defer(&self, task: &Task, not_before: Timestamp, reason: &str) -> LedgerResult<()> {

@@ -45,6 +45,7 @@ fn answer_all(limits: &ProcessLimits) -> io::Result<()> {
                 file_name: request.file_name.as_deref(),
                 media_type: request.media_type.as_deref(),
                 columns: request.columns.as_ref(),
+                password: request.password.as_deref(),
             };
             extract(&input, &request.budgets)
         }));

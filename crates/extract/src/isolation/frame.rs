@@ -19,6 +19,7 @@ pub(super) struct Request {
     pub(super) file_name: Option<String>,
     pub(super) media_type: Option<String>,
     pub(super) columns: Option<RowColumns>,
+    pub(super) password: Option<String>,
     pub(super) budgets: Budgets,
 }
 

@@ -175,6 +175,7 @@ impl Reader {
             file_name: input.file_name.map(str::to_owned),
             media_type: input.media_type.map(str::to_owned),
             columns: input.columns.cloned(),
+            password: input.password.map(str::to_owned),
             budgets: self.budgets.clone(),
         };
         // A document over the budget is not read at all: its first byte too many is enough.

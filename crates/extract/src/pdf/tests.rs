@@ -102,7 +102,7 @@ fn read(bytes: &[u8], budgets: &Budgets) -> Extraction {
         bytes,
         file_name: Some("essai.pdf"),
         media_type: None,
-        columns: None,
+        ..Input::default()
     };
     let read = extract(&input, budgets);
     for page in &read.layout.pages {

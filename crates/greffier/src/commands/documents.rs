@@ -408,7 +408,7 @@ pub async fn extract(global: &Global, file: &std::path::Path, text: bool) -> Res
             bytes: &bytes,
             file_name: name.as_deref(),
             media_type: None,
-            columns: None,
+            ..Input::default()
         })
     })
     .await?;

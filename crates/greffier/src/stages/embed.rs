@@ -78,6 +78,7 @@ pub(super) fn unavailable(error: &anyhow::Error) -> Fault {
     Fault::RetryAfter {
         after_seconds: 3_600,
         reason: "model-unavailable".into(),
+        go_on: false,
     }
 }
 

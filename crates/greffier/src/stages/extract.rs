@@ -75,6 +75,7 @@ impl Stage for Extract {
             file_name: arrival.file_name.as_deref(),
             media_type: arrival.media_type.as_deref(),
             columns: arrival.columns.as_ref(),
+            password: arrival.metadata.get("password").map(String::as_str),
         };
         let Extraction {
             text,
@@ -87,6 +88,7 @@ impl Stage for Extract {
             Err(first) if !waits(&first) => self.reader.read(&input).map_err(fault)?,
             Err(stopped) => return Err(fault(stopped)),
         };
+        let quality = layout.quality.clone();
         let layout = canonical::to_bytes(&layout)?;
         let children = children
             .into_iter()
@@ -100,6 +102,7 @@ impl Stage for Extract {
         Ok(Output {
             artifacts: vec![(Kind::Text, text.into_bytes()), (Kind::Layout, layout)],
             children,
+            quality,
         })
     }
 }
@@ -129,6 +132,7 @@ fn fault(fault: ReadFault) -> Fault {
         return Fault::RetryAfter {
             after_seconds: 60,
             reason: fault.code().to_owned(),
+            go_on: false,
         };
     }
     Fault::Quarantine {

@@ -333,12 +333,25 @@ impl Ledger for MemoryLedger {
             if s.tasks.remove(&key(&completion.finishes)).is_none() {
                 return Completed::Stale;
             }
+            let subject = completion.finishes.document;
+            let records = s
+                .records
+                .iter()
+                .filter(|r| r.record.subject == subject)
+                .count();
+            let outdated = completion
+                .records_seen
+                .is_some_and(|seen| seen != records as u64);
             let new = completion.record.as_ref().is_some_and(|r| s.put_record(r));
             if let Some((digest, bytes)) = &completion.settings {
                 s.settings.entry(*digest).or_insert_with(|| bytes.clone());
             }
             for child in &completion.children {
                 s.admit(child);
+            }
+            if outdated {
+                s.put_task(&completion.finishes);
+                return Completed::StillOwed;
             }
             if let Some(next) = &completion.next {
                 s.put_task(next);
@@ -360,6 +373,10 @@ impl Ledger for MemoryLedger {
             }
         })
         .await
+    }
+
+    async fn owe(&self, task: &Task) -> LedgerResult<()> {
+        self.atomically("owe", |s| s.put_task(task)).await
     }
 
     async fn defer(&self, task: &Task, not_before: Timestamp, reason: &str) -> LedgerResult<()> {

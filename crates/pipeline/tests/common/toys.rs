@@ -153,6 +153,7 @@ pub(crate) fn extract(tool: &Tool) -> Toy {
                     width: Points::default(),
                     height: Points::default(),
                     span,
+                    read_by: domain::ReadBy::Text,
                     blocks: Vec::new(),
                 }));
             let children: Vec<Child> = children_of(raw)
@@ -176,6 +177,7 @@ pub(crate) fn extract(tool: &Tool) -> Toy {
             Ok(Output {
                 artifacts: vec![(Kind::Text, text.into_bytes()), (Kind::Layout, layout)],
                 children,
+                quality: None,
             })
         },
     )
@@ -311,6 +313,7 @@ fn toy(
             return Err(Fault::RetryAfter {
                 after_seconds: PATIENCE_SECONDS,
                 reason: "needs-tool".into(),
+                go_on: false,
             });
         }
         if is_told(text, "panic", name) {

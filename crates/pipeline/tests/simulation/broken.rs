@@ -66,6 +66,10 @@ impl Ledger for BrokenLedger {
         }
     }
 
+    async fn owe(&self, task: &Task) -> LedgerResult<()> {
+        self.inner.owe(task).await
+    }
+
     async fn defer(&self, task: &Task, not_before: Timestamp, reason: &str) -> LedgerResult<()> {
         self.inner.defer(task, not_before, reason).await
     }

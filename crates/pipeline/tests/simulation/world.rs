@@ -250,7 +250,7 @@ impl World {
     pub(crate) fn counted(&self, handled: &Handled) {
         let tally = &mut self.state().tally;
         match handled {
-            Handled::Done | Handled::Remembered => tally.done += 1,
+            Handled::Done | Handled::Remembered | Handled::PassedOver => tally.done += 1,
             Handled::Stale => tally.stale += 1,
             Handled::Deferred { .. } => tally.deferred += 1,
             Handled::Quarantined { .. } => tally.quarantined += 1,

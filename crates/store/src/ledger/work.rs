@@ -191,6 +191,16 @@ impl Work {
         Ok(written)
     }
 
+    /// How many records a subject has.
+    pub(crate) async fn count_records(&mut self, subject: SubjectId) -> LedgerResult<u64> {
+        let count = sqlx::query(include_str!("../../sql/records/count.sql"))
+            .bind(bound(subject.as_bytes()));
+        let found = self.rows(count).await?;
+        found
+            .first()
+            .map_or(Ok(0), |row| rows::number(row, "records"))
+    }
+
     pub(crate) async fn settings(&mut self, settings: &(Digest, Vec<u8>)) -> LedgerResult<()> {
         let put = sqlx::query(include_str!("../../sql/settings/put.sql"))
             .bind(bound(settings.0.as_bytes()))

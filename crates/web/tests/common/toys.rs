@@ -127,6 +127,7 @@ fn extract(inputs: &Inputs) -> Result<Output, Fault> {
             width: Points::default(),
             height: Points::default(),
             span,
+            read_by: domain::ReadBy::Text,
             blocks: Vec::new(),
         })
         .collect();
@@ -168,6 +169,7 @@ fn extract(inputs: &Inputs) -> Result<Output, Fault> {
     Ok(Output {
         artifacts,
         children,
+        quality: None,
     })
 }
 

@@ -1,0 +1,1 @@
+select count(*) as records from records where subject = $1
