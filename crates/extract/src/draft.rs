@@ -210,6 +210,29 @@ impl<'b> Draft<'b> {
         self.line_on(page, raw, Some(bbox), Some(confidence), LineKind::Text)
     }
 
+    /// As [`line`](Self::line), for a line that was in a stored text before: what it says was
+    /// looked at then.
+    pub(crate) fn keep_line(&mut self, text: &str, bbox: Option<PageBox>, confidence: Option<u8>) {
+        if let Some(page) = self.pages.len().checked_sub(1) {
+            self.line_on(page, text, bbox, confidence, LineKind::Field);
+        }
+    }
+
+    /// Adds a note of an earlier reading.
+    pub(crate) fn keep_note(&mut self, note: Note) {
+        self.notes.insert(note);
+    }
+
+    /// Adds an attachment of an earlier reading, whose bytes were taken out then.
+    pub(crate) fn keep_attachment(&mut self, attachment: Attachment) {
+        self.attachments.push(attachment);
+    }
+
+    /// Adds a signature of an earlier reading.
+    pub(crate) fn keep_signature(&mut self, signature: Signature) {
+        self.signatures.push(signature);
+    }
+
     /// Adds a row of a table: its cells in one line, separated by tabs. Rows that follow one
     /// another make a block of their own.
     pub(crate) fn row(&mut self, cells: &[String], bbox: Option<PageBox>) -> Option<Place> {

@@ -15,6 +15,7 @@
 //! | [`rows`] | tables split into rows, for intake |
 //! | [`split`] | stored text to passages |
 //! | [`budgets`] | how much is read before reading stops |
+//! | [`ocr`] | pages that are images, recognised by a program of this machine |
 //! | [`isolation`] | the child process, its limits and the pool of children |
 //! | [`view`] | what a person or a program is shown of an extraction |
 //!
@@ -29,6 +30,7 @@
 
 pub mod budgets;
 pub mod isolation;
+pub mod ocr;
 pub mod rows;
 pub mod split;
 pub mod view;

@@ -113,6 +113,9 @@ pub enum Command {
         /// Print the text alone.
         #[arg(long)]
         text: bool,
+        /// Leave pages that are images unread.
+        #[arg(long)]
+        no_ocr: bool,
     },
     /// What waits for a person.
     Inbox {
@@ -235,6 +238,13 @@ pub enum Command {
     /// Read documents handed over by a parent process.
     #[command(hide = true)]
     ExtractChild,
+    /// Become the recogniser, within limits.
+    #[command(hide = true)]
+    OcrChild {
+        /// The program and its arguments.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        program: Vec<std::ffi::OsString>,
+    },
 }
 
 /// Options of `ingest`.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use domain::{CollectionName, PipelineName};
 use extract::isolation::{ProcessLimits, Reader};
+use extract::ocr::{Found, Missing, Recogniser};
 use pipeline::blobs::Blobs;
 use pipeline::circumstances::{Build, SystemClock};
 use pipeline::desk::Desk;
@@ -216,6 +217,31 @@ pub fn reading() -> Reading {
                 budgets,
             )
         }),
+        recogniser: Arc::new(recogniser),
+    }
+}
+
+/// What recognises pages on this machine, started through this very program.
+///
+/// # Errors
+/// What is missing.
+pub fn recogniser(languages: &[String]) -> Result<Recogniser, Missing> {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("greffier"));
+    Ok(Recogniser::new(
+        Found::look(languages)?,
+        program,
+        vec!["ocr-child".into()],
+        recognition_limits(),
+    ))
+}
+
+/// Limits on the recogniser, for one page.
+pub fn recognition_limits() -> ProcessLimits {
+    ProcessLimits {
+        address_space_bytes: 2 << 30,
+        open_files: 64,
+        output_bytes: 64 << 20,
+        ..ProcessLimits::default()
     }
 }
 

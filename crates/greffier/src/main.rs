@@ -51,6 +51,14 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
+    if let Command::OcrChild { program } = &cli.command {
+        let (program, args) = program.split_first().unzip();
+        if let (Some(program), Some(args)) = (program, args) {
+            // Returns only when it fails, and there is no one to tell but the parent.
+            extract::ocr::exec(&house::recognition_limits(), program.as_ref(), args);
+        }
+        return ExitCode::FAILURE;
+    }
     let filter = tracing_subscriber::EnvFilter::try_from_env("GREFFIER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
     tracing_subscriber::fmt()
@@ -98,7 +106,9 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Work => ingest::work(global).await,
         Command::Documents { pipeline } => documents::documents(global, pipeline.as_deref()).await,
         Command::Show { document, text } => documents::show(global, document, *text).await,
-        Command::Extract { file, text } => documents::extract(global, file, *text).await,
+        Command::Extract { file, text, no_ocr } => {
+            documents::extract(global, file, *text, !no_ocr).await
+        }
         Command::Inbox { service, pipeline } => {
             documents::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }
@@ -129,6 +139,6 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Models { action } => admin::models(global, action.as_ref()).await,
         Command::Schemas { write } => admin::schemas(write.as_ref()),
         Command::Serve { listen } => admin::serve(global, *listen).await,
-        Command::ExtractChild => Ok(Ending::Done),
+        Command::ExtractChild | Command::OcrChild { .. } => Ok(Ending::Done),
     }
 }

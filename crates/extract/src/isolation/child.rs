@@ -7,8 +7,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::ProcessLimits;
-use super::frame::{self, Answer, Request};
-use crate::{Input, extract};
+use super::frame::{self, Answer, Job, Request};
+use crate::ocr::{self, Raster, Unrastered};
+use crate::{Extraction, Input, extract};
 
 /// Stack of the thread that parses: recursive parsers get room, and an overflow still ends in a
 /// signal.
@@ -34,6 +35,18 @@ pub fn serve(limits: &ProcessLimits) -> io::Result<()> {
         .unwrap_or_else(|_| Err(io::Error::other("the reading thread panicked")))
 }
 
+/// What was done for a request.
+enum Done {
+    Read(Extraction),
+    Rastered(Result<Raster, Unrastered>),
+}
+
+/// Limits the process that is about to become the recogniser: nothing of ours is in it yet.
+pub(crate) fn limit_recogniser(limits: &ProcessLimits) -> io::Result<()> {
+    restrict(limits)?;
+    arm_cpu(limits.cpu_seconds)
+}
+
 fn answer_all(limits: &ProcessLimits) -> io::Result<()> {
     let mut input = io::stdin().lock();
     let mut output = io::stdout().lock();
@@ -47,10 +60,16 @@ fn answer_all(limits: &ProcessLimits) -> io::Result<()> {
                 columns: request.columns.as_ref(),
                 password: request.password.as_deref(),
             };
-            extract(&input, &request.budgets)
+            match &request.job {
+                Job::Read => Done::Read(extract(&input, &request.budgets)),
+                Job::Raster { page, settings } => {
+                    Done::Rastered(ocr::raster::raster(&input, *page, settings))
+                }
+            }
         }));
         let (answer, body) = match read {
-            Ok(extraction) => Answer::read(extraction, resident_bytes()),
+            Ok(Done::Read(extraction)) => Answer::read(extraction, resident_bytes()),
+            Ok(Done::Rastered(raster)) => Answer::rastered(raster, resident_bytes()),
             Err(_) => (Answer::Panicked, Vec::new()),
         };
         output.write_all(&frame::head(&answer, body.len())?)?;

@@ -8,14 +8,25 @@ use domain::{Layout, StoredText};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::ocr::{OcrSettings, Placing, Raster, Unrastered};
 use crate::{Budgets, Child, Extraction};
 
 /// Bytes before the head.
 pub(super) const PREFIX: usize = 12;
 
+/// What is asked of a document.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Job {
+    /// All of it, read.
+    Read,
+    /// One page of it, from 1, as an image.
+    Raster { page: u32, settings: OcrSettings },
+}
+
 /// Head of a request; the body is the document.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Request {
+    pub(super) job: Job,
     pub(super) file_name: Option<String>,
     pub(super) media_type: Option<String>,
     pub(super) columns: Option<RowColumns>,
@@ -23,9 +34,21 @@ pub(super) struct Request {
     pub(super) budgets: Budgets,
 }
 
-/// Head of an answer; the body is the text, then the children's bytes in order.
+/// Head of an answer; the body is the text, then the children's bytes in order; or the pixels.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Answer {
+    /// The page has an image.
+    Rastered {
+        width: usize,
+        height: usize,
+        placing: Placing,
+        resident_bytes: u64,
+    },
+    /// The page has none.
+    Unrastered {
+        why: Unrastered,
+        resident_bytes: u64,
+    },
     /// The document was read.
     Read {
         layout: Box<Layout>,
@@ -47,6 +70,31 @@ pub(super) struct ChildHead {
 }
 
 impl Answer {
+    /// The answer that says a raster, and its body.
+    pub(super) fn rastered(
+        raster: Result<Raster, Unrastered>,
+        resident_bytes: u64,
+    ) -> (Self, Vec<u8>) {
+        match raster {
+            Ok(Raster { image, placing }) => {
+                let answer = Self::Rastered {
+                    width: image.width(),
+                    height: image.height(),
+                    placing,
+                    resident_bytes,
+                };
+                (answer, image.into_pixels())
+            }
+            Err(why) => {
+                let answer = Self::Unrastered {
+                    why,
+                    resident_bytes,
+                };
+                (answer, Vec::new())
+            }
+        }
+    }
+
     /// The answer that says an extraction, and its body.
     pub(super) fn read(extraction: Extraction, resident_bytes: u64) -> (Self, Vec<u8>) {
         let Extraction {

@@ -26,6 +26,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use child::limit_recogniser;
 pub use child::serve;
 pub use reader::{ReadFault, Reader};
 

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::ProcessLimits;
-use super::frame::{self, Answer, Request};
+use super::frame::{self, Answer, Job, Request};
 use super::pump::{Failure, Pipes};
+use crate::ocr::{GreyImage, OcrSettings, Raster, Unrastered};
 use crate::{Budgets, Extraction, Input};
 
 /// Why a document was not read. All of these depend on the machine and its load: they lead to a
@@ -62,6 +63,19 @@ pub enum ReadFault {
 }
 
 impl ReadFault {
+    /// Whether the document has nothing to do with it: no process could be started, or somebody
+    /// told it to stop (SIGHUP, SIGINT, SIGTERM).
+    pub const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Start { .. }
+                | Self::Crashed {
+                    signal: Some(1 | 2 | 15),
+                    ..
+                }
+        )
+    }
+
     /// A stable code for messages and metrics.
     pub fn code(&self) -> &'static str {
         match self {
@@ -148,6 +162,50 @@ impl Reader {
     /// # Errors
     /// When a limit of the process was reached or the process failed.
     pub fn read(&self, input: &Input) -> Result<Extraction, ReadFault> {
+        match self.answer(input, Job::Read)? {
+            (
+                Answer::Read {
+                    layout,
+                    text_bytes,
+                    children,
+                    ..
+                },
+                body,
+            ) => frame::extraction(*layout, text_bytes, children, body)
+                .ok_or_else(|| protocol("lengths do not fit the body", None)),
+            _ => Err(protocol("an answer to another request", None)),
+        }
+    }
+
+    /// Draws or decodes one page of a document, numbered from 1, to be recognised. Blocks.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read). A page that has no image is an answer.
+    pub fn raster(
+        &self,
+        input: &Input,
+        page: u32,
+        settings: &OcrSettings,
+    ) -> Result<Result<Raster, Unrastered>, ReadFault> {
+        let settings = settings.clone();
+        match self.answer(input, Job::Raster { page, settings })? {
+            (
+                Answer::Rastered {
+                    width,
+                    height,
+                    placing,
+                    ..
+                },
+                body,
+            ) => GreyImage::new(width, height, body)
+                .map(|image| Ok(Raster { image, placing }))
+                .ok_or_else(|| protocol("lengths do not fit the body", None)),
+            (Answer::Unrastered { why, .. }, _) => Ok(Err(why)),
+            _ => Err(protocol("an answer to another request", None)),
+        }
+    }
+
+    fn answer(&self, input: &Input, job: Job) -> Result<(Answer, Vec<u8>), ReadFault> {
         // A child that died while idle says nothing about this document.
         let idle = self.idle().pop();
         let mut worker = match idle.and_then(Worker::alive) {
@@ -157,12 +215,23 @@ impl Reader {
                 source,
             })?,
         };
-        let (extraction, resident_bytes) = self.ask(&mut worker, input)?;
+        let (answer, body) = self.ask(&mut worker, input, job)?;
+        let resident_bytes = match &answer {
+            Answer::Read { resident_bytes, .. }
+            | Answer::Rastered { resident_bytes, .. }
+            | Answer::Unrastered { resident_bytes, .. } => *resident_bytes,
+            Answer::Panicked => {
+                return Err(ReadFault::Crashed {
+                    how: "panic".into(),
+                    signal: None,
+                });
+            }
+        };
         worker.documents += 1;
         if worker.documents < self.limits.documents && resident_bytes < self.limits.resident_bytes {
             self.idle().push(worker);
         }
-        Ok(extraction)
+        Ok((answer, body))
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
@@ -170,8 +239,14 @@ impl Reader {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ask(&self, worker: &mut Worker, input: &Input) -> Result<(Extraction, u64), ReadFault> {
+    fn ask(
+        &self,
+        worker: &mut Worker,
+        input: &Input,
+        job: Job,
+    ) -> Result<(Answer, Vec<u8>), ReadFault> {
         let request = Request {
+            job,
             file_name: input.file_name.map(str::to_owned),
             media_type: input.media_type.map(str::to_owned),
             columns: input.columns.cloned(),
@@ -192,18 +267,7 @@ impl Reader {
             Err(failure) => return Err(self.fault(worker, failure)),
         };
         match serde_json::from_slice(&head) {
-            Ok(Answer::Read {
-                layout,
-                text_bytes,
-                children,
-                resident_bytes,
-            }) => frame::extraction(*layout, text_bytes, children, body)
-                .map(|extraction| (extraction, resident_bytes))
-                .ok_or_else(|| protocol("lengths do not fit the body", None)),
-            Ok(Answer::Panicked) => Err(ReadFault::Crashed {
-                how: "panic".into(),
-                signal: None,
-            }),
+            Ok(answer) => Ok((answer, body)),
             Err(source) => Err(protocol("answer", Some(source.into()))),
         }
     }

@@ -399,17 +399,28 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
 }
 
 /// Reads a file without keeping anything.
-pub async fn extract(global: &Global, file: &std::path::Path, text: bool) -> Result<Ending> {
+pub async fn extract(
+    global: &Global,
+    file: &std::path::Path,
+    text: bool,
+    ocr: bool,
+) -> Result<Ending> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let name = file.file_name().map(|n| n.to_string_lossy().into_owned());
     let reader = (reading().reader)(Budgets::default());
+    let lang = global.lang;
     let read = tokio::task::spawn_blocking(move || {
-        reader.read(&Input {
+        let input = Input {
             bytes: &bytes,
             file_name: name.as_deref(),
-            media_type: None,
             ..Input::default()
-        })
+        };
+        let read = reader.read(&input)?;
+        if ocr {
+            super::reading::recognised(&reader, &input, read, lang)
+        } else {
+            Ok(read)
+        }
     })
     .await?;
     let extraction = match read {

@@ -5,6 +5,7 @@ pub mod classify;
 pub mod documents;
 pub mod ingest;
 pub mod insight;
+pub mod reading;
 pub mod search;
 pub mod trust;
 

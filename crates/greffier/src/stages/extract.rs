@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ::extract::isolation::{ReadFault, Reader};
+use ::extract::ocr::{Missing, Recogniser};
 use ::extract::{Budgets, Extraction, Input};
 use domain::{Arrival, Kind, ModelRef, StageName, canonical};
 use pipeline::file::{FileError, SourceFile};
@@ -24,7 +25,12 @@ pub struct ExtractSettings {
 pub struct Reading {
     /// Makes a reader with these budgets.
     pub reader: Box<dyn Fn(Budgets) -> Reader + Send + Sync>,
+    /// Looks for what recognises these languages on this machine.
+    pub recogniser: LookForRecogniser,
 }
+
+/// See [`Reading::recogniser`]. Cheap where there is none, so that it can be asked again.
+pub type LookForRecogniser = Arc<dyn Fn(&[String]) -> Result<Recogniser, Missing> + Send + Sync>;
 
 /// The stage.
 pub struct Extract {
@@ -85,7 +91,7 @@ impl Stage for Extract {
             Ok(extraction) => extraction,
             // A child that died may have paid for its neighbours' memory or for a busy machine:
             // a new one tries once more before anything is said of the document.
-            Err(first) if !waits(&first) => self.reader.read(&input).map_err(fault)?,
+            Err(first) if !first.is_passing() => self.reader.read(&input).map_err(fault)?,
             Err(stopped) => return Err(fault(stopped)),
         };
         let quality = layout.quality.clone();
@@ -107,22 +113,9 @@ impl Stage for Extract {
     }
 }
 
-/// Whether the document has nothing to do with it: no child could be started, or somebody told it
-/// to stop (SIGHUP, SIGINT, SIGTERM).
-fn waits(fault: &ReadFault) -> bool {
-    matches!(
-        fault,
-        ReadFault::Start { .. }
-            | ReadFault::Crashed {
-                signal: Some(1 | 2 | 15),
-                ..
-            }
-    )
-}
-
 /// What depends on load or on the machine is never an output: the document is set aside, or where
 /// it has nothing to do with it, waits.
-fn fault(fault: ReadFault) -> Fault {
+pub(super) fn fault(fault: ReadFault) -> Fault {
     let detail = pipeline::verify::chain(&fault);
     if matches!(fault, ReadFault::Start { .. }) {
         tracing::error!(

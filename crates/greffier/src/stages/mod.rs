@@ -5,6 +5,7 @@ mod check;
 mod classify;
 mod embed;
 mod extract;
+mod ocr;
 mod route;
 mod split;
 
@@ -34,7 +35,9 @@ pub struct Workshop {
 }
 
 /// Every stage, in the usual order.
-pub const NAMES: [&str; 6] = ["extract", "split", "embed", "classify", "check", "route"];
+pub const NAMES: [&str; 7] = [
+    "extract", "ocr", "split", "embed", "classify", "check", "route",
+];
 
 /// The pipeline of a file, with its stages ready to work.
 ///
@@ -53,6 +56,7 @@ pub fn assemble(source: Arc<SourceFile>, shop: &Workshop) -> Result<Pipeline, Fi
         }
         let stage: Arc<dyn Stage> = match name.get_ref().as_str() {
             "extract" => Arc::new(extract::Extract::build(&source, shop)?),
+            "ocr" => Arc::new(ocr::Ocr::build(&source, shop)?),
             "split" => Arc::new(split::Split::build(&source)?),
             "embed" => Arc::new(embed::Embed::build(&source, shop)?),
             "classify" => Arc::new(classify::Classify::build(&source, shop)?),
