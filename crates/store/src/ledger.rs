@@ -168,11 +168,12 @@ impl Ledger for SqlLedger {
 
     async fn complete(&self, completion: &Completion) -> LedgerResult<Completed> {
         let mut work = self.work("complete a task").await?;
+        work.lock_document(completion.finishes.document).await?;
         if !work.finish(&completion.finishes).await? {
             return Ok(Completed::Stale);
         }
-        // Counted once the task's row is ours: whoever owes the same task again has waited for it,
-        // or has made us wait and is seen here.
+        // Counted under the document's lock: whoever owes this task again comes after us, or is
+        // seen here.
         let outdated = match completion.records_seen {
             Some(seen) => work.count_records(completion.finishes.document).await? != seen,
             None => false,
@@ -212,6 +213,7 @@ impl Ledger for SqlLedger {
 
     async fn owe(&self, task: &Task) -> LedgerResult<()> {
         let mut work = self.work("owe a task").await?;
+        work.lock_document(task.document).await?;
         work.owe(task).await?;
         work.commit().await
     }

@@ -112,7 +112,9 @@ mod tests {
             while x < end {
                 let length = 18 + (word * 7) % 40;
                 for row in y..y + 12 {
-                    for column in (x..(x + length).min(end)).filter(|c| c % 6 < 4) {
+                    // Strokes as irregular as letters: no two lines have them at the same places.
+                    let stroke = |c: usize| (c * c * 7 + line * line * 13 + c * line * 3) % 11 < 6;
+                    for column in (x..(x + length).min(end)).filter(|c| stroke(c / 3)) {
                         pixels[row * width + column] = 20;
                     }
                 }

@@ -42,7 +42,7 @@ impl Tool {
         self.0.store(at_hand, Ordering::SeqCst);
     }
 
-    fn is_at_hand(&self) -> bool {
+    pub(crate) fn is_at_hand(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }

@@ -11,6 +11,9 @@ pub(crate) struct Dialect {
     pub(crate) lock_sequencer: Option<&'static str>,
     /// One admission at a time of the same bytes; absent where one writer at a time is the rule.
     pub(crate) lock_content: Option<&'static str>,
+    /// One completion at a time of the same document; absent where one writer at a time is the
+    /// rule.
+    pub(crate) lock_document: Option<&'static str>,
     pub(crate) tasks_due: &'static str,
     pub(crate) tasks_published: &'static str,
     pub(crate) records_sequence: &'static str,
@@ -26,6 +29,7 @@ pub(crate) static SQLITE: Dialect = Dialect {
     sequences_inline: true,
     lock_sequencer: None,
     lock_content: None,
+    lock_document: None,
     tasks_due: include_str!("../../sql/sqlite/tasks/due.sql"),
     tasks_published: include_str!("../../sql/sqlite/tasks/published.sql"),
     records_sequence: include_str!("../../sql/sqlite/records/sequence.sql"),
@@ -41,6 +45,7 @@ pub(crate) static POSTGRES: Dialect = Dialect {
     sequences_inline: false,
     lock_sequencer: Some(include_str!("../../sql/postgres/locks/sequencer.sql")),
     lock_content: Some(include_str!("../../sql/postgres/locks/content.sql")),
+    lock_document: Some(include_str!("../../sql/postgres/locks/document.sql")),
     tasks_due: include_str!("../../sql/postgres/tasks/due.sql"),
     tasks_published: include_str!("../../sql/postgres/tasks/published.sql"),
     records_sequence: include_str!("../../sql/postgres/records/sequence.sql"),

@@ -111,6 +111,15 @@ impl Work {
         Ok(())
     }
 
+    /// Makes those who finish or owe a task of this document wait for each other.
+    pub(crate) async fn lock_document(&mut self, subject: SubjectId) -> LedgerResult<()> {
+        if let Some(lock) = self.dialect.lock_document {
+            self.rows(sqlx::query(lock).bind(bound(subject.as_bytes())))
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Lets a document enter, whose content is locked.
     pub(crate) async fn admit(&mut self, admission: &Admission) -> LedgerResult<Admitted> {
         let first = sqlx::query(include_str!("../../sql/documents/first_with_content.sql"))

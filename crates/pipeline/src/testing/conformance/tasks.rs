@@ -28,6 +28,10 @@ pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
         a_task_put_off_before_it_is_marked_is_not_lost,
         finished_tasks_are_not_brought_back,
         a_task_keeps_its_class,
+        a_task_is_owed_once,
+        a_completion_that_saw_everything_finishes_the_task,
+        a_completion_that_missed_something_leaves_the_task_owed,
+        a_task_owed_while_it_is_finished_is_not_lost,
     ]
 }
 
@@ -455,4 +459,69 @@ async fn a_task_keeps_its_class(ledger: &dyn Ledger) {
         ledger.admit(&admission).await.unwrap();
     }
     assert_eq!(ledger.due(moment(0), 10).await.unwrap(), expected);
+}
+
+async fn a_task_is_owed_once(ledger: &dyn Ledger) {
+    ledger.admit(&admission(1)).await.unwrap();
+    let task = task(1, "ocr");
+    ledger.owe(&task).await.unwrap();
+    ledger.begin(&task).await.unwrap();
+    ledger.owe(&task).await.unwrap();
+    assert_eq!(ledger.counts().await.unwrap().tasks, 2);
+    assert_eq!(ledger.begin(&task).await.unwrap(), Some(2));
+}
+
+async fn a_completion_that_saw_everything_finishes_the_task(ledger: &dyn Ledger) {
+    ledger.admit(&admission(1)).await.unwrap();
+    let mut done = completion(1, "extract", Some("split"));
+    // Its reception.
+    done.records_seen = Some(1);
+    assert_eq!(ledger.complete(&done).await.unwrap(), Completed::New);
+    let owed = ledger.owed().await.unwrap();
+    assert_eq!(owed, [(task(1, "split"), None)]);
+}
+
+async fn a_completion_that_missed_something_leaves_the_task_owed(ledger: &dyn Ledger) {
+    ledger.admit(&admission(1)).await.unwrap();
+    ledger.owe(&task(1, "ocr")).await.unwrap();
+    ledger.complete(&completion(1, "ocr", None)).await.unwrap();
+    let mut done = completion(1, "extract", Some("split"));
+    done.records_seen = Some(1);
+    done.route = Some(route("voirie", false));
+    assert_eq!(ledger.complete(&done).await.unwrap(), Completed::StillOwed);
+    // The record is there, what follows is not owed, and nothing is said of the document.
+    let recorded = ledger
+        .record(record(1, "extract").run_key, 0)
+        .await
+        .unwrap();
+    assert!(recorded.is_some());
+    assert_eq!(ledger.owed().await.unwrap(), [(task(1, "extract"), None)]);
+    let document = ledger.document(id(1)).await.unwrap().unwrap();
+    assert_eq!(document.route, None);
+    // Run again, it is found in the records and moves on.
+    done.record = None;
+    done.records_seen = Some(3);
+    let again = ledger.complete(&done).await.unwrap();
+    assert_eq!(again, Completed::AlreadyRecorded);
+    assert_eq!(ledger.owed().await.unwrap(), [(task(1, "split"), None)]);
+}
+
+/// Whoever is first: the task ends owed, for it must see what the other wrote.
+async fn a_task_owed_while_it_is_finished_is_not_lost(ledger: &dyn Ledger) {
+    for n in 1..=8 {
+        ledger.admit(&admission(n)).await.unwrap();
+        ledger.owe(&task(n, "ocr")).await.unwrap();
+        ledger
+            .complete(&completion(n, "extract", Some("split")))
+            .await
+            .unwrap();
+        let again = completion(n, "ocr", Some("split"));
+        let mut done = completion(n, "split", None);
+        done.records_seen = Some(2);
+        let (ocr, split) = futures::join!(ledger.complete(&again), ledger.complete(&done));
+        assert_eq!(ocr.unwrap(), Completed::New);
+        split.unwrap();
+        let owed = ledger.owed().await.unwrap();
+        assert!(owed.contains(&(task(n, "split"), None)), "{n}: {owed:?}");
+    }
 }
