@@ -7,10 +7,16 @@
     reason = "these are tests, though not ones that the compiler knows as such"
 )]
 
-use std::io::Write;
+use std::fs::{File, read_dir, write};
+use std::io::{self, ErrorKind, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use extract::isolation::{ProcessLimits, ReadFault, Reader, serve};
+use extract::isolation::{Confine, Confinement, ProcessLimits, ReadFault, Reader, confine, serve};
 use extract::{Budgets, Input, extract};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
@@ -36,6 +42,18 @@ const CASES: &[Case] = &[
         a_program_that_is_not_there_is_a_fault,
     ),
     ("large_answers_are_refused", large_answers_are_refused),
+    (
+        "a_confined_child_reads_as_well",
+        a_confined_child_reads_as_well,
+    ),
+    (
+        "a_confined_process_is_refused_all_else",
+        a_confined_process_is_refused_all_else,
+    ),
+    (
+        "a_program_run_by_a_confined_process_reads_what_it_may",
+        a_program_run_by_a_confined_process_reads_what_it_may,
+    ),
 ];
 
 fn main() {
@@ -49,6 +67,8 @@ fn main() {
             return;
         }
         Some("misbehave") => return misbehave(&args[1]),
+        Some("attempt") => return attempt(args[1].parse().unwrap()),
+        Some("run") => return run(&args[1..]),
         _ => {}
     }
     // What test runners ask of a program: a list, or the cases whose name they give.
@@ -88,6 +108,68 @@ fn misbehave(how: &str) {
         // "leave": ends at once, without a word.
         _ => {}
     }
+}
+
+/// Tries what a confined process must not do, and says how each attempt ended.
+fn attempt(port: u16) {
+    let parent = rustix::process::getppid().unwrap();
+    let confinement = confine(&Confine::default());
+    let attempts: [(&str, io::Result<()>); 9] = [
+        ("read a file", File::open("/etc/passwd").map(drop)),
+        ("list a folder", read_dir("/").map(drop)),
+        (
+            "write a file",
+            write(std::env::temp_dir().join("greffier-never-written"), "x"),
+        ),
+        (
+            "connect",
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map(drop),
+        ),
+        (
+            "listen",
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map(drop),
+        ),
+        ("send", UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map(drop)),
+        ("pair", UnixStream::pair().map(drop)),
+        ("run a program", Command::new("/bin/true").spawn().map(drop)),
+        (
+            "reach its parent",
+            rustix::process::test_kill_process(parent).map_err(io::Error::from),
+        ),
+    ];
+    println!("{}", serde_json::to_string(&confinement).unwrap());
+    for (what, ended) in attempts {
+        let ended = ended.map_or_else(|error| error.kind(), |()| ErrorKind::Other);
+        println!("{what}: {ended:?}");
+    }
+    // What it needs goes on: threads, memory, time.
+    let worked = std::thread::spawn(|| vec![1u8; 32 << 20].len()).join();
+    println!("work: {worked:?}");
+}
+
+/// Becomes `cat FILE`, confined: the second argument is the only folder to read.
+fn run(args: &[String]) {
+    confine(&Confine {
+        read: vec![args[1].clone().into()],
+        execute: programs(),
+        write: Vec::new(),
+    });
+    let error = Command::new("/bin/cat").arg(&args[0]).exec();
+    println!("not run: {error}");
+}
+
+fn programs() -> Vec<PathBuf> {
+    ["/usr", "/bin", "/lib", "/lib64"].map(PathBuf::from).into()
+}
+
+/// What this program prints when it is its own child with these arguments.
+fn child(args: &[&str]) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(args)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn limits() -> ProcessLimits {
@@ -299,4 +381,48 @@ fn large_answers_are_refused() {
     let fault = reader.read(&input(text.as_bytes())).unwrap_err();
     assert_eq!(fault.code(), "protocol", "{fault}");
     assert!(reader.read(&input(b"texte")).is_ok());
+}
+
+fn a_confined_child_reads_as_well() {
+    let reader = reader(limits());
+    let confinement = reader.confinement().unwrap();
+    // A pool of one: the same child reads, and its size is still known.
+    let read = reader.read(&input(b"Nom : Roy")).unwrap();
+    assert_eq!(read.text.as_str(), "Nom : Roy");
+    if cfg!(target_os = "linux") {
+        assert!(
+            confinement.no_new_privileges && confinement.not_dumpable,
+            "{confinement:?}"
+        );
+    }
+}
+
+fn a_confined_process_is_refused_all_else() {
+    // Somebody listens, so that only a refusal explains that nobody comes.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let said = child(&["attempt", &port]);
+    let (confinement, attempts) = said.split_once('\n').unwrap();
+    let confinement: Confinement = serde_json::from_str(confinement).unwrap();
+    for attempt in attempts.lines() {
+        let (what, ended) = attempt.split_once(": ").unwrap();
+        let files = what.ends_with("file") || what.ends_with("folder");
+        if what == "work" {
+            assert_eq!(ended, format!("Ok({})", 32 << 20));
+        } else if confinement.seccomp || files && confinement.landlock_abi.is_some() {
+            assert_eq!(ended, "PermissionDenied", "{what}, {confinement:?}");
+        }
+    }
+    assert_eq!(attempts.lines().count(), 10, "{said}");
+}
+
+fn a_program_run_by_a_confined_process_reads_what_it_may() {
+    let ours = env!("CARGO_MANIFEST_DIR");
+    let file = format!("{ours}/Cargo.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(child(&["run", &file, ours]), text);
+    let confined = reader(limits()).confinement().unwrap();
+    if confined.landlock_abi.is_some() {
+        assert_eq!(child(&["run", &file, "/usr/share"]), "");
+    }
 }

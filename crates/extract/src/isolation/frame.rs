@@ -8,6 +8,7 @@ use domain::{Layout, StoredText};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::Confinement;
 use crate::ocr::{OcrSettings, Placing, Raster, Unrastered};
 use crate::{Budgets, Child, Extraction};
 
@@ -34,28 +35,39 @@ pub(super) struct Request {
     pub(super) budgets: Budgets,
 }
 
-/// Head of an answer; the body is the text, then the children's bytes in order; or the pixels.
+/// Head of an answer; the body belongs to what is said.
 #[derive(Serialize, Deserialize)]
-pub(super) enum Answer {
+pub(super) struct Answer {
+    pub(super) state: State,
+    pub(super) said: Said,
+}
+
+/// How the child is after a document.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct State {
+    /// Its resident memory, in bytes.
+    pub(super) resident_bytes: u64,
+    /// What it gave up before the first document.
+    pub(super) confinement: Confinement,
+}
+
+/// What is said of a document; the body is the text, then the children's bytes in order; or the
+/// pixels.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Said {
     /// The page has an image.
     Rastered {
         width: usize,
         height: usize,
         placing: Placing,
-        resident_bytes: u64,
     },
     /// The page has none.
-    Unrastered {
-        why: Unrastered,
-        resident_bytes: u64,
-    },
+    Unrastered { why: Unrastered },
     /// The document was read.
     Read {
         layout: Box<Layout>,
         text_bytes: u64,
         children: Vec<ChildHead>,
-        /// Resident memory of the child, in bytes, after the document.
-        resident_bytes: u64,
     },
     /// A parser panicked; the child ends.
     Panicked,
@@ -69,34 +81,24 @@ pub(super) struct ChildHead {
     bytes: u64,
 }
 
-impl Answer {
+impl Said {
     /// The answer that says a raster, and its body.
-    pub(super) fn rastered(
-        raster: Result<Raster, Unrastered>,
-        resident_bytes: u64,
-    ) -> (Self, Vec<u8>) {
+    pub(super) fn rastered(raster: Result<Raster, Unrastered>) -> (Self, Vec<u8>) {
         match raster {
             Ok(Raster { image, placing }) => {
-                let answer = Self::Rastered {
+                let said = Self::Rastered {
                     width: image.width(),
                     height: image.height(),
                     placing,
-                    resident_bytes,
                 };
-                (answer, image.into_pixels())
+                (said, image.into_pixels())
             }
-            Err(why) => {
-                let answer = Self::Unrastered {
-                    why,
-                    resident_bytes,
-                };
-                (answer, Vec::new())
-            }
+            Err(why) => (Self::Unrastered { why }, Vec::new()),
         }
     }
 
     /// The answer that says an extraction, and its body.
-    pub(super) fn read(extraction: Extraction, resident_bytes: u64) -> (Self, Vec<u8>) {
+    pub(super) fn read(extraction: Extraction) -> (Self, Vec<u8>) {
         let Extraction {
             text,
             layout,
@@ -116,13 +118,12 @@ impl Answer {
                 }
             })
             .collect();
-        let answer = Self::Read {
+        let said = Self::Read {
             layout: Box::new(layout),
             text_bytes,
             children,
-            resident_bytes,
         };
-        (answer, body)
+        (said, body)
     }
 }
 

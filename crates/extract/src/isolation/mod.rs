@@ -8,6 +8,7 @@
 //! | limit | who holds it |
 //! |---|---|
 //! | address space, open files, file size 0, no core | the child, on itself, before the first byte |
+//! | files, sockets, programs, other processes | the kernel, once the child gave them up: [`confine`] |
 //! | processor time | the child, armed anew for each document |
 //! | wall time | the parent, which kills the child's process group |
 //! | size of the answer | the parent |
@@ -16,8 +17,13 @@
 //! of an extraction. The child inherits nothing but its three pipes, gets an empty environment and
 //! dies with the parent.
 
+#[cfg(target_os = "linux")]
+mod calls;
 mod child;
+mod confine;
 mod frame;
+mod gate;
+mod limits;
 mod pump;
 mod reader;
 
@@ -26,9 +32,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use child::limit_recogniser;
 pub use child::serve;
-pub use reader::{ReadFault, Reader};
+pub use confine::{Confine, Confinement, confine};
+pub use limits::{Limits, arm_cpu, limit};
+pub use reader::{Clock, ReadFault, Reader};
 
 /// Limits on a child.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -12,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::ProcessLimits;
-use super::frame::{self, Answer, Job, Request};
+use super::frame::{self, Answer, Job, Request, Said};
+use super::gate::Gate;
 use super::pump::{Failure, Pipes};
+use super::{Confinement, ProcessLimits};
 use crate::ocr::{GreyImage, OcrSettings, Raster, Unrastered};
 use crate::{Budgets, Extraction, Input};
 
@@ -23,8 +25,10 @@ use crate::{Budgets, Extraction, Input};
 #[derive(Debug, thiserror::Error)]
 pub enum ReadFault {
     /// The document took longer than allowed, in wall or processor time.
-    #[error("reading took longer than {} seconds", .limit.as_secs())]
+    #[error("reading took longer than {} seconds of {clock}", .limit.as_secs())]
     TimeLimit {
+        /// What was measured.
+        clock: Clock,
         /// The limit that was reached.
         limit: Duration,
     },
@@ -51,7 +55,15 @@ pub enum ReadFault {
         #[source]
         source: io::Error,
     },
-    /// The child did not keep to the protocol, or its answer is too large.
+    /// The answer is larger than allowed.
+    #[error("reading gave {bytes} bytes, more than {limit_bytes}")]
+    OutputLimit {
+        /// The size of the answer.
+        bytes: u64,
+        /// The limit on it.
+        limit_bytes: u64,
+    },
+    /// The child did not keep to the protocol.
     #[error("the reading process gave no valid answer: {reason}")]
     Protocol {
         /// What is wrong with it.
@@ -60,6 +72,24 @@ pub enum ReadFault {
         #[source]
         source: Option<io::Error>,
     },
+}
+
+/// A time that is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// That of the wall.
+    Wall,
+    /// That of the processor.
+    Processor,
+}
+
+impl std::fmt::Display for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Wall => "wall time",
+            Self::Processor => "processor time",
+        })
+    }
 }
 
 impl ReadFault {
@@ -83,6 +113,7 @@ impl ReadFault {
             Self::MemoryLimit { .. } => "memory-limit",
             Self::Crashed { .. } => "crashed",
             Self::Start { .. } => "start",
+            Self::OutputLimit { .. } => "output-limit",
             Self::Protocol { .. } => "protocol",
         }
     }
@@ -96,7 +127,9 @@ pub struct Reader {
     budgets: Budgets,
     program: PathBuf,
     idle: Mutex<Vec<Worker>>,
+    gate: Gate,
     nursery: Nursery,
+    started: AtomicU64,
 }
 
 /// A child and its pipes. Dropping it ends the child.
@@ -149,6 +182,8 @@ impl Reader {
             budgets,
             program,
             idle: Mutex::new(Vec::new()),
+            gate: Gate::default(),
+            started: AtomicU64::new(0),
         }
     }
 
@@ -162,16 +197,44 @@ impl Reader {
     /// # Errors
     /// When a limit of the process was reached or the process failed.
     pub fn read(&self, input: &Input) -> Result<Extraction, ReadFault> {
-        match self.answer(input, Job::Read)? {
-            (
-                Answer::Read {
-                    layout,
-                    text_bytes,
-                    children,
-                    ..
-                },
-                body,
-            ) => frame::extraction(*layout, text_bytes, children, body)
+        let _pass = self.gate.together();
+        self.extraction(input)
+    }
+
+    /// As [`read`](Self::read), while no other child of this reader works: waits for those that
+    /// do, and holds up those that would. For a second try: what the first one lacked may have
+    /// been taken by its neighbours.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_alone(&self, input: &Input) -> Result<Extraction, ReadFault> {
+        let _pass = self.gate.alone();
+        self.extraction(input)
+    }
+
+    /// What is in force in the children, as one of them says.
+    ///
+    /// # Errors
+    /// When no child answers.
+    pub fn confinement(&self) -> Result<Confinement, ReadFault> {
+        let _pass = self.gate.together();
+        let (answer, _) = self.answer(&Input::default(), Job::Read)?;
+        Ok(answer.state.confinement)
+    }
+
+    /// How many children were started so far.
+    pub fn started(&self) -> u64 {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    fn extraction(&self, input: &Input) -> Result<Extraction, ReadFault> {
+        let (answer, body) = self.answer(input, Job::Read)?;
+        match answer.said {
+            Said::Read {
+                layout,
+                text_bytes,
+                children,
+            } => frame::extraction(*layout, text_bytes, children, body)
                 .ok_or_else(|| protocol("lengths do not fit the body", None)),
             _ => Err(protocol("an answer to another request", None)),
         }
@@ -188,19 +251,17 @@ impl Reader {
         settings: &OcrSettings,
     ) -> Result<Result<Raster, Unrastered>, ReadFault> {
         let settings = settings.clone();
-        match self.answer(input, Job::Raster { page, settings })? {
-            (
-                Answer::Rastered {
-                    width,
-                    height,
-                    placing,
-                    ..
-                },
-                body,
-            ) => GreyImage::new(width, height, body)
+        let _pass = self.gate.together();
+        let (answer, body) = self.answer(input, Job::Raster { page, settings })?;
+        match answer.said {
+            Said::Rastered {
+                width,
+                height,
+                placing,
+            } => GreyImage::new(width, height, body)
                 .map(|image| Ok(Raster { image, placing }))
                 .ok_or_else(|| protocol("lengths do not fit the body", None)),
-            (Answer::Unrastered { why, .. }, _) => Ok(Err(why)),
+            Said::Unrastered { why } => Ok(Err(why)),
             _ => Err(protocol("an answer to another request", None)),
         }
     }
@@ -210,25 +271,26 @@ impl Reader {
         let idle = self.idle().pop();
         let mut worker = match idle.and_then(Worker::alive) {
             Some(worker) => worker,
-            None => self.nursery.start().map_err(|source| ReadFault::Start {
-                program: self.program.clone(),
-                source,
-            })?,
-        };
-        let (answer, body) = self.ask(&mut worker, input, job)?;
-        let resident_bytes = match &answer {
-            Answer::Read { resident_bytes, .. }
-            | Answer::Rastered { resident_bytes, .. }
-            | Answer::Unrastered { resident_bytes, .. } => *resident_bytes,
-            Answer::Panicked => {
-                return Err(ReadFault::Crashed {
-                    how: "panic".into(),
-                    signal: None,
-                });
+            None => {
+                let worker = self.nursery.start().map_err(|source| ReadFault::Start {
+                    program: self.program.clone(),
+                    source,
+                })?;
+                self.started.fetch_add(1, Ordering::Relaxed);
+                worker
             }
         };
+        let (answer, body) = self.ask(&mut worker, input, job)?;
+        if matches!(answer.said, Said::Panicked) {
+            return Err(ReadFault::Crashed {
+                how: "panic".into(),
+                signal: None,
+            });
+        }
         worker.documents += 1;
-        if worker.documents < self.limits.documents && resident_bytes < self.limits.resident_bytes {
+        if worker.documents < self.limits.documents
+            && answer.state.resident_bytes < self.limits.resident_bytes
+        {
             self.idle().push(worker);
         }
         Ok((answer, body))
@@ -278,13 +340,14 @@ impl Reader {
             Failure::Late => {
                 worker.kill();
                 ReadFault::TimeLimit {
+                    clock: Clock::Wall,
                     limit: self.limits.wall,
                 }
             }
-            Failure::TooLarge(size) => protocol(
-                format!("{size} bytes exceed {}", self.limits.output_bytes),
-                None,
-            ),
+            Failure::TooLarge(bytes) => ReadFault::OutputLimit {
+                bytes,
+                limit_bytes: self.limits.output_bytes,
+            },
             Failure::Io(source) => protocol("pipe", Some(source)),
             // Its pipes are closed, so it has ended or is about to.
             Failure::Closed => match worker.process.wait() {
@@ -309,6 +372,7 @@ impl Reader {
         }
         match (status.signal(), status.code()) {
             (Some(signal), _) if signal == Signal::XCPU.as_raw() => ReadFault::TimeLimit {
+                clock: Clock::Processor,
                 limit: Duration::from_secs(self.limits.cpu_seconds),
             },
             (Some(signal), _) => ReadFault::Crashed {

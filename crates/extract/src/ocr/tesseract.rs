@@ -19,7 +19,9 @@ use serde::Serialize;
 use super::image::GreyImage;
 use super::raster::Raster;
 use super::{OcrSettings, Reading, RecognisedLine, tsv};
-use crate::isolation::{ProcessLimits, ReadFault};
+use crate::isolation::{
+    Clock, Confine, Limits, ProcessLimits, ReadFault, arm_cpu, confine, limit,
+};
 use crate::language;
 
 /// A page read less surely than this, in percent, is also tried the other way round.
@@ -161,6 +163,9 @@ const ARGUMENTS: [&str; 8] = [
     "tessedit_create_tsv=1",
 ];
 
+/// The argument that says where the data is.
+const DATA_ARGUMENT: &str = "--tessdata-dir";
+
 /// The first answer of a program to one argument.
 fn says(program: &Path, argument: &str) -> Result<String, String> {
     let output = Command::new(program)
@@ -282,7 +287,7 @@ impl Recogniser {
             .arg(&self.found.program_path)
             .args(&ARGUMENTS)
             .args(["-l", language])
-            .arg("--tessdata-dir")
+            .arg(DATA_ARGUMENT)
             .arg(data)
             .env_clear()
             // One thread: its results must not depend on how many there are.
@@ -350,7 +355,10 @@ fn exchange(
         Ok(Ok(answer)) => answer,
         Ok(Err(source)) => return Err(protocol("pipe", Some(source))),
         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-            return Err(ReadFault::TimeLimit { limit: limits.wall });
+            return Err(ReadFault::TimeLimit {
+                clock: Clock::Wall,
+                limit: limits.wall,
+            });
         }
     };
     if answer.len() as u64 > output_bytes {
@@ -375,6 +383,7 @@ fn ended(status: std::process::ExitStatus, said: &str, limits: &ProcessLimits) -
     }
     match (status.signal(), status.code()) {
         (Some(signal), _) if signal == Signal::XCPU.as_raw() => ReadFault::TimeLimit {
+            clock: Clock::Processor,
             limit: Duration::from_secs(limits.cpu_seconds),
         },
         (signal, code) => ReadFault::Crashed {
@@ -430,11 +439,23 @@ fn lines(words: Vec<tsv::Word>, back: impl Fn([f64; 4]) -> domain::PageBox) -> V
     lines
 }
 
-/// Limits this process and becomes `program`: what a starter does, and nothing else before. Returns
-/// only when that fails.
+/// Limits and confines this process and becomes `program`: what a starter does, and nothing else
+/// before. Returns only when that fails.
 pub fn exec(limits: &ProcessLimits, program: &Path, args: &[OsString]) -> io::Error {
-    if let Err(error) = crate::isolation::limit_recogniser(limits) {
+    let limited = limit(&Limits::of(limits)).and_then(|()| arm_cpu(limits.cpu_seconds));
+    if let Err(error) = limited {
         return error;
     }
+    let data = args.iter().skip_while(|a| *a != DATA_ARGUMENT).nth(1);
+    confine(&Confine {
+        read: data.map(PathBuf::from).into_iter().collect(),
+        // Where systems keep the loader and the libraries of a program.
+        execute: ["/usr", "/bin", "/lib", "/lib64"]
+            .map(PathBuf::from)
+            .into_iter()
+            .chain([program.to_path_buf()])
+            .collect(),
+        write: Vec::new(),
+    });
     Command::new(program).args(args).exec()
 }
