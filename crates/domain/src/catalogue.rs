@@ -104,6 +104,7 @@ impl Said for ReviewCause {
             Self::SeveralServices => {
                 lang.pick("plusieurs services concernés", "several services concerned")
             }
+            Self::PartlyRead => lang.pick("lu en partie seulement", "read only in part"),
             Self::Policy => lang.pick("tout est vérifié ici", "everything is reviewed here"),
         }
     }

@@ -189,4 +189,6 @@ pub enum ReviewCause {
     SeveralServices,
     /// The pipeline sends everything to people.
     Policy,
+    /// A page waits for OCR or was read in part: what it says may change everything.
+    PartlyRead,
 }

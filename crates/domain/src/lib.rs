@@ -7,7 +7,7 @@
 //! | [`fixed`], [`time`] | numbers and moments without floats and without a clock |
 //! | [`arrival`] | how a document reached us |
 //! | [`text`], [`sentences`], [`layout`] | stored text, places in it, pages, fields, attachments, notes |
-//! | [`quality`] | how well a document was read |
+//! | [`quality`], [`told`] | how well a document was read, and how that is said |
 //! | [`passage`], [`decision`], [`form`] | what stages say of a document |
 //! | [`report`], [`sentence`], [`synthesis`], [`alert`] | what reconcilers say of a period |
 //! | [`record`], [`message`], [`explanation`] | what was done, what is to do, and why |
@@ -38,6 +38,7 @@ pub mod sentences;
 pub mod synthesis;
 pub mod text;
 pub mod time;
+pub mod told;
 
 pub use alert::{Alert, AlertKind, AlertSet};
 pub use arrival::{Arrival, Source};

@@ -17,6 +17,7 @@
 //! | [`budgets`] | how much is read before reading stops |
 //! | [`ocr`] | pages that are images, recognised by a program of this machine |
 //! | [`isolation`] | the child process, its limits and the pool of children |
+//! | [`markdown`] | an extraction with its headings, lists and tables, for people |
 //! | [`view`] | what a person or a program is shown of an extraction |
 //!
 //! Invariants:
@@ -30,6 +31,7 @@
 
 pub mod budgets;
 pub mod isolation;
+pub mod markdown;
 pub mod ocr;
 pub mod rows;
 pub mod split;

@@ -2,7 +2,7 @@
 //! that nobody needs to compute byte ranges.
 
 use domain::layout::Points;
-use domain::{Attachment, FieldKind, Note, PageBox, Span};
+use domain::{Attachment, BlockRole, FieldKind, Line, Note, PageBox, Quality, ReadBy, Signature};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +25,12 @@ pub struct ExtractView {
     pub fields: Vec<FieldView>,
     /// Files within the file.
     pub attachments: Vec<Attachment>,
+    /// Signatures that the file carries; not validated.
+    pub signatures: Vec<Signature>,
     /// What could not be read or was surprising.
     pub notes: Vec<Note>,
+    /// How well it was read.
+    pub quality: Quality,
 }
 
 /// One page.
@@ -38,6 +42,8 @@ pub struct PageView {
     pub width: Points,
     /// Height in points after rotation; 0 for formats without a page size.
     pub height: Points,
+    /// How its text was had.
+    pub read_by: ReadBy,
     /// Blocks in reading order.
     pub blocks: Vec<BlockView>,
 }
@@ -45,6 +51,8 @@ pub struct PageView {
 /// Lines that belong together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BlockView {
+    /// What it is, where that is known; a table has a line a row, its cells separated by tabs.
+    pub role: BlockRole,
     /// Lines in reading order.
     pub lines: Vec<LineView>,
 }
@@ -57,6 +65,9 @@ pub struct LineView {
     /// `[x0, y0, x1, y1]` in points from the top left of the page.
     #[serde(rename = "box", default, skip_serializing_if = "Option::is_none")]
     pub bbox: Option<PageBox>,
+    /// How sure OCR is of it, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<u8>,
     /// First byte in the stored text.
     pub start: u32,
     /// First byte after it.
@@ -107,21 +118,24 @@ impl ExtractView {
     /// Shows an extraction.
     pub fn new(extraction: &Extraction) -> Self {
         let (text, layout) = (&extraction.text, &extraction.layout);
-        let line = |span: Span, bbox: Option<PageBox>| LineView {
-            text: span.of(text).unwrap_or_default().to_owned(),
-            bbox,
-            start: span.start,
-            end: span.end,
+        let line = |line: &Line| LineView {
+            text: line.span.of(text).unwrap_or_default().to_owned(),
+            bbox: line.bbox,
+            confidence: line.confidence,
+            start: line.span.start,
+            end: line.span.end,
         };
         let pages = layout.pages.iter().map(|page| PageView {
             number: page.number,
             width: page.width,
             height: page.height,
+            read_by: page.read_by,
             blocks: page
                 .blocks
                 .iter()
                 .map(|block| BlockView {
-                    lines: block.lines.iter().map(|l| line(l.span, l.bbox)).collect(),
+                    role: block.role,
+                    lines: block.lines.iter().map(line).collect(),
                 })
                 .collect(),
         });
@@ -147,7 +161,9 @@ impl ExtractView {
             pages: pages.collect(),
             fields: fields.collect(),
             attachments: layout.attachments.clone(),
+            signatures: layout.signatures.clone(),
             notes: layout.notes.clone(),
+            quality: Quality::of(layout, text),
         }
     }
 }

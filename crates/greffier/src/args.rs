@@ -113,6 +113,9 @@ pub enum Command {
         /// Print the text alone.
         #[arg(long)]
         text: bool,
+        /// Print it as Markdown, with headings, lists and tables.
+        #[arg(long, conflicts_with = "text")]
+        markdown: bool,
         /// Leave pages that are images unread.
         #[arg(long)]
         no_ocr: bool,

@@ -7,7 +7,7 @@ use domain::passage::VectorSet;
 use domain::{CollectionName, Kind, Outcome, PassageSet, ServiceId, SubjectId};
 use pipeline::desk::Desk;
 use pipeline::ledger::DocumentState;
-use pipeline::vault::latest_of;
+use pipeline::vault::{latest_of, written_with};
 use search::{Change, Index, IndexedDocument, IndexedPassage};
 
 use crate::house::House;
@@ -87,24 +87,24 @@ async fn change(
         return Ok(None);
     }
     let records = desk.vault.records(subject).await?;
-    let (Some(text), Some(layout), Some(passages)) = (
-        latest_of(&records, Kind::Text),
-        latest_of(&records, Kind::Layout),
-        latest_of(&records, Kind::Passages),
-    ) else {
+    let Some(passages) = latest_of(&records, Kind::Passages) else {
         return Ok(None);
     };
     let envelope = desk.vault.envelope(subject).await?;
-    let text_version = text.name;
-    let text = String::from_utf8_lossy(&desk.vault.read(subject, &envelope, text.name).await?)
+    let set: PassageSet = desk
+        .vault
+        .read_json(subject, &envelope, passages.name)
+        .await?;
+    // The text that the passages were made of, which may not be the latest yet.
+    let text_version = set.text_version;
+    let Some(layout) = written_with(&records, text_version, Kind::Layout) else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&desk.vault.read(subject, &envelope, text_version).await?)
         .into_owned();
     let layout: domain::Layout = desk
         .vault
         .read_json(subject, &envelope, layout.name)
-        .await?;
-    let set: PassageSet = desk
-        .vault
-        .read_json(subject, &envelope, passages.name)
         .await?;
     let vectors = match latest_of(&records, Kind::Vectors) {
         Some(written) => {

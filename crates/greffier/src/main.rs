@@ -106,9 +106,12 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Work => ingest::work(global).await,
         Command::Documents { pipeline } => documents::documents(global, pipeline.as_deref()).await,
         Command::Show { document, text } => documents::show(global, document, *text).await,
-        Command::Extract { file, text, no_ocr } => {
-            documents::extract(global, file, *text, !no_ocr).await
-        }
+        Command::Extract {
+            file,
+            text,
+            markdown,
+            no_ocr,
+        } => documents::extract(global, file, *text, *markdown, !no_ocr).await,
         Command::Inbox { service, pipeline } => {
             documents::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }

@@ -160,6 +160,19 @@ pub fn latest_of(records: &[(Record, Option<u64>)], kind: Kind) -> Option<Writte
     latest_among(records, kind, |_| true)
 }
 
+/// The artifact of `kind` that the run which wrote the artifact `beside` wrote too: the layout of a
+/// text, which later runs may have read anew.
+pub fn written_with(
+    records: &[(Record, Option<u64>)],
+    beside: ArtifactName,
+    kind: Kind,
+) -> Option<Written> {
+    latest_among(records, kind, |record| {
+        let mut outputs = record.statement().outputs.iter();
+        outputs.any(|named| named.name == beside)
+    })
+}
+
 /// As [`latest_of`], among the records that `counts` lets pass.
 pub fn latest_among(
     records: &[(Record, Option<u64>)],

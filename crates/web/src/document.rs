@@ -155,10 +155,14 @@ pub(crate) async fn show(
         fields: read::fields(opened, visit),
         notes: opened
             .layout
-            .iter()
-            .flat_map(|l| &l.notes)
-            .map(|n| shown::note(n, visit.lang))
-            .collect(),
+            .as_ref()
+            .map(|l| domain::told::notes(&l.notes, visit.lang))
+            .unwrap_or_default(),
+        sheet: opened
+            .layout
+            .as_ref()
+            .and_then(|l| l.quality.as_ref())
+            .map(|quality| quality.say(visit.lang)),
         attachments: attachments(desk, opened, visit).await?,
         history: history(opened, pipeline, &calendar, &acts, visit),
         text,
@@ -316,7 +320,7 @@ async fn attachments(
                 size: size(attachment.size, visit),
                 notes: child
                     .and_then(|c| c.layout.as_ref())
-                    .map(|l| l.notes.iter().map(|n| shown::note(n, visit.lang)).collect())
+                    .map(|l| shown::remarks(l, visit.lang))
                     .unwrap_or_default(),
                 is_processing: child.is_some_and(|c| c.row.state == DocumentState::Processing),
             }

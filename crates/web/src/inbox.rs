@@ -357,7 +357,7 @@ async fn notes(desk: &Desk, opened: &Opened, visit: &Visit) -> Vec<String> {
     let w = visit.words();
     let mut notes = Vec::new();
     if let Some(layout) = &opened.layout {
-        notes.extend(layout.notes.iter().map(|n| shown::note(n, visit.lang)));
+        notes.extend(shown::remarks(layout, visit.lang));
         if !layout.attachments.is_empty() {
             notes.push(w.with_attachments(layout.attachments.len()));
         }

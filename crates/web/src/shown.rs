@@ -2,8 +2,7 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
-use domain::catalogue::Said as _;
-use domain::{Field, FieldKind, IsoWeek, Lang, Missing, Note, Span, Timestamp};
+use domain::{Field, FieldKind, IsoWeek, Lang, Layout, Missing, Note, NoteCode, Span, Timestamp};
 use jiff::tz::TimeZone;
 use pipeline::pipelines::Pipeline;
 
@@ -239,16 +238,24 @@ fn format_of(expected: &str, w: Words) -> &str {
     }
 }
 
-/// A note of the reading, in words.
-pub(crate) fn note(note: &Note, lang: Lang) -> String {
-    let mut text = note.code.say(lang).to_owned();
-    if let Some(page) = note.page {
-        text.push_str(&format!(", page {page}"));
-    }
-    if let Some(detail) = &note.detail {
-        text.push_str(&format!(" ({detail})"));
-    }
-    text
+/// What reading has to say of a document, in a list: first what a person should know before relying
+/// on the text, which stands for the notes of its pages.
+pub(crate) fn remarks(layout: &Layout, lang: Lang) -> Vec<String> {
+    const BY_PAGE: [NoteCode; 4] = [
+        NoteCode::ReadByOcr,
+        NoteCode::LowConfidence,
+        NoteCode::NeedsOcr,
+        NoteCode::Turned,
+    ];
+    let warning = layout.quality.as_ref().and_then(|q| q.warning(lang));
+    let others: Vec<Note> = layout
+        .notes
+        .iter()
+        .filter(|note| layout.quality.is_none() || !BY_PAGE.contains(&note.code))
+        .cloned()
+        .collect();
+    let others = domain::told::notes(&others, lang);
+    warning.into_iter().chain(others).collect()
 }
 
 /// Why a document was set aside, in words; a code that is not known as it is.

@@ -43,6 +43,8 @@ pub struct Listed {
     pub missing: Vec<Missing>,
     /// What could not be read.
     pub notes: Vec<domain::Note>,
+    /// How well it was read.
+    pub quality: Option<domain::Quality>,
     /// Why it was set aside.
     pub set_aside: Option<String>,
     /// Why, in a few words.
@@ -75,6 +77,7 @@ impl Listed {
                 .as_ref()
                 .map(|l| l.notes.clone())
                 .unwrap_or_default(),
+            quality: opened.layout.as_ref().and_then(|l| l.quality.clone()),
             set_aside: opened.set_aside().map(str::to_owned),
             why: why_in_brief(opened, lang),
         }
@@ -169,7 +172,13 @@ pub fn routing_table(house: &House, opened: &[Opened], lang: Lang) {
                     .get(&o.row.pipeline)
                     .map_or_else(|_| s.to_string(), |p| p.service_name(s))
             });
-            let notes: Vec<&str> = listed.notes.iter().map(|n| n.code.say(lang)).collect();
+            let mut notes: Vec<String> = listed
+                .quality
+                .iter()
+                .filter_map(|quality| quality.warning(lang))
+                .collect();
+            let others = listed.notes.iter().filter(|n| n.page.is_none());
+            notes.extend(others.map(|n| n.code.say(lang).to_owned()));
             let mut remarks = missing_in_brief(&listed.missing, lang);
             if !notes.is_empty() {
                 let notes = notes.join(", ");
@@ -243,12 +252,11 @@ pub async fn documents(global: &Global, pipeline: Option<&str>) -> Result<Ending
     let rows = opened
         .iter()
         .map(|o| {
-            let notes: Vec<&str> = o
+            let notes = o
                 .layout
-                .iter()
-                .flat_map(|l| &l.notes)
-                .map(|n| n.code.say(lang))
-                .collect();
+                .as_ref()
+                .map(|l| domain::told::notes(&l.notes, lang));
+            let notes = notes.unwrap_or_default();
             vec![
                 encoded(&o.name),
                 o.row.id.short(),
@@ -256,7 +264,7 @@ pub async fn documents(global: &Global, pipeline: Option<&str>) -> Result<Ending
                 o.row.received_at.day_in(&domain::time::Zone::paris()),
                 state_in_words(o.row.state, lang).to_owned(),
                 print::short(o.title(), 50),
-                notes.join(", "),
+                notes.join(" ; "),
             ]
         })
         .collect();
@@ -374,14 +382,11 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
                 ),
             });
         }
-        for note in &layout.notes {
-            let page = note.page.map(|p| format!(", page {p}")).unwrap_or_default();
-            let detail = note
-                .detail
-                .as_deref()
-                .map(|d| format!(" : {d}"))
-                .unwrap_or_default();
-            print::line(format!("! {}{page}{detail}", note.code.say(lang)));
+        for note in domain::told::notes(&layout.notes, lang) {
+            print::line(format!("! {note}"));
+        }
+        if let Some(quality) = &layout.quality {
+            print::line(quality.say(lang));
         }
     }
     for (record, leaf) in &opened.records {
@@ -403,6 +408,7 @@ pub async fn extract(
     global: &Global,
     file: &std::path::Path,
     text: bool,
+    markdown: bool,
     ocr: bool,
 ) -> Result<Ending> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -439,6 +445,13 @@ pub async fn extract(
         print::raw(extraction.text.as_str());
         return Ok(Ending::Done);
     }
+    if markdown {
+        print::raw(&::extract::markdown::markdown(
+            &extraction.text,
+            &extraction.layout,
+        ));
+        return Ok(Ending::Done);
+    }
     let view = ExtractView::new(&extraction);
     if global.json {
         print::json(&view)?;
@@ -446,14 +459,11 @@ pub async fn extract(
     }
     print::raw(extraction.text.as_str());
     print::line("");
-    for note in &extraction.layout.notes {
-        let page = note.page.map(|p| format!(", page {p}")).unwrap_or_default();
-        let detail = note
-            .detail
-            .as_deref()
-            .map(|d| format!(" : {d}"))
-            .unwrap_or_default();
-        print::note(format!("! {}{page}{detail}", note.code.say(global.lang)));
+    for note in domain::told::notes(&extraction.layout.notes, lang) {
+        print::note(format!("! {note}"));
+    }
+    if let Some(quality) = &extraction.layout.quality {
+        print::note(quality.say(lang));
     }
     Ok(Ending::Done)
 }

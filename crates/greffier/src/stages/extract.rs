@@ -55,7 +55,7 @@ impl Stage for Extract {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Kind] {

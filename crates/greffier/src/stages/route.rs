@@ -71,6 +71,8 @@ pub struct Seen<'a> {
     pub recipient: Option<String>,
     /// The form recognised.
     pub form: Option<&'a FormId>,
+    /// Whether something of the document is not in its text.
+    pub partly_read: bool,
 }
 
 impl Rules {
@@ -285,12 +287,17 @@ impl Rules {
                 (Outcome::Review, Some(f.service.clone()), None)
             }
         };
-        let outcome = if self.settings.review_everything && outcome == Outcome::Automatic {
-            review.push(ReviewCause::Policy);
-            Outcome::Review
-        } else {
-            outcome
-        };
+        let mut outcome = outcome;
+        let held_back = [
+            (seen.partly_read, ReviewCause::PartlyRead),
+            (self.settings.review_everything, ReviewCause::Policy),
+        ];
+        for (holds, cause) in held_back {
+            if holds && outcome == Outcome::Automatic {
+                review.push(cause);
+                outcome = Outcome::Review;
+            }
+        }
         let mut reasons = applying;
         // The words weighed are those for the model's first candidate: said of another service,
         // they would be false.
@@ -387,7 +394,7 @@ impl Stage for Route {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Kind] {
@@ -425,6 +432,10 @@ impl Stage for Route {
             sender: field("from"),
             recipient: field("to"),
             form: completeness.form.as_ref(),
+            partly_read: layout
+                .quality
+                .as_ref()
+                .is_some_and(|q| q.waits_for_ocr() || q.partly_read > 0),
         };
         let decision = self.rules.decide(&seen, inputs.json(Kind::Classification)?);
         Output::json(Kind::Decision, &decision)

@@ -34,6 +34,8 @@ pub(super) struct DocumentPage {
     pub(super) check: Option<Check>,
     pub(super) fields: Fields,
     pub(super) notes: Vec<String>,
+    /// How well it was read, in one line.
+    pub(super) sheet: Option<String>,
     pub(super) attachments: Vec<AttachmentLine>,
     pub(super) history: Vec<HistoryLine>,
     pub(super) text: TextView,
