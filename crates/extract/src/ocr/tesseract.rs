@@ -19,9 +19,7 @@ use serde::Serialize;
 use super::image::GreyImage;
 use super::raster::Raster;
 use super::{OcrSettings, Reading, RecognisedLine, tsv};
-use crate::isolation::{
-    Clock, Confine, Limits, ProcessLimits, ReadFault, arm_cpu, confine, limit,
-};
+use crate::isolation::{Clock, Confine, Limits, ProcessLimits, ReadFault, arm_cpu, confine, limit};
 use crate::language;
 
 /// A page read less surely than this, in percent, is also tried the other way round.
