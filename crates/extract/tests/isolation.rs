@@ -7,6 +7,8 @@
     reason = "these are tests, though not ones that the compiler knows as such"
 )]
 
+mod common;
+
 use std::fs::{File, read_dir, write};
 use std::io::{self, ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
@@ -14,16 +16,14 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use extract::isolation::{Confine, Confinement, ProcessLimits, ReadFault, Reader, confine, serve};
-use extract::{Budgets, Input, extract};
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
+use extract::isolation::{Confine, Confinement, ProcessLimits, ReadFault, Reader, confine};
+use extract::{Budgets, extract};
 
-type Case = (&'static str, fn());
+use common::{deflate, input, pdf, reader};
 
-const CASES: &[Case] = &[
+const CASES: &[common::Case] = &[
     ("reads_as_in_process", reads_as_in_process),
     (
         "one_reader_serves_many_threads",
@@ -33,6 +33,15 @@ const CASES: &[Case] = &[
         "a_child_is_reused_and_replaced",
         a_child_is_reused_and_replaced,
     ),
+    (
+        "a_child_that_grew_is_replaced",
+        a_child_that_grew_is_replaced,
+    ),
+    (
+        "a_child_that_died_is_replaced",
+        a_child_that_died_is_replaced,
+    ),
+    ("a_second_try_is_alone", a_second_try_is_alone),
     ("processor_time_is_limited", processor_time_is_limited),
     ("memory_is_limited", memory_is_limited),
     ("wall_time_is_limited", wall_time_is_limited),
@@ -57,44 +66,15 @@ const CASES: &[Case] = &[
 ];
 
 fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.first().map(String::as_str) {
-        Some("serve") => {
-            let limits = serde_json::from_str(&args[1]).unwrap();
-            if serve(&limits).is_err() {
-                std::process::exit(1);
-            }
-            return;
+    common::run(CASES, |args| {
+        match args.first().map(String::as_str) {
+            Some("misbehave") => misbehave(&args[1]),
+            Some("attempt") => attempt(args[1].parse().unwrap()),
+            Some("run") => run(&args[1..]),
+            _ => return false,
         }
-        Some("misbehave") => return misbehave(&args[1]),
-        Some("attempt") => return attempt(args[1].parse().unwrap()),
-        Some("run") => return run(&args[1..]),
-        _ => {}
-    }
-    // What test runners ask of a program: a list, or the cases whose name they give.
-    if args.iter().any(|arg| arg == "--list") {
-        if !args.iter().any(|arg| arg == "--ignored") {
-            for (name, _) in CASES {
-                println!("{name}: test");
-            }
-        }
-        return;
-    }
-    let exact = args.iter().any(|arg| arg == "--exact");
-    let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
-    for (name, case) in CASES {
-        let named = |w: &&String| {
-            if exact {
-                *w == name
-            } else {
-                name.contains(w.as_str())
-            }
-        };
-        if wanted.is_empty() || wanted.iter().any(named) {
-            println!("{name}");
-            case();
-        }
-    }
+        true
+    });
 }
 
 fn misbehave(how: &str) {
@@ -102,7 +82,10 @@ fn misbehave(how: &str) {
         "hang" => loop {
             std::thread::park();
         },
-        "garbage" => std::io::stdout().write_all(&[0xff; 4096]).unwrap(),
+        // A frame as it should be, but for what it says.
+        "garbage" => std::io::stdout()
+            .write_all(b"\0\0\0\x04\0\0\0\0\0\0\0\0oops")
+            .unwrap(),
         // Takes the way a stack overflow or an abort in a parser takes.
         "abort" => std::process::abort(),
         // "leave": ends at once, without a word.
@@ -147,14 +130,14 @@ fn attempt(port: u16) {
     println!("work: {worked:?}");
 }
 
-/// Becomes `cat FILE`, confined: the second argument is the only folder to read.
+/// Becomes a program, confined to one folder to read: `FOLDER PROGRAM ARGUMENT…`.
 fn run(args: &[String]) {
     confine(&Confine {
-        read: vec![args[1].clone().into()],
+        read: vec![args[0].clone().into()],
         execute: programs(),
         write: Vec::new(),
     });
-    let error = Command::new("/bin/cat").arg(&args[0]).exec();
+    let error = Command::new(&args[1]).args(&args[2..]).exec();
     println!("not run: {error}");
 }
 
@@ -180,60 +163,10 @@ fn limits() -> ProcessLimits {
     }
 }
 
-fn reader(limits: ProcessLimits) -> Reader {
-    let args = vec![
-        "serve".into(),
-        serde_json::to_string(&limits).unwrap().into(),
-    ];
-    let program = std::env::current_exe().unwrap();
-    Reader::new(program, args, limits, Budgets::default())
-}
-
 fn misbehaving(how: &str, limits: ProcessLimits) -> Reader {
     let args = vec!["misbehave".into(), how.into()];
     let program = std::env::current_exe().unwrap();
     Reader::new(program, args, limits, Budgets::default())
-}
-
-fn input(bytes: &[u8]) -> Input<'_> {
-    Input {
-        bytes,
-        file_name: None,
-        media_type: None,
-        ..Input::default()
-    }
-}
-
-/// A one-page PDF with these objects after the first three (catalogue, pages, page with `/F0 Do`).
-fn pdf(page: &str, objects: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut out = b"%PDF-1.7\n".to_vec();
-    let mut add = |number: usize, body: &[u8]| {
-        out.extend_from_slice(format!("{number} 0 obj\n").as_bytes());
-        out.extend_from_slice(body);
-        out.extend_from_slice(b"\nendobj\n");
-    };
-    add(1, b"<< /Type /Catalog /Pages 2 0 R >>");
-    add(2, b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>");
-    add(
-        3,
-        format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] {page} >>").as_bytes(),
-    );
-    for (i, (dict, stream)) in objects.iter().enumerate() {
-        let mut body = format!("<< {dict} /Length {} >>\nstream\n", stream.len()).into_bytes();
-        body.extend_from_slice(stream);
-        body.extend_from_slice(b"\nendstream");
-        add(4 + i, &body);
-    }
-    out.extend_from_slice(b"trailer << /Root 1 0 R >>\nstartxref\n0\n%%EOF");
-    out
-}
-
-fn deflate(data: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-    for part in data {
-        encoder.write_all(&part).unwrap();
-    }
-    encoder.finish().unwrap()
 }
 
 /// Content that takes long and draws nothing, through forms that each draw the next many times.
@@ -291,6 +224,47 @@ fn a_child_is_reused_and_replaced() {
             text
         );
     }
+    assert_eq!(reader.started(), 4);
+}
+
+fn a_child_that_grew_is_replaced() {
+    let reader = reader(ProcessLimits {
+        // Any process is larger.
+        resident_bytes: 1 << 10,
+        ..limits()
+    });
+    for _ in 0..3 {
+        assert!(reader.read(&input(b"texte")).is_ok());
+    }
+    assert_eq!(reader.started(), 3);
+}
+
+fn a_child_that_died_is_replaced() {
+    let reader = reader(ProcessLimits {
+        output_bytes: 1 << 10,
+        ..limits()
+    });
+    assert!(reader.read(&input(b"texte")).is_ok());
+    let text = "une ligne\n".repeat(1000);
+    // Whoever was asked for too much is ended, as one that hangs is.
+    assert!(reader.read(&input(text.as_bytes())).is_err());
+    assert_eq!(reader.started(), 1);
+    assert!(reader.read(&input(b"texte")).is_ok());
+    assert_eq!(reader.started(), 2);
+}
+
+fn a_second_try_is_alone() {
+    let wall = Duration::from_millis(400);
+    let reader = misbehaving("hang", ProcessLimits { wall, ..limits() });
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| reader.read(&input(b"a")));
+        scope.spawn(|| reader.read(&input(b"b")));
+        scope.spawn(|| reader.read_alone(&input(b"c")));
+        scope.spawn(|| reader.read_alone(&input(b"d")));
+    });
+    // Each takes all of its time: two together, or one after the other, and two alone.
+    assert!(began.elapsed() >= wall * 3);
 }
 
 fn processor_time_is_limited() {
@@ -379,7 +353,7 @@ fn large_answers_are_refused() {
     });
     let text = "une ligne\n".repeat(1000);
     let fault = reader.read(&input(text.as_bytes())).unwrap_err();
-    assert_eq!(fault.code(), "protocol", "{fault}");
+    assert_eq!(fault.code(), "output-limit", "{fault}");
     assert!(reader.read(&input(b"texte")).is_ok());
 }
 
@@ -420,9 +394,9 @@ fn a_program_run_by_a_confined_process_reads_what_it_may() {
     let ours = env!("CARGO_MANIFEST_DIR");
     let file = format!("{ours}/Cargo.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(child(&["run", &file, ours]), text);
+    assert_eq!(child(&["run", ours, "/bin/cat", &file]), text);
     let confined = reader(limits()).confinement().unwrap();
     if confined.landlock_abi.is_some() {
-        assert_eq!(child(&["run", &file, "/usr/share"]), "");
+        assert_eq!(child(&["run", "/usr/share", "/bin/cat", &file]), "");
     }
 }
