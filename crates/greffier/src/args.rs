@@ -120,6 +120,12 @@ pub enum Command {
         #[arg(long)]
         no_ocr: bool,
     },
+    /// Measure how well this version does its work, on documents of yours.
+    Eval {
+        /// Which work.
+        #[command(subcommand)]
+        what: EvalWhat,
+    },
     /// What waits for a person.
     Inbox {
         /// Of this service.
@@ -343,4 +349,34 @@ pub enum ModelsAction {
         /// Its name in models.toml.
         name: String,
     },
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum EvalWhat {
+    /// How much of documents is read: words found, right and in order, form fields, beside other
+    /// readers of this machine (pdftotext, mutool, LibreOffice, Python).
+    Extract(EvalExtract),
+}
+
+/// Options of `eval extract`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalExtract {
+    /// Files and folders.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Texts to compare with: for `a.pdf`, `a.txt` in this folder. Else `a.pdf.txt` beside it, else
+    /// what other readers say.
+    #[arg(long, value_name = "DIR")]
+    pub references: Option<PathBuf>,
+    /// Name this many of the documents read worst.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub worst: usize,
+    /// Draw pages of digital PDFs, lay them straight, askew, on their side and upside down, and
+    /// compare what OCR reads with the text they hold.
+    #[arg(long)]
+    pub ocr: bool,
+    /// With --ocr, pages of each file.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "ocr")]
+    pub pages: u32,
 }

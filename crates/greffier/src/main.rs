@@ -29,8 +29,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use crate::args::{Cli, Command};
-use crate::commands::{Ending, admin, classify, documents, ingest, insight, search, trust};
+use crate::args::{Cli, Command, EvalWhat};
+use crate::commands::{Ending, admin, classify, documents, eval, ingest, insight, search, trust};
 use crate::house::Busy;
 
 fn main() -> ExitCode {
@@ -112,6 +112,9 @@ async fn run(cli: &Cli) -> Result<Ending> {
             markdown,
             no_ocr,
         } => documents::extract(global, file, *text, *markdown, !no_ocr).await,
+        Command::Eval {
+            what: EvalWhat::Extract(args),
+        } => eval::extract(global, args).await,
         Command::Inbox { service, pipeline } => {
             documents::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }

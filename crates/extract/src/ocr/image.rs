@@ -44,6 +44,18 @@ impl GreyImage {
         self.pixels.chunks_exact(self.width)
     }
 
+    /// As it would lie if it were turned clockwise by quarters, then by an angle, on a larger sheet:
+    /// to try what recognition makes of it.
+    #[must_use]
+    pub fn laid(self, quarters: u8, degrees: f64) -> Self {
+        let turned = self.quarter_turned(quarters);
+        if degrees == 0.0 {
+            turned
+        } else {
+            turned.turned(degrees.to_radians())
+        }
+    }
+
     /// The pixel at a place, white outside.
     fn at(&self, x: isize, y: isize) -> u8 {
         match (usize::try_from(x), usize::try_from(y)) {

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod classify;
 pub mod documents;
+pub mod eval;
 pub mod ingest;
 pub mod insight;
 pub mod reading;

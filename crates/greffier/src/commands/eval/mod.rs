@@ -1,0 +1,7 @@
+//! `eval`: figures that anyone can have again, from files that anyone can choose.
+
+mod extract;
+mod peers;
+mod words;
+
+pub use extract::extract;
