@@ -1,18 +1,23 @@
-//! The device the interpreter draws a page on: it keeps glyphs and their places, and nothing else.
+//! The device the interpreter draws a page on: it keeps glyphs and their places, ruling lines, and
+//! how much of the page images cover.
 
-use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::panic::resume_unwind;
 
 use hayro_interpret::font::{Glyph as FontGlyph, GlyphRun};
 use hayro_interpret::hayro_cmap::BfString;
-use hayro_interpret::kurbo::{Affine, BezPath, Point, Rect, Vec2};
+use hayro_interpret::kurbo::{Affine, BezPath, Point, Rect, Shape, Vec2};
 use hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps,
     InterpreterCache, InterpreterSettings, SoftMask, interpret_page,
 };
 use hayro_syntax::object::Dict;
 use hayro_syntax::page::Page;
+use unicode_normalization::UnicodeNormalization;
 
+use super::bidi;
+use super::grid::Grid;
+use super::rules::Rules;
 use crate::budgets::{Budget, Budgets};
 
 /// What a glyph stands for.
@@ -31,6 +36,8 @@ pub(super) struct Glyph {
     pub(super) text: Text,
     /// Turn of the line in steps of five degrees; 0 is horizontal.
     pub(super) turn: u8,
+    /// Its font, among those of the page.
+    pub(super) font: u16,
     /// Start and end along the line.
     pub(super) u0: f32,
     pub(super) u1: f32,
@@ -40,6 +47,30 @@ pub(super) struct Glyph {
     pub(super) size: f32,
     /// The corners on the page: x0, y0, x1, y1.
     pub(super) bbox: [f32; 4],
+}
+
+/// A font of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Face {
+    /// What its program is, the same over the pages of a document; 0 where that is not known.
+    pub(super) key: u128,
+    pub(super) bold: bool,
+}
+
+/// Everything a page holds, once drawn.
+#[derive(Debug)]
+pub(super) struct Drawn {
+    pub(super) glyphs: Vec<Glyph>,
+    pub(super) faces: Vec<Face>,
+    pub(super) rules: Rules,
+    /// Signs that people see, and those that stand for no character or one of private use.
+    pub(super) visible: usize,
+    pub(super) unmapped: usize,
+    pub(super) private: usize,
+    /// Share of the page that images cover, at most 1.
+    pub(super) images: f64,
+    /// Shapes that are drawn, letters and images aside.
+    pub(super) paths: usize,
 }
 
 /// Thrown through the interpreter to stop it.
@@ -60,9 +91,10 @@ pub(super) struct Canvas<'b> {
     height: f64,
     initial: Affine,
     glyphs: Vec<Glyph>,
-    /// For each cell of a grid, the glyphs whose origin lies in it: finds letters drawn twice to
-    /// look bold. Only looked up, never iterated.
-    cells: HashMap<(u8, i32, i32), Vec<u32>>,
+    /// Finds letters drawn twice to look bold.
+    grid: Grid,
+    faces: Vec<Face>,
+    rules: Rules,
     /// Replacement text of marked content (ISO 32000-2, 14.9.4), innermost last; `None` once used.
     actual: Vec<Option<Actual>>,
     visible: usize,
@@ -70,6 +102,7 @@ pub(super) struct Canvas<'b> {
     unmapped: usize,
     private: usize,
     image_area: f64,
+    paths: usize,
 }
 
 enum Actual {
@@ -87,12 +120,15 @@ impl<'b> Canvas<'b> {
             height: f64::from(height),
             initial: Affine::new(page.initial_transform(true).as_coeffs()),
             glyphs: Vec::new(),
-            cells: HashMap::new(),
+            grid: Grid::new(f64::from(width), f64::from(height)),
+            faces: Vec::new(),
+            rules: Rules::default(),
             actual: Vec::new(),
             visible: 0,
             unmapped: 0,
             private: 0,
             image_area: 0.0,
+            paths: 0,
         }
     }
 
@@ -112,22 +148,19 @@ impl<'b> Canvas<'b> {
         self.spent
     }
 
-    /// Nothing to read but an image.
-    pub(super) fn is_image_only(&self) -> bool {
-        self.visible == 0 && self.image_area > 0.0
-    }
-
-    /// Enough glyphs have no character for something to be missing: what was filled into a form
-    /// may use another font than the form. Pictograms of private use are no loss unless they
-    /// prevail.
-    pub(super) fn is_unmapped(&self) -> bool {
-        let all = self.visible + self.private;
-        (self.unmapped >= 20 && self.unmapped * 20 > all)
-            || (self.private >= 20 && self.private * 10 > all * 3)
-    }
-
-    pub(super) fn into_glyphs(self) -> Vec<Glyph> {
-        self.glyphs
+    /// What was drawn.
+    pub(super) fn finish(self) -> Drawn {
+        let area = (self.width * self.height).max(1.0);
+        Drawn {
+            glyphs: self.glyphs,
+            faces: self.faces,
+            rules: self.rules,
+            visible: self.visible,
+            unmapped: self.unmapped,
+            private: self.private,
+            images: (self.image_area / area).min(1.0),
+            paths: self.paths,
+        }
     }
 
     fn spend_draw(&mut self) {
@@ -137,7 +170,7 @@ impl<'b> Canvas<'b> {
         }
     }
 
-    fn glyph(&mut self, transform: Affine, glyph: &FontGlyph<'_>) {
+    fn glyph(&mut self, transform: Affine, glyph: &FontGlyph<'_>, font: u16) {
         let advance = match glyph {
             FontGlyph::Outline(glyph) => glyph.advance_width(),
             FontGlyph::Type3(glyph) => glyph.advance_width(),
@@ -185,27 +218,53 @@ impl<'b> Canvas<'b> {
             fold(f64::max, |p| p.x),
             fold(f64::max, |p| p.y),
         ];
-        let degrees = direction
-            .y
-            .atan2(direction.x)
-            .to_degrees()
-            .rem_euclid(360.0);
-        let turn = ((degrees / 5.0).round() as i64).rem_euclid(72) as u8;
+        let turn = turn(direction);
         let u0 = origin.x * direction.x + origin.y * direction.y;
         let base = origin.y * direction.x - origin.x * direction.y;
         let text = self.text_of(glyph);
         let kept = Glyph {
             text,
             turn,
+            font,
             u0: u0 as f32,
             u1: (u0 + end.hypot() * advance.signum()) as f32,
             base: base as f32,
             size: size as f32,
             bbox,
         };
-        if !self.is_repeated(&kept) {
+        if !self.is_repeated(&kept, origin) {
             self.glyphs.push(kept);
         }
+    }
+
+    /// The number of a run's font on this page.
+    fn font_of(&mut self, run: &GlyphRun<'_, '_>) -> u16 {
+        let key = match run.glyphs().first().map(|glyph| &**glyph) {
+            Some(FontGlyph::Outline(glyph)) => {
+                let mut program = ProgramKey::default();
+                glyph.identifier().hash(&mut program);
+                program.0
+            }
+            _ => 0,
+        };
+        // Text stays in one font for a while.
+        if let Some(at) = self.faces.iter().rposition(|face| face.key == key) {
+            return at as u16;
+        }
+        let bold = match run.glyphs().first().map(|glyph| &**glyph) {
+            Some(FontGlyph::Outline(glyph)) => glyph.font_data().is_some_and(|font| {
+                let name = font.postscript_name.unwrap_or_default();
+                font.weight.is_some_and(|weight| weight >= 600)
+                    || ["Bold", "bold", "Black", "Heavy", "Demi"]
+                        .iter()
+                        .any(|word| name.contains(word))
+            }),
+            _ => false,
+        };
+        if self.faces.len() < FACES_MAX {
+            self.faces.push(Face { key, bold });
+        }
+        (self.faces.len() - 1) as u16
     }
 
     fn text_of(&mut self, glyph: &FontGlyph<'_>) -> Text {
@@ -231,6 +290,7 @@ impl<'b> Canvas<'b> {
                 match (chars.next(), chars.next()) {
                     (Some(c), None) => Text::Char(c),
                     (None, _) => Text::Nothing,
+                    _ if bidi::is_rtl(&out) => Text::Str(out.chars().rev().collect()),
                     _ => Text::Str(out.into()),
                 }
             }
@@ -250,35 +310,56 @@ impl<'b> Canvas<'b> {
     }
 
     /// The same letter within a tenth of its size of one drawn before.
-    fn is_repeated(&mut self, glyph: &Glyph) -> bool {
+    fn is_repeated(&mut self, glyph: &Glyph, origin: Point) -> bool {
         if matches!(&glyph.text, Text::Char(c) if c.is_whitespace()) {
             return false;
         }
-        let step = 2.0f32;
-        let (column, row) = ((glyph.u0 / step) as i32, (glyph.base / step) as i32);
         let near = glyph.size * 0.1;
-        let same = |other: &Glyph| {
-            other.text == glyph.text
-                && (other.u0 - glyph.u0).abs() < near
-                && (other.base - glyph.base).abs() < near
-                && (other.size - glyph.size).abs() < near
+        let glyphs = &self.glyphs;
+        let same = |at: u32| {
+            glyphs.get(at as usize).is_some_and(|other| {
+                (other.u0 - glyph.u0).abs() < near
+                    && (other.base - glyph.base).abs() < near
+                    && (other.size - glyph.size).abs() < near
+                    && other.turn == glyph.turn
+                    && other.text == glyph.text
+            })
         };
-        for c in column - 1..=column + 1 {
-            for r in row - 1..=row + 1 {
-                if let Some(cell) = self.cells.get(&(glyph.turn, c, r))
-                    && cell.iter().any(|i| same(&self.glyphs[*i as usize]))
-                {
-                    return true;
-                }
-            }
-        }
-        let cell = self.cells.entry((glyph.turn, column, row)).or_default();
-        // A page that draws thousands of letters on one spot is not worth comparing them all.
-        if cell.len() < 64 {
-            cell.push(self.glyphs.len() as u32);
-        }
-        false
+        self.grid
+            .find_or_add(origin, f64::from(near), glyphs.len() as u32, same)
     }
+}
+
+/// More fonts than this on one page share the last number.
+const FACES_MAX: usize = 1_000;
+
+/// Takes the program out of a glyph's identity, which begins with it.
+#[derive(Default)]
+struct ProgramKey(u128);
+
+impl Hasher for ProgramKey {
+    fn finish(&self) -> u64 {
+        self.0 as u64
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key;
+    }
+}
+
+/// The turn of a line in steps of five degrees.
+fn turn(direction: Vec2) -> u8 {
+    if direction.x > 0.0 && direction.y.abs() < 0.04 {
+        return 0;
+    }
+    let degrees = direction
+        .y
+        .atan2(direction.x)
+        .to_degrees()
+        .rem_euclid(360.0);
+    ((degrees / 5.0).round() as i64).rem_euclid(72) as u8
 }
 
 /// What a character is in plain text: ligatures in letters, no private codes.
@@ -295,14 +376,35 @@ fn plain(c: char) -> Text {
         // The bullets of the Symbol and Wingdings fonts.
         '\u{f0b7}' | '\u{f0a7}' | '\u{f076}' | '\u{f0d8}' | '\u{f0fc}' => Text::Char('•'),
         '\u{e000}'..='\u{f8ff}' => Text::Nothing,
+        // The shapes of Arabic letters in a word. Signs are in the order of the page here.
+        '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' => {
+            let letters: Vec<char> = std::iter::once(c).nfkc().collect();
+            match letters.as_slice() {
+                [letter] => Text::Char(*letter),
+                letters => Text::Str(letters.iter().rev().collect::<String>().into()),
+            }
+        }
         c if c.is_whitespace() || c.is_control() => Text::Char(' '),
         c => Text::Char(c),
     }
 }
 
 impl<'a> Device<'a> for Canvas<'_> {
-    fn draw_path(&mut self, _: &BezPath, _: DrawProps<'a>, _: &DrawMode) {
+    fn draw_path(&mut self, path: &BezPath, props: DrawProps<'a>, mode: &DrawMode) {
         self.spend_draw();
+        self.paths += 1;
+        // A curve, or a drawing of many lines, rules nothing.
+        if !self.rules.is_full() && path.elements().len() <= 64 {
+            let filled = matches!(mode, DrawMode::Fill(_));
+            if filled {
+                self.rules.add_rect(
+                    props.transform.transform_rect_bbox(path.bounding_box()),
+                    true,
+                );
+            } else {
+                self.rules.add_path(path, props.transform);
+            }
+        }
     }
 
     fn push_clip_path(&mut self, _: &ClipPath) {
@@ -319,16 +421,28 @@ impl<'a> Device<'a> for Canvas<'_> {
 
     fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, _: &DrawMode) {
         self.spend_draw();
+        if run.glyphs().is_empty() {
+            return;
+        }
+        let font = self.font_of(run);
         for glyph in run.glyphs() {
-            self.glyph(props.transform * glyph.transform(), glyph);
+            self.glyph(props.transform * glyph.transform(), glyph, font);
         }
     }
 
     fn draw_image(&mut self, image: Image<'a, '_>, props: ImageDrawProps<'a>) {
         self.spend_draw();
         let _ = image;
-        let [a, b, c, d, ..] = props.transform.as_coeffs();
-        let area = (a * d - b * c).abs();
+        let shown = props
+            .transform
+            .transform_rect_bbox(Rect::new(
+                0.0,
+                0.0,
+                f64::from(image.width()),
+                f64::from(image.height()),
+            ))
+            .intersect(Rect::new(0.0, 0.0, self.width, self.height));
+        let area = shown.area();
         if area.is_finite() {
             self.image_area += area;
         }
@@ -338,8 +452,12 @@ impl<'a> Device<'a> for Canvas<'_> {
 
     fn pop_transparency_group(&mut self) {}
 
-    fn draw_rect(&mut self, _: &Rect, _: DrawProps<'a>, _: &DrawMode) {
+    fn draw_rect(&mut self, rect: &Rect, props: DrawProps<'a>, mode: &DrawMode) {
         self.spend_draw();
+        self.paths += 1;
+        let filled = matches!(mode, DrawMode::Fill(_));
+        self.rules
+            .add_rect(props.transform.transform_rect_bbox(*rect), filled);
     }
 
     fn begin_marked_content(&mut self, _: &[u8], properties: Option<&Dict<'_>>) {

@@ -1,14 +1,22 @@
 //! PDF (ISO 32000): text with places, form fields, embedded files.
 //!
-//! The interpreter draws each page on a device that only keeps glyphs; `layout` puts them in
-//! reading order. Two guards stand before it: `bounds` measures compressed streams before they are
-//! inflated, and the device stops the interpreter when a budget is reached.
+//! The interpreter draws each page on a device that only keeps glyphs and lines; `layout` puts them
+//! in reading order; once all pages are there, `roles` tells headers and headings and `sheets`
+//! whether their letters make sense. Two guards stand before it: `bounds` measures compressed
+//! streams before they are inflated, and the device stops the interpreter when a budget is reached.
 
+mod bidi;
 mod bounds;
 mod files;
 mod form;
 mod glyphs;
+mod grid;
+mod layers;
 mod layout;
+mod letters;
+mod roles;
+mod rules;
+mod sheets;
 mod strings;
 #[cfg(test)]
 mod tests;
@@ -24,6 +32,8 @@ use crate::budgets::Budget;
 use crate::draft::Draft;
 use bounds::Bounds;
 use glyphs::{Canvas, Spent, Stop};
+use layers::Hidden;
+use sheets::Sheets;
 
 /// After this many pages the fonts kept for the next ones are dropped, so that memory depends on
 /// the page and not on the document.
@@ -87,10 +97,17 @@ fn pages(pdf: &Pdf, draft: &mut Draft) {
     let mut bounds = Bounds::new(draft.budgets.stream_bytes);
     let mut spent = Spent::default();
     let mut cache = InterpreterCache::new();
+    let hidden = Hidden::of(pdf);
+    let mut sheets = Sheets::default();
     for (i, page) in pdf.pages().iter().enumerate() {
+        if i as u64 >= u64::from(draft.budgets.pages) {
+            draft.reached(Budget::Pages);
+            break;
+        }
         let (width, height) = page.render_dimensions();
-        if !draft.page(f64::from(width), f64::from(height)) {
-            return;
+        sheets.begin(f64::from(width), f64::from(height));
+        if hidden.is_on(page) {
+            sheets.note(NoteCode::HiddenText, Some("layer".into()));
         }
         if i > 0 && i % PAGES_PER_CACHE == 0 {
             cache = InterpreterCache::new();
@@ -100,11 +117,11 @@ fn pages(pdf: &Pdf, draft: &mut Draft) {
             Ok(true) => {}
             Ok(false) => {
                 let detail = Budget::StreamBytes.reached(draft.budgets);
-                draft.note_page(NoteCode::BudgetReached, Some(detail));
+                sheets.note(NoteCode::BudgetReached, Some(detail));
                 continue;
             }
             Err(_) => {
-                draft.note_page(NoteCode::DamagedPage, None);
+                sheets.note(NoteCode::DamagedPage, None);
                 bounds = Bounds::new(draft.budgets.stream_bytes);
                 continue;
             }
@@ -120,43 +137,20 @@ fn pages(pdf: &Pdf, draft: &mut Draft) {
                 match cause.downcast::<Stop>() {
                     Ok(stop) => Some(stop.0),
                     Err(_) => {
-                        draft.note_page(NoteCode::DamagedPage, None);
+                        sheets.note(NoteCode::DamagedPage, None);
                         None
                     }
                 }
             }
         };
-        write(canvas, draft);
+        sheets.add(&canvas.finish());
         if let Some(budget) = stop {
             let detail = budget.reached(draft.budgets);
-            draft.note_page(NoteCode::BudgetReached, Some(detail));
-            return;
+            sheets.note(NoteCode::BudgetReached, Some(detail));
+            break;
         }
     }
-}
-
-fn write(canvas: Canvas, draft: &mut Draft) {
-    if canvas.is_image_only() {
-        draft.note_page(NoteCode::NeedsOcr, None);
-    }
-    if canvas.is_unmapped() {
-        draft.note_page(
-            NoteCode::GarbledText,
-            Some("glyphs without characters".into()),
-        );
-    }
-    let blocks = layout::blocks(canvas.into_glyphs());
-    let garbled = strings::is_garbled(blocks.iter().flatten().map(|line| line.text.as_str()));
-    if garbled {
-        draft.note_page(NoteCode::GarbledText, Some("letters of no language".into()));
-    }
-    for block in blocks {
-        draft.end_block();
-        for line in block {
-            draft.line(&line.text, Some(line.bbox));
-        }
-    }
-    draft.end_block();
+    sheets.write(draft);
 }
 
 /// A rectangle of the page's own space, as a box from the top left after rotation.

@@ -1,4 +1,4 @@
-//! Text strings of PDF objects, and whether a page's letters make sense.
+//! Text strings of PDF objects.
 
 /// Decodes a text string (ISO 32000-2, 7.9.2.2): UTF-16 with a mark, UTF-8, else PDFDocEncoding.
 /// Strings without a mark that are valid UTF-8 beyond ASCII are taken as such: producers forget
@@ -46,28 +46,6 @@ fn pdf_doc(byte: u8) -> char {
     }
 }
 
-/// Fewer letters say too little.
-const LETTERS_MIN: usize = 150;
-
-/// In French, English and their neighbours 35 to 48 % of the letters are vowels. A page whose
-/// character map is shifted by a few codes has half of that.
-const VOWELS_MIN_PERCENT: usize = 24;
-
-/// Whether the letters of a page are those of no language written in Latin letters.
-pub(super) fn is_garbled<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
-    let (mut letters, mut vowels) = (0, 0);
-    for c in lines.flat_map(str::chars).filter(|c| c.is_alphabetic()) {
-        // Beyond Latin letters other rules hold.
-        if c > '\u{24f}' {
-            continue;
-        }
-        letters += 1;
-        let c = c.to_lowercase().next().unwrap_or(c);
-        vowels += usize::from("aeiouyàâäáãåæèéêëìíîïòóôöõøœùúûüÿý".contains(c));
-    }
-    letters >= LETTERS_MIN && vowels * 100 < letters * VOWELS_MIN_PERCENT
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,25 +59,5 @@ mod tests {
         check("é".as_bytes(), "é");
         check(b"\xfe\xff\0\x1b\0f\0r\0\x1b\0o", "o");
         assert_eq!(title(b"Microsoft Word - note.doc"), "note.doc");
-    }
-
-    #[test]
-    fn shifted_letters_are_noticed() {
-        let page = "Autre demande : la commission examine les dossiers complets dans un délai de \
-                    deux mois ; toute pièce manquante est demandée par courrier au représentant \
-                    légal de l'association avant la date limite.";
-        let shifted: String = page
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphabetic() {
-                    ((c as u8) + 2) as char
-                } else {
-                    c
-                }
-            })
-            .collect();
-        assert!(!is_garbled([page].into_iter()));
-        assert!(is_garbled([shifted.as_str()].into_iter()));
-        assert!(!is_garbled(["BCDFG"].into_iter()));
     }
 }

@@ -1,5 +1,7 @@
 //! Pages drawn here in code: reading order, forms, files, damage and bombs.
 
+mod layout;
+
 use std::io::Write;
 
 use domain::layout::NoteCode;
