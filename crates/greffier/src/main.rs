@@ -30,7 +30,9 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::args::{Cli, Command};
-use crate::commands::{Ending, admin, classify, documents, ingest, insight, search, trust};
+use crate::commands::{
+    Ending, admin, classify, doctor, documents, extract, ingest, insight, search, trust,
+};
 use crate::house::Busy;
 
 fn main() -> ExitCode {
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
     }));
     let cli = Cli::parse();
     if let Command::ExtractChild = cli.command {
-        return match extract::isolation::serve(&extract::isolation::ProcessLimits::default()) {
+        return match ::extract::isolation::serve(&::extract::isolation::ProcessLimits::default()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         };
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
         let (program, args) = program.split_first().unzip();
         if let (Some(program), Some(args)) = (program, args) {
             // Returns only when it fails, and there is no one to tell but the parent.
-            extract::ocr::exec(&house::recognition_limits(), program.as_ref(), args);
+            ::extract::ocr::exec(&house::recognition_limits(), program.as_ref(), args);
         }
         return ExitCode::FAILURE;
     }
@@ -106,9 +108,15 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Work => ingest::work(global).await,
         Command::Documents { pipeline } => documents::documents(global, pipeline.as_deref()).await,
         Command::Show { document, text } => documents::show(global, document, *text).await,
-        Command::Extract { file, text, no_ocr } => {
-            documents::extract(global, file, *text, !no_ocr).await
-        }
+        Command::Extract {
+            files,
+            text,
+            no_ocr,
+        } => match files.as_slice() {
+            [file] if !file.is_dir() => documents::extract(global, file, *text, !no_ocr).await,
+            _ if *text => anyhow::bail!("--text prints the text of one file"),
+            many => extract::many(global, many, !no_ocr),
+        },
         Command::Inbox { service, pipeline } => {
             documents::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }
@@ -138,6 +146,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Pipelines { action } => admin::pipelines(global, action.as_ref()).await,
         Command::Models { action } => admin::models(global, action.as_ref()).await,
         Command::Schemas { write } => admin::schemas(write.as_ref()),
+        Command::Doctor => doctor::doctor(global).await,
         Command::Serve { listen } => admin::serve(global, *listen).await,
         Command::ExtractChild | Command::OcrChild { .. } => Ok(Ending::Done),
     }
