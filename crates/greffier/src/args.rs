@@ -106,11 +106,12 @@ pub enum Command {
         #[arg(long)]
         text: bool,
     },
-    /// Read a file without keeping anything.
+    /// Read files without keeping anything.
     Extract {
-        /// The file.
-        file: PathBuf,
-        /// Print the text alone.
+        /// A file; or several and folders: one line each then, and how they ended.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print the text of the file alone.
         #[arg(long)]
         text: bool,
         /// Print it as Markdown, with headings, lists and tables.
@@ -238,6 +239,8 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         write: Option<PathBuf>,
     },
+    /// Look at this machine: what is here, what is in force, what to do.
+    Doctor,
     /// Pages for the browser of this machine.
     Serve {
         /// Where to listen: a loopback address, until people can sign in.

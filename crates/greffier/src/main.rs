@@ -30,7 +30,9 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::args::{Cli, Command, EvalWhat};
-use crate::commands::{Ending, admin, classify, documents, eval, ingest, insight, search, trust};
+use crate::commands::{
+    Ending, admin, classify, doctor, documents, eval, extract, ingest, insight, search, trust,
+};
 use crate::house::Busy;
 
 fn main() -> ExitCode {
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
     }));
     let cli = Cli::parse();
     if let Command::ExtractChild = cli.command {
-        return match extract::isolation::serve(&extract::isolation::ProcessLimits::default()) {
+        return match ::extract::isolation::serve(&::extract::isolation::ProcessLimits::default()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         };
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
         let (program, args) = program.split_first().unzip();
         if let (Some(program), Some(args)) = (program, args) {
             // Returns only when it fails, and there is no one to tell but the parent.
-            extract::ocr::exec(&house::recognition_limits(), program.as_ref(), args);
+            ::extract::ocr::exec(&house::recognition_limits(), program.as_ref(), args);
         }
         return ExitCode::FAILURE;
     }
@@ -107,11 +109,17 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Documents { pipeline } => documents::documents(global, pipeline.as_deref()).await,
         Command::Show { document, text } => documents::show(global, document, *text).await,
         Command::Extract {
-            file,
+            files,
             text,
             markdown,
             no_ocr,
-        } => documents::extract(global, file, *text, *markdown, !no_ocr).await,
+        } => match files.as_slice() {
+            [file] if !file.is_dir() => {
+                documents::extract(global, file, *text, *markdown, !no_ocr).await
+            }
+            _ if *text || *markdown => anyhow::bail!("--text and --markdown print one file"),
+            many => extract::many(global, many, !no_ocr),
+        },
         Command::Eval {
             what: EvalWhat::Extract(args),
         } => eval::extract(global, args).await,
@@ -144,6 +152,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Pipelines { action } => admin::pipelines(global, action.as_ref()).await,
         Command::Models { action } => admin::models(global, action.as_ref()).await,
         Command::Schemas { write } => admin::schemas(write.as_ref()),
+        Command::Doctor => doctor::doctor(global).await,
         Command::Serve { listen } => admin::serve(global, *listen).await,
         Command::ExtractChild | Command::OcrChild { .. } => Ok(Ending::Done),
     }

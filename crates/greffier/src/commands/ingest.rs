@@ -545,7 +545,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Files under `path`, sorted, with their names relative to what was asked.
-fn collect(path: &Path, files: &mut Vec<(PathBuf, String)>, refused: &mut Vec<Refused>) {
+pub fn collect(path: &Path, files: &mut Vec<(PathBuf, String)>, refused: &mut Vec<Refused>) {
     let name = |p: &Path| {
         p.file_name()
             .map_or_else(String::new, |n| n.to_string_lossy().into_owned())

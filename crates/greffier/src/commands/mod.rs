@@ -2,8 +2,10 @@
 
 pub mod admin;
 pub mod classify;
+pub mod doctor;
 pub mod documents;
 pub mod eval;
+pub mod extract;
 pub mod ingest;
 pub mod insight;
 pub mod reading;
@@ -15,6 +17,8 @@ pub mod trust;
 pub enum Ending {
     /// 0.
     Done,
+    /// 1: something essential is missing.
+    NotReady,
     /// 3: done, but some documents were refused or set aside.
     SomeRefused,
     /// 4: something does not hold.
@@ -26,6 +30,7 @@ impl Ending {
     pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::NotReady => 1,
             Self::SomeRefused => 3,
             Self::DoesNotHold => 4,
         }

@@ -90,8 +90,8 @@ impl Stage for Extract {
         } = match self.reader.read(&input) {
             Ok(extraction) => extraction,
             // A child that died may have paid for its neighbours' memory or for a busy machine:
-            // a new one tries once more before anything is said of the document.
-            Err(first) if !first.is_passing() => self.reader.read(&input).map_err(fault)?,
+            // a new one tries once more, alone, before anything is said of the document.
+            Err(first) if !first.is_passing() => self.reader.read_alone(&input).map_err(fault)?,
             Err(stopped) => return Err(fault(stopped)),
         };
         let quality = layout.quality.clone();
