@@ -21,6 +21,8 @@ pub struct Budgets {
     pub objects: u64,
     /// Bytes of one compressed stream or archive part once inflated.
     pub stream_bytes: u64,
+    /// Pixels of one page that is an image. A larger one is not decoded.
+    pub pixels: u64,
     /// Characters of stored text.
     pub characters: u64,
     /// Lines of stored text.
@@ -48,6 +50,7 @@ impl Default for Budgets {
             draws: 20_000_000,
             objects: 2_000_000,
             stream_bytes: 64 << 20,
+            pixels: 60_000_000,
             characters: 8_000_000,
             lines: 400_000,
             fields: 20_000,
@@ -69,6 +72,7 @@ pub(crate) enum Budget {
     Draws,
     Objects,
     StreamBytes,
+    Pixels,
     Characters,
     Lines,
     Fields,
@@ -89,6 +93,7 @@ impl Budget {
             Self::Draws => ("draws", budgets.draws),
             Self::Objects => ("objects", budgets.objects),
             Self::StreamBytes => ("stream_bytes", budgets.stream_bytes),
+            Self::Pixels => ("pixels", budgets.pixels),
             Self::Characters => ("characters", budgets.characters),
             Self::Lines => ("lines", budgets.lines),
             Self::Fields => ("fields", budgets.fields),

@@ -10,6 +10,7 @@
 //! | `charset`, `language` | encodings, and the language of a text |
 //! | `pdf` | pages, glyphs, reading order, AcroForm, embedded files |
 //! | `html`, `mail`, `docx`, `plain`, `row` | the other formats that are read |
+//! | `image` | sizes of images; their pixels are for `ocr` |
 //! | `pairs` | "label : value" lines read as fields |
 //! | `draft` | lines and fields under construction; the only place that makes spans |
 //! | [`rows`] | tables split into rows, for intake |
@@ -41,6 +42,7 @@ mod charset;
 mod docx;
 mod draft;
 mod html;
+mod image;
 mod language;
 mod mail;
 mod pairs;
@@ -125,6 +127,7 @@ pub fn extract(input: &Input, budgets: &Budgets) -> Extraction {
         Kind::Pdf => pdf::read(input.bytes, &mut draft),
         Kind::Docx => docx::read(input.bytes, &mut draft),
         Kind::Html => html::read(input.bytes, &mut draft),
+        Kind::Image(format) => image::read(input.bytes, *format, &mut draft),
         Kind::Mail => mail::read(input.bytes, &mut draft),
         Kind::Table(_) | Kind::Json => plain::read_lines(input.bytes, &mut draft),
         Kind::Text | Kind::Markdown => plain::read(input.bytes, &mut draft),

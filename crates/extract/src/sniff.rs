@@ -3,10 +3,11 @@
 
 use std::io::Cursor;
 
+use ::image::ImageFormat;
 use file_format::FileFormat;
 
 use crate::rows::{self, TableKind};
-use crate::{Budgets, Input};
+use crate::{Budgets, Input, image};
 
 /// What the bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,7 @@ pub(crate) enum Kind {
     Pdf,
     Docx,
     Html,
+    Image(ImageFormat),
     Mail,
     Table(TableKind),
     Json,
@@ -47,6 +49,7 @@ impl Kind {
             Self::Pdf => "application/pdf",
             Self::Docx => DOCX_MEDIA_TYPE,
             Self::Html => "text/html",
+            Self::Image(format) => format.to_mime_type(),
             Self::Mail => "message/rfc822",
             Self::Table(TableKind::Csv) => "text/csv",
             Self::Table(TableKind::Tsv) => "text/tab-separated-values",
@@ -67,6 +70,7 @@ impl Kind {
             Self::Pdf => "PDF",
             Self::Docx => "DOCX",
             Self::Html => "HTML",
+            Self::Image(format) => image::name(*format),
             Self::Mail => "EML",
             Self::Table(TableKind::Csv) => "CSV",
             Self::Table(TableKind::Tsv) => "TSV",
@@ -123,6 +127,9 @@ pub(crate) fn sniff(input: &Input, budgets: &Budgets) -> Kind {
             true => Kind::known("MBOX", "application/mbox"),
             false => Kind::Mail,
         };
+    }
+    if let Some(format) = image::format(bytes) {
+        return Kind::Image(format);
     }
     if looks_like_text(bytes) {
         return text_kind(input);
@@ -408,6 +415,8 @@ fn named_by_extension(file_name: &str) -> Option<&'static str> {
         "jpg" | "jpeg" | "jpe" => "JPEG",
         "gif" => "GIF",
         "tif" | "tiff" => "TIFF",
+        "webp" => "WebP",
+        "bmp" => "BMP",
         "zip" => "ZIP",
         _ => return None,
     })
@@ -429,6 +438,9 @@ fn named_by_media_type(media_type: &str) -> Option<&'static str> {
         "image/png" => "PNG",
         "image/jpeg" | "image/jpg" => "JPEG",
         "image/tiff" => "TIFF",
+        "image/webp" => "WebP",
+        "image/gif" => "GIF",
+        "image/bmp" | "image/x-ms-bmp" => "BMP",
         "application/zip" => "ZIP",
         _ => return None,
     })

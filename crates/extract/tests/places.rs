@@ -200,8 +200,14 @@ fn nothing_and_unread_formats_are_said() {
     check(
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
         "a.png",
-        NoteCode::NotReadableYet,
+        NoteCode::DamagedFile,
         Some("PNG"),
+    );
+    check(
+        b"%!PS-Adobe-3.0",
+        "a.ps",
+        NoteCode::NotReadableYet,
+        Some("PostScript"),
     );
     check(b"\0\x01\x02\x03\x04", "a", NoteCode::UnknownFormat, None);
 }

@@ -269,7 +269,7 @@ fn bad_files_are_kept_with_what_is_wrong_with_them() {
         ("empty.pdf", Some("empty")),
         ("encrypted.pdf", Some("encrypted")),
         ("garbage.zip", Some("damaged-file")),
-        ("image.png", Some("not-readable-yet")),
+        ("image.png", None),
         ("loop.pdf", Some("damaged-file")),
         ("nested.html", None),
         ("nul.txt", Some("unknown-format")),

@@ -85,6 +85,7 @@ const fn unbounded() -> Budgets {
         draws: u64::MAX,
         objects: u64::MAX,
         stream_bytes: u64::MAX,
+        pixels: u64::MAX,
         characters: u64::MAX,
         lines: u64::MAX,
         fields: u64::MAX,
