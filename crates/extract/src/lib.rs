@@ -9,7 +9,7 @@
 //! | `sniff` | which format the bytes are, whatever their name says |
 //! | `charset`, `language` | encodings, and the language of a text |
 //! | `pdf` | pages, glyphs, reading order, AcroForm, embedded files |
-//! | `html`, `mail`, `docx`, `plain`, `row` | the other formats that are read |
+//! | `html`, `mail`, `office`, `sheet`, `plain`, `row` | the other formats that are read |
 //! | `pairs` | "label : value" lines read as fields |
 //! | `draft` | lines and fields under construction; the only place that makes spans |
 //! | [`rows`] | tables split into rows, for intake |
@@ -34,15 +34,16 @@ pub mod split;
 pub mod view;
 
 mod charset;
-mod docx;
 mod draft;
 mod html;
 mod language;
 mod mail;
+mod office;
 mod pairs;
 mod pdf;
 mod plain;
 mod row;
+mod sheet;
 mod sniff;
 
 use domain::arrival::{ROW_MEDIA_TYPE, RowColumns};
@@ -52,6 +53,7 @@ pub use budgets::Budgets;
 
 use budgets::Budget;
 use draft::Draft;
+use rows::TableKind;
 use sniff::Kind;
 
 /// What is to be read.
@@ -119,7 +121,14 @@ pub fn extract(input: &Input, budgets: &Budgets) -> Extraction {
     }
     match &kind {
         Kind::Pdf => pdf::read(input.bytes, &mut draft),
-        Kind::Docx => docx::read(input.bytes, &mut draft),
+        Kind::Docx => office::docx::read(input.bytes, &mut draft),
+        Kind::Odf(odf) => office::odf::read(input.bytes, *odf, &mut draft),
+        Kind::Pptx => office::pptx::read(input.bytes, &mut draft),
+        Kind::Rtf => office::rtf::read(input.bytes, &mut draft),
+        Kind::Table(TableKind::Workbook(kind)) => {
+            let book = sheet::read(input.bytes, *kind, &mut draft);
+            sheet::write(book, &mut draft);
+        }
         Kind::Html => html::read(input.bytes, &mut draft),
         Kind::Mail => mail::read(input.bytes, &mut draft),
         Kind::Table(_) | Kind::Json => plain::read_lines(input.bytes, &mut draft),
