@@ -83,6 +83,8 @@ pub(crate) struct Draft<'b> {
     pub(crate) infer_pairs: bool,
     pages: Vec<DraftPage>,
     fields: Vec<DraftField>,
+    /// What form controls show: not to be read a second time as a pair.
+    controls: Vec<Place>,
     notes: BTreeSet<Note>,
     attachments: Vec<Attachment>,
     children: Vec<Child>,
@@ -101,6 +103,7 @@ impl<'b> Draft<'b> {
             infer_pairs: false,
             pages: Vec::new(),
             fields: Vec::new(),
+            controls: Vec::new(),
             notes: BTreeSet::new(),
             attachments: Vec::new(),
             children: Vec::new(),
@@ -180,6 +183,17 @@ impl<'b> Draft<'b> {
                 lines: Vec::new(),
             });
             page.block_ended = false;
+        }
+    }
+
+    /// What follows belongs to a block of this role: the last one, where it has it.
+    pub(crate) fn continue_block(&mut self, role: BlockRole) {
+        let last = self.pages.last().and_then(|page| {
+            let block = page.blocks.last()?;
+            (!page.block_ended).then_some(block.role)
+        });
+        if last != Some(role) {
+            self.begin_block(role);
         }
     }
 
@@ -348,6 +362,30 @@ impl<'b> Draft<'b> {
         true
     }
 
+    /// Adds a form control: a field that says itself what it is. Where it shows no value (a prompt,
+    /// the mark of a check box), the place is only known to be its own.
+    pub(crate) fn control(&mut self, field: Field, place: Option<Place>) -> bool {
+        self.controls.extend(place);
+        let said = field.value.is_some() && field.checked.is_none();
+        self.field(field, place.filter(|_| said))
+    }
+
+    /// How many form fields there are so far.
+    pub(crate) fn field_count(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether any text was added.
+    pub(crate) fn has_text(&self) -> bool {
+        self.lines > 0
+    }
+
+    /// A line of the block where `place` stands, by its number within the block.
+    pub(crate) fn stored_line(&self, place: Place, line: usize) -> Option<&str> {
+        let block = self.pages.get(place.page)?.blocks.get(place.block)?;
+        block.lines.get(line).map(|line| line.text.as_str())
+    }
+
     /// Adds an attachment and its bytes.
     pub(crate) fn attach(&mut self, part: String, name: String, media_type: String, bytes: &[u8]) {
         if self.attachments.len() as u64 >= self.budgets.attachments {
@@ -475,7 +513,22 @@ impl<'b> Draft<'b> {
         }
     }
 
+    /// Whether what stands there on one line is shown by a form control.
+    fn is_control(&self, place: &Place) -> bool {
+        let line = |place: &Place| (place.page, place.block, place.start.0);
+        let from = self
+            .controls
+            .partition_point(|other| line(other) < line(place));
+        self.controls[from..]
+            .iter()
+            .take_while(|other| line(other) == line(place))
+            .any(|other| other.start.1 < place.end.1 && place.start.1 < other.end.1)
+    }
+
     fn infer(&mut self) {
+        self.controls
+            .sort_unstable_by_key(|place| (place.page, place.block, place.start, place.end));
+
         let mut found = Vec::new();
         for (p, page) in self.pages.iter().enumerate() {
             for (b, block) in page.blocks.iter().enumerate() {
@@ -490,6 +543,9 @@ impl<'b> Draft<'b> {
                             start: (l, pair.value.start),
                             end: (l, pair.value.end),
                         };
+                        if self.is_control(&place) {
+                            continue;
+                        }
                         let label = line.text[pair.label].to_owned();
                         let value = line.text[pair.value].to_owned();
                         found.push((pairs::field(label, value, p as u32 + 1, line.bbox), place));

@@ -9,7 +9,7 @@
 //! | `sniff` | which format the bytes are, whatever their name says |
 //! | `charset`, `language` | encodings, and the language of a text |
 //! | `pdf` | pages, glyphs, reading order, AcroForm, embedded files |
-//! | `html`, `mail`, `docx`, `plain`, `row` | the other formats that are read |
+//! | `html`, `mail`, `office`, `sheet`, `plain`, `row` | the other formats that are read |
 //! | `image` | sizes of images; their pixels are for `ocr` |
 //! | `pairs` | "label : value" lines read as fields |
 //! | `draft` | lines and fields under construction; the only place that makes spans |
@@ -39,16 +39,17 @@ pub mod split;
 pub mod view;
 
 mod charset;
-mod docx;
 mod draft;
 mod html;
 mod image;
 mod language;
 mod mail;
+mod office;
 mod pairs;
 mod pdf;
 mod plain;
 mod row;
+mod sheet;
 mod sniff;
 
 use domain::arrival::{ROW_MEDIA_TYPE, RowColumns};
@@ -58,6 +59,7 @@ pub use budgets::Budgets;
 
 use budgets::Budget;
 use draft::Draft;
+use rows::TableKind;
 use sniff::Kind;
 
 /// What is to be read.
@@ -125,7 +127,14 @@ pub fn extract(input: &Input, budgets: &Budgets) -> Extraction {
     }
     match &kind {
         Kind::Pdf => pdf::read(input.bytes, &mut draft),
-        Kind::Docx => docx::read(input.bytes, &mut draft),
+        Kind::Docx => office::docx::read(input.bytes, &mut draft),
+        Kind::Odf(odf) => office::odf::read(input.bytes, *odf, &mut draft),
+        Kind::Pptx => office::pptx::read(input.bytes, &mut draft),
+        Kind::Rtf => office::rtf::read(input.bytes, &mut draft),
+        Kind::Table(TableKind::Workbook(kind)) => {
+            let book = sheet::read(input.bytes, *kind, &mut draft);
+            sheet::write(book, &mut draft);
+        }
         Kind::Html => html::read(input.bytes, &mut draft),
         Kind::Image(format) => image::read(input.bytes, *format, &mut draft),
         Kind::Mail => mail::read(input.bytes, &mut draft),

@@ -1,6 +1,8 @@
 //! Tables split into rows, for intake: each row becomes a document of media type
 //! [`domain::arrival::ROW_MEDIA_TYPE`].
 
+mod workbook;
+
 use domain::{Note, NoteCode};
 use serde_json::{Map, Value};
 
@@ -17,6 +19,19 @@ pub enum TableKind {
     Tsv,
     /// One JSON object a line.
     JsonLines,
+    /// A spreadsheet; the first of its sheets that is a table.
+    Workbook(Workbook),
+}
+
+/// Which kind of spreadsheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workbook {
+    /// Excel since 2007.
+    Xlsx,
+    /// OpenDocument.
+    Ods,
+    /// Excel before 2007.
+    Xls,
 }
 
 /// One row.
@@ -24,7 +39,7 @@ pub enum TableKind {
 pub struct Row {
     /// From 1, the header not counted.
     pub number: u64,
-    /// The line of the file it begins on, from 1.
+    /// The line of the file it begins on, from 1; the row of the sheet.
     pub line: u64,
     /// RFC 8785 JSON of the row: the bytes of its document.
     pub json: Vec<u8>,
@@ -67,6 +82,10 @@ pub struct Rows {
     pub delimiter: Option<char>,
     /// The encoding used.
     pub encoding: &'static str,
+    /// The sheet of a workbook that was split.
+    pub sheet: Option<String>,
+    /// Other sheets of the workbook that hold something: not split.
+    pub other_sheets: Vec<String>,
 }
 
 /// Why a file gives no rows at all.
@@ -83,6 +102,9 @@ pub enum RowsError {
         /// The budget `input_bytes`.
         limit: u64,
     },
+    /// A workbook of which nothing can be read.
+    #[error("the workbook cannot be read: {0}")]
+    Unreadable(String),
 }
 
 /// How much of a file decides whether it is a table and which delimiter it has.
@@ -91,8 +113,12 @@ const SAMPLE_BYTES: usize = 64 << 10;
 /// How many records of the sample are compared.
 const SAMPLE_RECORDS: usize = 50;
 
-/// Whether the file is a table: by its name, else by its content when nothing else is said.
+/// Whether the file is a table: a workbook by its content, others by their name, else by their
+/// content when nothing else is said.
 pub fn is_table(file_name: Option<&str>, bytes: &[u8]) -> Option<TableKind> {
+    if let Some(workbook) = sniff::workbook(bytes) {
+        return Some(TableKind::Workbook(workbook));
+    }
     match file_name.and_then(sniff::extension).as_deref() {
         Some("csv") => return Some(TableKind::Csv),
         Some("tsv" | "tab") => return Some(TableKind::Tsv),
@@ -137,14 +163,21 @@ pub fn rows(bytes: &[u8], kind: TableKind, budgets: &Budgets) -> Result<Rows, Ro
             limit: budgets.input_bytes,
         });
     }
-    let decoded = charset::decode(bytes, None);
     let mut table = Rows {
         rows: Vec::new(),
         bad_lines: Vec::new(),
         notes: Vec::new(),
         delimiter: None,
-        encoding: decoded.encoding,
+        encoding: encoding_rs::UTF_8.name(),
+        sheet: None,
+        other_sheets: Vec::new(),
     };
+    if let TableKind::Workbook(kind) = kind {
+        workbook::read(bytes, kind, budgets, &mut table)?;
+        return Ok(table);
+    }
+    let decoded = charset::decode(bytes, None);
+    table.encoding = decoded.encoding;
     for (yes, code) in [
         (decoded.guessed, NoteCode::EncodingGuessed),
         (decoded.invalid, NoteCode::InvalidBytes),
@@ -164,6 +197,7 @@ pub fn rows(bytes: &[u8], kind: TableKind, budgets: &Budgets) -> Result<Rows, Ro
             delimited(text, delimiter, budgets, &mut table)?;
         }
         TableKind::Tsv => delimited(&decoded.text, b'\t', budgets, &mut table)?,
+        TableKind::Workbook(_) => {}
     }
     Ok(table)
 }

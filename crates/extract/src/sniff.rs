@@ -1,12 +1,13 @@
 //! Which format the bytes are. The content decides; a name or a declared type that says otherwise
 //! is only reported.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
 use ::image::ImageFormat;
 use file_format::FileFormat;
 
-use crate::rows::{self, TableKind};
+use crate::office::odf::Odf;
+use crate::rows::{self, TableKind, Workbook};
 use crate::{Budgets, Input, image};
 
 /// What the bytes are.
@@ -14,6 +15,9 @@ use crate::{Budgets, Input, image};
 pub(crate) enum Kind {
     Pdf,
     Docx,
+    Odf(Odf),
+    Pptx,
+    Rtf,
     Html,
     Image(ImageFormat),
     Mail,
@@ -35,6 +39,12 @@ pub(crate) enum Kind {
 
 const DOCX_MEDIA_TYPE: &str =
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+const XLSX_MEDIA_TYPE: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+const PPTX_MEDIA_TYPE: &str =
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation";
+const ODT_MEDIA_TYPE: &str = "application/vnd.oasis.opendocument.text";
+const ODS_MEDIA_TYPE: &str = "application/vnd.oasis.opendocument.spreadsheet";
+const ODP_MEDIA_TYPE: &str = "application/vnd.oasis.opendocument.presentation";
 
 impl Kind {
     fn known(name: &str, media_type: &str) -> Self {
@@ -48,12 +58,19 @@ impl Kind {
         match self {
             Self::Pdf => "application/pdf",
             Self::Docx => DOCX_MEDIA_TYPE,
+            Self::Odf(Odf::Text) => ODT_MEDIA_TYPE,
+            Self::Odf(Odf::Presentation) => ODP_MEDIA_TYPE,
+            Self::Pptx => PPTX_MEDIA_TYPE,
+            Self::Rtf => "application/rtf",
             Self::Html => "text/html",
             Self::Image(format) => format.to_mime_type(),
             Self::Mail => "message/rfc822",
             Self::Table(TableKind::Csv) => "text/csv",
             Self::Table(TableKind::Tsv) => "text/tab-separated-values",
             Self::Table(TableKind::JsonLines) => "application/x-ndjson",
+            Self::Table(TableKind::Workbook(Workbook::Xlsx)) => XLSX_MEDIA_TYPE,
+            Self::Table(TableKind::Workbook(Workbook::Ods)) => ODS_MEDIA_TYPE,
+            Self::Table(TableKind::Workbook(Workbook::Xls)) => "application/vnd.ms-excel",
             Self::Json => "application/json",
             Self::Markdown => "text/markdown",
             Self::Text => "text/plain",
@@ -69,12 +86,19 @@ impl Kind {
         match self {
             Self::Pdf => "PDF",
             Self::Docx => "DOCX",
+            Self::Odf(Odf::Text) => "ODT",
+            Self::Odf(Odf::Presentation) => "ODP",
+            Self::Pptx => "PPTX",
+            Self::Rtf => "RTF",
             Self::Html => "HTML",
             Self::Image(format) => image::name(*format),
             Self::Mail => "EML",
             Self::Table(TableKind::Csv) => "CSV",
             Self::Table(TableKind::Tsv) => "TSV",
             Self::Table(TableKind::JsonLines) => "JSONL",
+            Self::Table(TableKind::Workbook(Workbook::Xlsx)) => "XLSX",
+            Self::Table(TableKind::Workbook(Workbook::Ods)) => "ODS",
+            Self::Table(TableKind::Workbook(Workbook::Xls)) => "XLS",
             Self::Json => "JSON",
             Self::Markdown => "Markdown",
             Self::Text => "text",
@@ -174,7 +198,7 @@ fn text_kind(input: &Input) -> Kind {
         .to_ascii_lowercase();
     let head = head.trim_start();
     if head.starts_with("{\\rtf") {
-        return Kind::known("RTF", "application/rtf");
+        return Kind::Rtf;
     }
     if head.starts_with("%!ps") {
         return Kind::known("PostScript", "application/postscript");
@@ -325,10 +349,7 @@ fn in_zip(bytes: &[u8], budgets: &Budgets) -> Kind {
         return Kind::Docx;
     }
     if has("xl/workbook.xml") {
-        return Kind::known(
-            "XLSX",
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        );
+        return Kind::Table(TableKind::Workbook(Workbook::Xlsx));
     }
     if has("xl/workbook.bin") {
         return Kind::known(
@@ -337,10 +358,10 @@ fn in_zip(bytes: &[u8], budgets: &Budgets) -> Kind {
         );
     }
     if has("ppt/presentation.xml") {
-        return Kind::known(
-            "PPTX",
-            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-        );
+        return Kind::Pptx;
+    }
+    if let Some(kind) = open_document(archive.clone()) {
+        return kind;
     }
     // Word writes its main part under another name when the package says so.
     if has("[Content_Types].xml")
@@ -360,6 +381,34 @@ fn in_zip(bytes: &[u8], budgets: &Budgets) -> Kind {
     }
 }
 
+/// An OpenDocument file: its first part names what it is (templates and their documents alike).
+fn open_document(mut archive: zip::ZipArchive<Cursor<&[u8]>>) -> Option<Kind> {
+    let mut said = Vec::new();
+    let file = archive.by_name("mimetype").ok()?;
+    file.take(128).read_to_end(&mut said).ok()?;
+    let said = String::from_utf8_lossy(&said);
+    let said = said.trim();
+    Some(match said.strip_suffix("-template").unwrap_or(said) {
+        ODT_MEDIA_TYPE => Kind::Odf(Odf::Text),
+        ODP_MEDIA_TYPE => Kind::Odf(Odf::Presentation),
+        ODS_MEDIA_TYPE => Kind::Table(TableKind::Workbook(Workbook::Ods)),
+        _ => return None,
+    })
+}
+
+/// Whether the bytes are a workbook, and which.
+pub(crate) fn workbook(bytes: &[u8]) -> Option<Workbook> {
+    let kind = match bytes {
+        _ if bytes.starts_with(b"PK\x03\x04") => in_zip(bytes, &Budgets::default()),
+        _ if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") => in_compound_file(bytes),
+        _ => return None,
+    };
+    match kind {
+        Kind::Table(TableKind::Workbook(workbook)) => Some(workbook),
+        _ => None,
+    }
+}
+
 /// A Microsoft compound file: its streams' names, in UTF-16, tell what it is.
 fn in_compound_file(bytes: &[u8]) -> Kind {
     let has = |name: &str| {
@@ -373,7 +422,7 @@ fn in_compound_file(bytes: &[u8]) -> Kind {
     } else if has("WordDocument") {
         Kind::known("DOC", "application/msword")
     } else if has("Workbook") || has("Book") {
-        Kind::known("XLS", "application/vnd.ms-excel")
+        Kind::Table(TableKind::Workbook(Workbook::Xls))
     } else if has("PowerPoint Document") {
         Kind::known("PPT", "application/vnd.ms-powerpoint")
     } else {
@@ -397,8 +446,8 @@ fn named_by_extension(file_name: &str) -> Option<&'static str> {
         "xls" => "XLS",
         "pptx" => "PPTX",
         "ppt" => "PPT",
-        "odt" => "ODT",
-        "ods" => "ODS",
+        "odt" | "ott" => "ODT",
+        "ods" | "ots" => "ODS",
         "odp" => "ODP",
         "rtf" => "RTF",
         "html" | "htm" | "xhtml" => "HTML",
@@ -428,8 +477,11 @@ fn named_by_media_type(media_type: &str) -> Option<&'static str> {
         "application/pdf" => "PDF",
         DOCX_MEDIA_TYPE => "DOCX",
         "application/msword" => "DOC",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => "XLSX",
-        "application/vnd.oasis.opendocument.text" => "ODT",
+        XLSX_MEDIA_TYPE => "XLSX",
+        PPTX_MEDIA_TYPE => "PPTX",
+        ODT_MEDIA_TYPE => "ODT",
+        ODS_MEDIA_TYPE => "ODS",
+        ODP_MEDIA_TYPE => "ODP",
         "text/html" => "HTML",
         "message/rfc822" => "EML",
         "text/csv" => "CSV",

@@ -361,6 +361,14 @@ impl Intake<'_> {
                         why: bad_line(bad.reason).to_owned(),
                     });
                 }
+                for sheet in &rows.other_sheets {
+                    self.seen.refused.push(Refused {
+                        path: format!("{}#{sheet}", path.display()),
+                        why: "is another sheet, and only the first table of a workbook is split: \
+                              not taken in; save it as a file of its own"
+                            .to_owned(),
+                    });
+                }
                 for note in &rows.notes {
                     let detail = note
                         .detail
@@ -380,7 +388,7 @@ impl Intake<'_> {
             }
             None if !accepts.contains(&Accepts::Files) => {
                 let why = format!(
-                    "pipeline `{}` takes rows of CSV, TSV or JSON Lines, and this is none",
+                    "pipeline `{}` takes rows of CSV, TSV, JSON Lines or a spreadsheet, and this is none",
                     self.pipeline.name()
                 );
                 self.refuse(path.display().to_string(), why);
