@@ -70,8 +70,6 @@ pub struct Widget {
     pub name: String,
     /// Value as text; empty without one.
     pub value: String,
-    /// From 1.
-    pub page: u32,
 }
 
 /// The widgets of a PDF; `None` where pypdf is not here or fails.
