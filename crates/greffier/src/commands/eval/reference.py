@@ -29,8 +29,13 @@ if path.lower().endswith((".html", ".htm", ".xhtml")):
     print(page(data.decode(charset, "replace")))
 else:
     mail = email.message_from_bytes(data, policy=email.policy.default)
-    for name in ("subject", "from", "to", "date"):
-        print(mail.get(name, ""))
+    # With the words that stand beside them in French, as in what is compared.
+    for label, name in (("De", "from"), ("À", "to"), ("Copie", "cc"), ("Objet", "subject")):
+        if mail.get(name):
+            print(label, ":", mail[name])
+    date = mail["date"] and mail["date"].datetime
+    if date:
+        print("Date :", date.isoformat())
     body = mail.get_body(preferencelist=("plain", "html"))
     if body is not None:
         text = body.get_content()
