@@ -298,11 +298,8 @@ impl Story {
                 _ => self.paragraph(piece),
             },
             Some(Frame::Row(cells)) => self.row(cells),
-            Some(Frame::Table) => {
-                if !self.in_another() {
-                    self.items.push(Item::End);
-                }
-            }
+            Some(Frame::Table) if self.in_another() => {}
+            Some(Frame::Table) => self.items.push(Item::End),
             // A shape stands within a paragraph: its text comes before the paragraph's.
             Some(Frame::Shape(pieces)) => {
                 pieces.into_iter().for_each(|piece| self.paragraph(piece))
@@ -583,8 +580,7 @@ fn label(text: &str) -> Option<String> {
     let line = text
         .split(['\n', '\t'])
         .map(trim)
-        .filter(|line| !line.is_empty())
-        .next_back()?;
+        .rfind(|line| !line.is_empty())?;
     let letters = line.chars().any(char::is_alphabetic);
     (letters && line.chars().count() <= LABEL_CHARACTERS_MAX).then(|| StoredText::page(&line))
 }

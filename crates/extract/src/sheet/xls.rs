@@ -3,24 +3,30 @@
 //! That library keeps a rectangle around all cells of a sheet, and makes room for the one that the
 //! file announces: the records are looked at first, and a rectangle beyond the budgets is not read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, Reader, SheetVisible, Xls, XlsError};
 use domain::NoteCode;
 
-use super::number::{Format, plain};
+use super::number::Format;
 use super::xlsx::iso;
 use super::{Book, Sheet};
 use crate::budgets::Budget;
 use crate::draft::Draft;
 
+/// The rectangles around the cells of all sheets may hold this many times the budget of objects.
+const GRID_OVER_OBJECTS: u64 = 2;
+
+/// There are records of other things than cells.
+const RECORDS_OVER_OBJECTS: u64 = 4;
+
 pub(super) fn read(bytes: &[u8], draft: &mut Draft) -> Book {
     let Some(stream) = stream(bytes, draft) else {
         return Book::default();
     };
-    let Some(hidden_rows) = survey(&stream, draft) else {
+    let Some(survey) = survey(&stream, draft) else {
         return Book::default();
     };
     let opened = catch_unwind(AssertUnwindSafe(|| Xls::new(Cursor::new(bytes))));
@@ -45,17 +51,14 @@ pub(super) fn read(bytes: &[u8], draft: &mut Draft) -> Book {
         book.sheets.push(Sheet {
             name: sheet.name,
             hidden: sheet.visible != SheetVisible::Visible,
-            hidden_rows: hidden_rows.get(&index).copied().unwrap_or(false),
+            hidden_rows: survey.hidden_rows.contains(&index),
             ..Sheet::default()
         });
         let (row, column) = range.start().unwrap_or_default();
         for (r, c, data) in range.used_cells() {
-            let at = |start: u32, n: usize| {
-                start
-                    .saturating_add(u32::try_from(n).unwrap_or(u32::MAX))
-                    .saturating_add(1)
-            };
-            if !book.push(at(row, r), at(column, c), &say(data), draft) {
+            let (r, c) = (at(row, r), at(column, c));
+            let said = say(data, survey.format(index, r, c));
+            if !book.push(r, c, &said, draft) {
                 return book;
             }
         }
@@ -63,11 +66,17 @@ pub(super) fn read(bytes: &[u8], draft: &mut Draft) -> Book {
     book
 }
 
-fn say(data: &Data) -> String {
+/// A row or column from 1.
+fn at(start: u32, n: usize) -> u32 {
+    let n = u32::try_from(n).unwrap_or(u32::MAX);
+    start.saturating_add(n).saturating_add(1)
+}
+
+fn say(data: &Data, format: &Format) -> String {
     match data {
         Data::Empty => String::new(),
-        Data::Int(value) => value.to_string(),
-        Data::Float(value) => plain(&value.to_string(), *value),
+        Data::Int(value) => format.say(&value.to_string(), false),
+        Data::Float(value) => format.say(&value.to_string(), false),
         Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
         Data::Bool(true) => "VRAI".into(),
         Data::Bool(false) => "FAUX".into(),
@@ -118,92 +127,226 @@ fn stream(bytes: &[u8], draft: &mut Draft) -> Option<Vec<u8>> {
     }
 }
 
+/// What the records say that the library does not.
+#[derive(Default)]
+struct Survey {
+    /// Sheets with hidden rows that are not empty.
+    hidden_rows: BTreeSet<usize>,
+    /// The number format of each cell style, and the styles of cells by sheet, row and column.
+    formats: Vec<Format>,
+    styles: BTreeMap<(usize, u32, u32), usize>,
+}
+
+impl Survey {
+    /// A cell's number format; rows and columns count from 1.
+    fn format(&self, sheet: usize, row: u32, column: u32) -> &Format {
+        let style = self.styles.get(&(sheet, row, column));
+        let format = style.and_then(|style| self.formats.get(*style));
+        format.unwrap_or(&Format::General)
+    }
+}
+
 /// Looks at the records of every sheet: `None` when one announces or fills a rectangle beyond the
-/// budgets. Otherwise, by sheet, whether it has hidden rows that are not empty.
-fn survey(stream: &[u8], draft: &mut Draft) -> Option<BTreeMap<usize, bool>> {
+/// budgets.
+fn survey(stream: &[u8], draft: &mut Draft) -> Option<Survey> {
     const BOF: u16 = 0x0809;
     const EOF: u16 = 0x000a;
+    const FORMAT: u16 = 0x041e;
+    const XF: u16 = 0x00e0;
     const DIMENSIONS: u16 = 0x0200;
     const ROW: u16 = 0x0208;
-    const CELLS: [u16; 8] = [
-        0x0006, 0x0203, 0x0204, 0x00d6, 0x0205, 0x027e, 0x00fd, 0x00bd,
-    ];
-    let u16_at = |data: &[u8], at: usize| -> Option<u64> {
-        Some(u64::from(u16::from_le_bytes(
-            data.get(at..at + 2)?.try_into().ok()?,
-        )))
-    };
-    let u32_at = |data: &[u8], at: usize| -> Option<u64> {
-        Some(u64::from(u32::from_le_bytes(
-            data.get(at..at + 4)?.try_into().ok()?,
-        )))
-    };
-    let mut hidden = BTreeMap::new();
+    const MUL_RK: u16 = 0x00bd;
+    const CELLS: [u16; 7] = [0x0006, 0x0203, 0x0204, 0x00d6, 0x0205, 0x027e, 0x00fd];
+    let mut survey = Survey::default();
+    let mut codes: BTreeMap<u16, Format> = BTreeMap::new();
     // The first sheet follows the workbook's own records.
-    let (mut sheet, mut depth) = (None::<usize>, 0u32);
-    // Largest row and column, and all cells of all rectangles.
+    let (mut sheet, mut depth, mut biff8) = (None::<usize>, 0u32, true);
+    // Largest row and column of the sheet, and cells of all rectangles before it.
     let (mut rows, mut columns, mut total) = (0u64, 0u64, 0u64);
     let mut rest = stream;
     let mut records = 0u64;
     while let Some((kind, length)) = u16_at(rest, 0).zip(u16_at(rest, 2)) {
         records += 1;
-        if records > draft.budgets.objects.saturating_mul(4) {
+        if records > draft.budgets.objects.saturating_mul(RECORDS_OVER_OBJECTS) {
             draft.reached(Budget::Objects);
             return None;
         }
-        let end = 4 + usize::try_from(length).unwrap_or(usize::MAX);
+        let end = 4 + usize::from(length);
         let Some(data) = rest.get(4..end) else {
             break;
         };
-        let kind = u16::try_from(kind).unwrap_or(0);
+        let at = |at: usize| u16_at(data, at);
         match kind {
             BOF => {
                 depth += 1;
                 if depth == 1 {
                     sheet = Some(sheet.map_or(0, |sheet| sheet + 1));
+                    biff8 = at(0) == Some(0x0600);
                     (rows, columns) = (0, 0);
                 }
             }
             EOF => {
                 depth = depth.saturating_sub(1);
-                total = total.saturating_add(rows.saturating_mul(columns));
-                (rows, columns) = (0, 0);
+                if depth == 0 {
+                    total = total.saturating_add(rows.saturating_mul(columns));
+                    (rows, columns) = (0, 0);
+                }
             }
-            DIMENSIONS if data.len() < 14 => {
-                let announced = u16_at(data, 2).zip(u16_at(data, 6)).unwrap_or_default();
-                (rows, columns) = (rows.max(announced.0), columns.max(announced.1));
+            FORMAT => {
+                if let Some((id, code)) = at(0).zip(format_code(data, biff8)) {
+                    codes.insert(id, Format::parse(&code));
+                }
+            }
+            XF => {
+                let id = at(2).unwrap_or(0);
+                let format = codes.get(&id).cloned();
+                let format = format.unwrap_or_else(|| Format::builtin(u32::from(id)));
+                survey.formats.push(format);
             }
             DIMENSIONS => {
-                let announced = u32_at(data, 4).zip(u16_at(data, 10)).unwrap_or_default();
-                (rows, columns) = (rows.max(announced.0), columns.max(announced.1));
+                let announced = match data.len() {
+                    ..14 => at(2).map(u64::from).zip(at(6)),
+                    _ => at(4)
+                        .zip(at(6))
+                        .map(|(low, high)| u64::from(low) | u64::from(high) << 16)
+                        .zip(at(10)),
+                };
+                let (down, across) = announced.unwrap_or_default();
+                (rows, columns) = (rows.max(down), columns.max(u64::from(across)));
             }
             ROW => {
                 // fDyZero, of a row with cells.
-                let zero = u16_at(data, 12).is_some_and(|flags| flags & 0x20 != 0);
-                let filled = u16_at(data, 2)
-                    .zip(u16_at(data, 4))
-                    .is_some_and(|(from, to)| to > from);
-                if zero
-                    && filled
-                    && let Some(sheet) = sheet.and_then(|sheet| sheet.checked_sub(1))
-                {
-                    hidden.insert(sheet, true);
+                let zero = at(12).is_some_and(|flags| flags & 0x20 != 0);
+                let filled = at(2).zip(at(4)).is_some_and(|(from, to)| to > from);
+                if zero && filled {
+                    survey
+                        .hidden_rows
+                        .extend(sheet.and_then(|sheet| sheet.checked_sub(1)));
                 }
             }
-            kind if CELLS.contains(&kind) => {
-                if let Some((row, column)) = u16_at(data, 0).zip(u16_at(data, 2)) {
-                    (rows, columns) = (rows.max(row + 1), columns.max(column + 1));
+            // Charts within a sheet have cells of their own.
+            kind if depth == 1 && (kind == MUL_RK || CELLS.contains(&kind)) => {
+                if let Some((row, column)) = at(0).zip(at(2)) {
+                    let many = match kind {
+                        MUL_RK => data.len().saturating_sub(6) / 6,
+                        _ => 1,
+                    };
+                    let last = u64::from(column) + many as u64;
+                    (rows, columns) = (rows.max(u64::from(row) + 1), columns.max(last));
+                    for (n, column) in (u32::from(column) + 1..).take(many).enumerate() {
+                        let key = sheet.and_then(|sheet| sheet.checked_sub(1));
+                        if let Some((sheet, style)) = key.zip(at(4 + 6 * n)) {
+                            let key = (sheet, u32::from(row) + 1, column);
+                            survey.styles.insert(key, usize::from(style));
+                        }
+                    }
                 }
             }
             _ => {}
         }
-        if total.saturating_add(rows.saturating_mul(columns))
-            > draft.budgets.objects.saturating_mul(2)
-        {
+        let cells = total.saturating_add(rows.saturating_mul(columns));
+        if cells > draft.budgets.objects.saturating_mul(GRID_OVER_OBJECTS) {
             draft.reached(Budget::Objects);
             return None;
         }
         rest = rest.get(end..).unwrap_or_default();
     }
-    Some(hidden)
+    Some(survey)
+}
+
+fn u16_at(data: &[u8], at: usize) -> Option<u16> {
+    let bytes = data.get(at..at.checked_add(2)?)?;
+    Some(u16::from_le_bytes(bytes.try_into().ok()?))
+}
+
+/// The code of a number format record.
+fn format_code(data: &[u8], biff8: bool) -> Option<String> {
+    if !biff8 {
+        let code = data.get(3..)?;
+        return Some(encoding_rs::WINDOWS_1252.decode(code).0.into_owned());
+    }
+    let code = data.get(5..)?;
+    // Characters of one byte are those of Latin-1.
+    Some(match data.get(4)? & 1 {
+        0 => code.iter().map(|b| char::from(*b)).collect(),
+        _ => encoding_rs::UTF_16LE
+            .decode_without_bom_handling(code)
+            .0
+            .into_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Budgets;
+
+    fn record(kind: u16, data: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(data.len()).unwrap();
+        [&kind.to_le_bytes()[..], &length.to_le_bytes(), data].concat()
+    }
+
+    fn words(words: &[u16]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    fn look(records: &[Vec<u8>]) -> (Option<Survey>, Option<String>) {
+        let budgets = Budgets::default();
+        let mut draft = Draft::new(&budgets);
+        let survey = survey(&records.concat(), &mut draft);
+        let notes = draft.finish().layout.notes;
+        (survey, notes.first().and_then(|note| note.detail.clone()))
+    }
+
+    #[test]
+    fn a_rectangle_beyond_the_budgets_is_refused_before_it_is_made() {
+        let bof = || record(0x0809, &words(&[0x0600, 5]));
+        let globals = [bof(), record(0x000a, &[])].concat();
+        let announced = record(0x0200, &words(&[0, 0, 0xffff, 0xffff, 0, 256, 0]));
+        let far = record(0x0203, &words(&[65_535, 255, 0, 0, 0, 0, 0]));
+        for cell in [announced, far] {
+            let (survey, note) = look(&[globals.clone(), bof(), cell]);
+            assert!(survey.is_none());
+            assert_eq!(note.as_deref(), Some("objects 2000000"));
+        }
+    }
+
+    #[test]
+    fn formats_of_cells_are_known() {
+        let code = "#,##0.00";
+        let format = [
+            words(&[164, code.len() as u16]),
+            vec![0],
+            code.as_bytes().to_vec(),
+        ]
+        .concat();
+        let bof = || record(0x0809, &words(&[0x0600, 5]));
+        let (survey, note) = look(&[
+            bof(),
+            record(0x041e, &format),
+            record(0x00e0, &words(&[0, 0])),
+            record(0x00e0, &words(&[0, 164])),
+            record(0x000a, &[]),
+            bof(),
+            record(0x0203, &words(&[2, 3, 1, 0, 0, 0, 0])),
+            record(0x00bd, &words(&[4, 0, 0, 0, 0, 1, 0, 0, 1])),
+            record(0x0208, &words(&[7, 0, 2, 0, 0, 0, 0x20, 0])),
+            record(0x000a, &[]),
+        ]);
+        let survey = survey.unwrap();
+        assert_eq!(note, None);
+        assert_eq!(survey.format(0, 3, 4).say("1250", false), "1 250,00");
+        assert_eq!(survey.format(0, 5, 1), &Format::General);
+        assert_eq!(survey.format(0, 5, 2).say("3", false), "3,00");
+        assert!(survey.hidden_rows.contains(&0));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_looked_at(bytes: Vec<u8>) {
+            let budgets = Budgets::default();
+            survey(&bytes, &mut Draft::new(&budgets));
+            read(&[&b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"[..], &bytes].concat(), &mut Draft::new(&budgets));
+        }
+    }
 }

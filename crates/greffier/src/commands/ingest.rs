@@ -9,7 +9,7 @@ use domain::arrival::{ArrivalFormat, ROW_MEDIA_TYPE, RowColumns};
 use domain::catalogue::Said;
 use domain::{Arrival, IsoWeek, Source, Timestamp};
 use extract::Budgets;
-use extract::rows::{BadLineReason, is_table, rows};
+use extract::rows::{BadLineReason, TableKind, is_table, rows};
 use pipeline::circumstances::Clock;
 use pipeline::engine::{self, Totals};
 use pipeline::file::Accepts;
@@ -344,7 +344,12 @@ impl Intake<'_> {
         let table = accepts
             .contains(&Accepts::Rows)
             .then(|| is_table(name.as_deref(), &bytes))
-            .flatten();
+            .flatten()
+            // A workbook has several sheets, of which one is split: where files are taken too, it
+            // is taken whole.
+            .filter(|kind| {
+                !matches!(kind, TableKind::Workbook(_)) || !accepts.contains(&Accepts::Files)
+            });
         match table {
             Some(kind) => {
                 let rows = match rows(&bytes, kind, &self.budgets) {

@@ -65,7 +65,7 @@ pub(super) fn read(text: &str, styles: &mut Styles, draft: &mut Draft) -> Story 
                     draft.reached(Budget::Depth);
                     return ControlFlow::Break(());
                 }
-                walker.start(&tag, styles);
+                walker.start(&tag);
             }
             Node::End(_) if walker.skipping > 0 => walker.skipping -= 1,
             Node::End(name) => walker.end(name.as_str(), styles),
@@ -78,7 +78,7 @@ pub(super) fn read(text: &str, styles: &mut Styles, draft: &mut Draft) -> Story 
 }
 
 impl Walker {
-    fn start(&mut self, tag: &Tag, styles: &Styles) {
+    fn start(&mut self, tag: &Tag) {
         let name = tag.name();
         self.in_text = name == "t";
         if self.in_sdt_properties {
@@ -115,9 +115,8 @@ impl Walker {
             "br" | "cr" => self.text("\n"),
             "noBreakHyphen" => self.text("-"),
             "sym" => {
-                if let Some(symbol) = symbol(tag) {
-                    self.text(symbol.encode_utf8(&mut [0; 4]));
-                }
+                let symbol = symbol(tag).map(String::from);
+                self.text(&symbol.unwrap_or_default());
             }
             "sdt" => self.sdts.push(Sdt::default()),
             "sdtPr" => self.in_sdt_properties = !self.sdts.is_empty(),
@@ -134,7 +133,6 @@ impl Walker {
                 }
             }
         }
-        let _ = styles;
     }
 
     fn end(&mut self, name: &str, styles: &mut Styles) {
@@ -151,19 +149,24 @@ impl Walker {
             "txbxContent" => self.story.close(Kind::Shape),
             "r" => self.run_hidden = false,
             "sdtPr" => self.in_sdt_properties = false,
-            "sdt" => {
-                if self.sdts.pop().is_some_and(|sdt| sdt.opened) {
-                    self.story.close_control();
-                }
-            }
             "sdtContent" => {
-                if let Some(sdt) = self.sdts.last_mut()
-                    && std::mem::take(&mut sdt.opened)
-                {
-                    self.story.close_control();
-                }
+                let opened = self
+                    .sdts
+                    .last_mut()
+                    .map(|sdt| std::mem::take(&mut sdt.opened));
+                self.close_control_if(opened);
+            }
+            "sdt" => {
+                let opened = self.sdts.pop().map(|sdt| sdt.opened);
+                self.close_control_if(opened);
             }
             _ => {}
+        }
+    }
+
+    fn close_control_if(&mut self, opened: Option<bool>) {
+        if opened == Some(true) {
+            self.story.close_control();
         }
     }
 

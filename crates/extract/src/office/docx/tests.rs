@@ -160,23 +160,38 @@ fn content_controls_are_fields() {
             t(text)
         )
     };
+    let choice = format!(
+        "<w:sdt><w:sdtPr><w:dropDownList><w:listItem w:displayText='samedi' w:value='1'/><w:listItem w:value='dimanche'/></w:dropDownList></w:sdtPr><w:sdtContent><w:p>{}</w:p></w:sdtContent></w:sdt>",
+        t("samedi")
+    );
     let body = [
-        format!("<w:p>{}{}</w:p>", t("Nom : "), sdt("<w:tag w:val='nom'/><w:text/>", "Le Gall été")),
-        format!("<w:p>{}{}</w:p>", t("Né le : "), sdt("<w:showingPlcHdr/><w:date/>", "Cliquez ici")),
+        format!(
+            "<w:p>{}{}</w:p>",
+            t("Nom : "),
+            sdt("<w:tag w:val='nom'/><w:text/>", "Le Gall été")
+        ),
+        format!(
+            "<w:p>{}{}</w:p>",
+            t("Né le : "),
+            sdt("<w:showingPlcHdr/><w:date/>", "Cliquez ici")
+        ),
         format!(
             "<w:p>{}{}{}{}</w:p>",
-            sdt("<w14:checkbox><w14:checked w14:val='1'/></w14:checkbox>", "☒"),
+            sdt(
+                "<w14:checkbox><w14:checked w14:val='1'/></w14:checkbox>",
+                "☒"
+            ),
             t(" Oui "),
-            sdt("<w14:checkbox><w14:checked w14:val='0'/></w14:checkbox>", "☐"),
+            sdt(
+                "<w14:checkbox><w14:checked w14:val='0'/></w14:checkbox>",
+                "☐"
+            ),
             t(" Non")
         ),
         format!(
             "<w:tbl><w:tr><w:tc><w:p>{}</w:p></w:tc><w:tc>{}</w:tc></w:tr></w:tbl>",
             t("Jour"),
-            format!(
-                "<w:sdt><w:sdtPr><w:dropDownList><w:listItem w:displayText='samedi' w:value='1'/><w:listItem w:value='dimanche'/></w:dropDownList></w:sdtPr><w:sdtContent><w:p>{}</w:p></w:sdtContent></w:sdt>",
-                t("samedi")
-            )
+            choice
         ),
         sdt("<w:docPartObj/><w:alias w:val='Sommaire'/>", ""),
     ]
