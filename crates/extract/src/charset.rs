@@ -2,7 +2,7 @@
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use domain::NoteCode;
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE};
 
 use crate::draft::Draft;
 
@@ -62,11 +62,73 @@ pub(crate) fn decode(bytes: &[u8], declared: Option<&str>) -> Decoded {
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(bytes, true);
-    with(
-        detector.guess(Some(b"fr"), Utf8Detection::Deny),
-        bytes,
-        true,
-    )
+    let guess = detector.guess(Some(b"fr"), Utf8Detection::Deny);
+    likelier(bytes, guess).unwrap_or_else(|| with(guess, bytes, true))
+}
+
+/// How many bytes tell which alphabet a text is in.
+const SAMPLE: usize = 64 << 10;
+
+/// The code page of consoles or that of old Macs, where French is likelier in it than in what was
+/// guessed: the detector knows neither, as web pages are in neither.
+fn likelier(bytes: &[u8], guess: &'static Encoding) -> Option<Decoded> {
+    if !guess.is_single_byte() {
+        return None;
+    }
+    let sample = &bytes[..bytes.len().min(SAMPLE)];
+    let score =
+        |encoding: &'static Encoding| french(&encoding.decode_without_bom_handling(sample).0);
+    let (console, mac) = (french(&cp850(sample)), score(MACINTOSH));
+    let best = console.max(mac);
+    if best <= score(guess).max(0) {
+        return None;
+    }
+    Some(match console == best {
+        true => Decoded {
+            text: cp850(bytes),
+            encoding: "cp850",
+            guessed: true,
+            invalid: false,
+        },
+        false => with(MACINTOSH, bytes, true),
+    })
+}
+
+/// How much the letters beyond ASCII look like those of French: in the wrong alphabet they are
+/// capitals within words, signs between letters, letters of other languages.
+fn french(text: &str) -> i64 {
+    let (mut score, mut before) = (0, ' ');
+    for c in text.chars() {
+        score += match c {
+            _ if c.is_ascii() => 0,
+            'é' | 'è' | 'ê' | 'ë' | 'à' | 'â' | 'ç' | 'î' | 'ï' | 'ô' | 'û' | 'ù' | 'ü' | 'œ' => {
+                2
+            }
+            '«' | '»' | '’' | '‘' | '“' | '”' | '…' | '–' | '—' | '°' | '€' | '§' | '\u{a0}'
+            | 'º' | '²' | '³' => 0,
+            _ if c.is_uppercase() && before.is_lowercase() => -3,
+            'É' | 'È' | 'Ê' | 'À' | 'Â' | 'Ç' | 'Î' | 'Ô' | 'Û' | 'Œ' => 1,
+            _ if c.is_alphabetic() => -1,
+            _ if before.is_alphabetic() => -3,
+            _ => -1,
+        };
+        before = c;
+    }
+    score
+}
+
+/// The upper half of code page 850.
+const CP850: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐\
+    └┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u{ad}±‗¾¶§÷¸°¨·¹³²■\u{a0}";
+
+/// Decodes code page 850, that of consoles in western Europe.
+pub(crate) fn cp850(bytes: &[u8]) -> String {
+    let upper: Vec<char> = CP850.chars().collect();
+    let decoded = bytes.iter().map(|byte| match byte.checked_sub(0x80) {
+        Some(high) => upper.get(usize::from(high)).copied().unwrap_or('\u{fffd}'),
+        None => char::from(*byte),
+    });
+    decoded.collect()
 }
 
 fn with(encoding: &'static Encoding, bytes: &[u8], guessed: bool) -> Decoded {
@@ -162,6 +224,43 @@ mod tests {
             "ISO-8859-15",
             false,
         );
+    }
+
+    #[test]
+    fn consoles_and_old_macs_are_told_from_windows() {
+        const LETTER: &str = "Réclamation : l'éclairage de l'église est hors service depuis août, \
+            à côté du théâtre. Ça gêne les élèves. ÉCOLE FERMÉE";
+        assert_eq!(CP850.chars().count(), 128);
+        let as_850 = |text: &str| -> Vec<u8> {
+            let byte = |c: char| match CP850.chars().position(|other| other == c) {
+                Some(high) => 0x80 + high as u8,
+                None => c as u8,
+            };
+            text.chars().map(byte).collect()
+        };
+        for text in [LETTER, "Objet : déchets", "Créé à Orve"] {
+            check(&as_850(text), None, text, "cp850", true);
+            // There is no encoder for it: the few letters by hand.
+            let mac = |c: char| match c {
+                'é' => 0x8e,
+                'è' => 0x8f,
+                'ê' => 0x90,
+                'à' => 0x88,
+                'â' => 0x89,
+                'û' => 0x9e,
+                'ô' => 0x99,
+                'Ç' => 0x82,
+                'É' => 0x83,
+                _ => c as u8,
+            };
+            let bytes: Vec<u8> = text.chars().map(mac).collect();
+            check(&bytes, None, text, "macintosh", true);
+            let (bytes, ..) = encoding_rs::WINDOWS_1252.encode(text);
+            check(&bytes, None, text, "windows-1252", true);
+        }
+        let typographic = "L’avis n° 3 : « Rue fermée » – 12 €…";
+        let (bytes, ..) = encoding_rs::WINDOWS_1252.encode(typographic);
+        check(&bytes, None, typographic, "windows-1252", true);
     }
 
     #[test]

@@ -426,6 +426,12 @@ impl<'b> Draft<'b> {
         }
     }
 
+    /// How many bytes of attachments may still be taken out.
+    pub(crate) fn attachment_bytes_left(&self) -> u64 {
+        let budget = self.budgets.attachment_bytes;
+        budget.saturating_sub(self.attachment_bytes)
+    }
+
     /// How many attachments there are so far.
     pub(crate) fn attachment_count(&self) -> usize {
         self.attachments.len()

@@ -6,26 +6,34 @@
 
 use std::cell::RefCell;
 
+use domain::BlockRole;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
 
-use crate::charset;
+use crate::charset::{self, Decoded};
 use crate::draft::Draft;
 
 /// Reads a page.
 pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
-    let head = &bytes[..bytes.len().min(2048)];
-    let decoded = charset::decode(bytes, declared_charset(head).as_deref());
+    let decoded = decode(bytes);
     decoded.note(draft);
     if !draft.page(0.0, 0.0) {
         return;
     }
     let page = parse(&decoded.text, draft.budgets.characters);
     draft.title = page.title;
+    // Receipts of online services are "label : value" paragraphs.
+    draft.infer_pairs = true;
     add(&page.blocks, draft);
+}
+
+/// The characters of a page, in the encoding that it declares.
+pub(crate) fn decode(bytes: &[u8]) -> Decoded {
+    let head = &bytes[..bytes.len().min(2048)];
+    charset::decode(bytes, declared_charset(head).as_deref())
 }
 
 /// Adds the text of a page (or of the HTML part of a mail) to the last page.
@@ -34,9 +42,12 @@ pub(crate) fn read_str(text: &str, draft: &mut Draft) {
     add(&page.blocks, draft);
 }
 
-fn add(blocks: &[Vec<HtmlLine>], draft: &mut Draft) {
+fn add(blocks: &[HtmlBlock], draft: &mut Draft) {
     for block in blocks {
-        for line in block {
+        if block.role != BlockRole::Text {
+            draft.begin_block(block.role);
+        }
+        for line in &block.lines {
             match line {
                 HtmlLine::Text(text) => draft.line(text, None),
                 HtmlLine::Row(cells) => draft.row(cells, None),
@@ -69,10 +80,15 @@ enum HtmlLine {
     Row(Vec<String>),
 }
 
+struct HtmlBlock {
+    role: BlockRole,
+    lines: Vec<HtmlLine>,
+}
+
 #[derive(Default)]
 struct HtmlPage {
     title: Option<String>,
-    blocks: Vec<Vec<HtmlLine>>,
+    blocks: Vec<HtmlBlock>,
 }
 
 fn parse(text: &str, characters_max: u64) -> HtmlPage {
@@ -130,6 +146,13 @@ struct Reader {
     /// Within `script`, `style` and other elements without text for people.
     skipping: Option<String>,
     preformatted: u32,
+    /// Within a heading.
+    heading: Option<BlockRole>,
+    /// How many lists are open.
+    lists: u32,
+    /// What is being defined, until its definition comes.
+    term: Option<String>,
+    in_term: bool,
     characters_left: u64,
 }
 
@@ -210,7 +233,30 @@ impl Reader {
                 self.end_row();
                 self.end_block();
             }
-            "li" | "dt" | "dd" | "option" | "figcaption" | "caption" | "legend" => self.end_line(),
+            "dt" | "dd" => {
+                self.end_line();
+                self.in_term = start && name == "dt";
+                let defined = !start && name == "dd";
+                if self.in_term || defined {
+                    self.end_term();
+                }
+            }
+            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
+                self.end_block();
+                self.heading = start.then_some(match name {
+                    "h1" => BlockRole::Title,
+                    "h2" => BlockRole::Heading,
+                    _ => BlockRole::Subheading,
+                });
+            }
+            "ul" | "ol" => {
+                self.end_block();
+                self.lists = match start {
+                    true => self.lists.saturating_add(1),
+                    false => self.lists.saturating_sub(1),
+                };
+            }
+            "li" | "option" | "figcaption" | "caption" | "legend" => self.end_line(),
             "pre" => {
                 self.end_block();
                 self.preformatted = match start {
@@ -219,9 +265,8 @@ impl Reader {
                 };
             }
             "p" | "div" | "section" | "article" | "header" | "footer" | "nav" | "aside"
-            | "main" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "dl" | "table"
-            | "blockquote" | "form" | "fieldset" | "hr" | "address" | "figure" | "details"
-            | "summary" | "body" | "head" | "html" => self.end_block(),
+            | "main" | "dl" | "table" | "blockquote" | "form" | "fieldset" | "hr" | "address"
+            | "figure" | "details" | "summary" | "body" | "head" | "html" => self.end_block(),
             _ => {}
         }
         TokenSinkResult::Continue
@@ -262,20 +307,53 @@ impl Reader {
         if kept.is_empty() {
             return;
         }
-        match &mut self.cells {
-            Some(cells) => match cells.last_mut() {
-                Some(cell) => cell.push(kept.to_owned()),
-                // Stray text between a row and its first cell.
-                None => cells.push(vec![kept.to_owned()]),
-            },
-            None => self.block.push(HtmlLine::Text(kept.to_owned())),
+        let kept = kept.to_owned();
+        if self.in_term && self.term.is_none() {
+            self.term = Some(kept);
+            return;
         }
+        // "term : definition", as people write it.
+        let line = match self.term.take() {
+            Some(term) => format!("{} : {kept}", term.trim_end_matches([':', ' ', '\u{a0}'])),
+            None => kept,
+        };
+        self.push_line(line);
     }
 
     fn end_block(&mut self) {
         self.end_line();
-        if self.cells.is_none() && !self.block.is_empty() {
-            self.page.blocks.push(std::mem::take(&mut self.block));
+        self.end_term();
+        if self.cells.is_some() {
+            return;
+        }
+        // A heading that is never closed ends with the first block after it.
+        let heading = self.heading.take_if(|_| !self.block.is_empty());
+        if !self.block.is_empty() {
+            let role = match heading {
+                Some(role) => role,
+                None if self.lists > 0 => BlockRole::List,
+                None => BlockRole::Text,
+            };
+            let lines = std::mem::take(&mut self.block);
+            self.page.blocks.push(HtmlBlock { role, lines });
+        }
+    }
+
+    /// A term whose definition did not come is a line of its own.
+    fn end_term(&mut self) {
+        if let Some(term) = self.term.take() {
+            self.push_line(term);
+        }
+    }
+
+    fn push_line(&mut self, line: String) {
+        match &mut self.cells {
+            Some(cells) => match cells.last_mut() {
+                Some(cell) => cell.push(line),
+                // Stray text between a row and its first cell.
+                None => cells.push(vec![line]),
+            },
+            None => self.block.push(HtmlLine::Text(line)),
         }
     }
 
@@ -312,6 +390,48 @@ mod tests {
             Some("Avis & arrêtés"),
             "Travaux\n\nLa rue est fermée.\nMerci.\n\nun\ndeux\n\nNom\tVille\nA é\tB\n\nfin",
         );
+    }
+
+    #[test]
+    fn blocks_say_what_they_are() {
+        let html = "<html><h1>Demande</h1><p>Un<h2>Pièces<p>deux<ul><li>a<li>b</ul>fin\
+            <table><tr><td>x<td>y</table>";
+        let input = Input {
+            bytes: html.as_bytes(),
+            ..Input::default()
+        };
+        let read = extract(&input, &Budgets::default());
+        let roles: Vec<_> = (read.layout.pages[0].blocks.iter())
+            .map(|block| block.role)
+            .collect();
+        use domain::BlockRole::{Heading, List, Table, Text, Title};
+        assert_eq!(roles, [Title, Text, Heading, Text, List, Text, Table]);
+    }
+
+    #[test]
+    fn a_receipt_is_read_as_fields() {
+        let html = "<html><p>Nom et prénom : Roy Anaïs</p>\
+            <dl><dt>Zone :</dt><dd>Centre</dd><dt>Sans suite<dt>Durée<dd>un an<dd>deux ans</dl>\
+            <table><tr><th>Téléphone<td>06 39 98 00 00</table>";
+        let input = Input {
+            bytes: html.as_bytes(),
+            ..Input::default()
+        };
+        let read = extract(&input, &Budgets::default());
+        assert_eq!(
+            read.text.as_str(),
+            "Nom et prénom : Roy Anaïs\n\nZone : Centre\nSans suite\nDurée : un an\ndeux ans\n\n\
+             Téléphone\t06 39 98 00 00"
+        );
+        let value = |name: &str| {
+            read.layout
+                .field(name)
+                .and_then(|field| field.value.as_deref())
+        };
+        assert_eq!(value("Nom et prénom"), Some("Roy Anaïs"));
+        assert_eq!(value("Zone"), Some("Centre"));
+        assert_eq!(value("Durée"), Some("un an"));
+        assert_eq!(value("Téléphone"), Some("06 39 98 00 00"));
     }
 
     #[test]

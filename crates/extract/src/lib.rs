@@ -9,7 +9,8 @@
 //! | `sniff` | which format the bytes are, whatever their name says |
 //! | `charset`, `language` | encodings, and the language of a text |
 //! | `pdf` | pages, glyphs, reading order, AcroForm, embedded files |
-//! | `html`, `mail`, `office`, `sheet`, `plain`, `row` | the other formats that are read |
+//! | `html`, `mail`, `office`, `sheet`, `plain`, `row`, `xml`, `msg` | the other formats that are read |
+//! | `archive` | files packed together, each to become a document |
 //! | `image` | sizes of images; their pixels are for `ocr` |
 //! | `pairs` | "label : value" lines read as fields |
 //! | `draft` | lines and fields under construction; the only place that makes spans |
@@ -38,12 +39,14 @@ pub mod rows;
 pub mod split;
 pub mod view;
 
+mod archive;
 mod charset;
 mod draft;
 mod html;
 mod image;
 mod language;
 mod mail;
+mod msg;
 mod office;
 mod pairs;
 mod pdf;
@@ -51,6 +54,7 @@ mod plain;
 mod row;
 mod sheet;
 mod sniff;
+mod xml;
 
 use domain::arrival::{ROW_MEDIA_TYPE, RowColumns};
 use domain::{Layout, NoteCode, StoredText};
@@ -141,6 +145,13 @@ pub fn extract(input: &Input, budgets: &Budgets) -> Extraction {
         Kind::Table(_) | Kind::Json => plain::read_lines(input.bytes, &mut draft),
         Kind::Text | Kind::Markdown => plain::read(input.bytes, &mut draft),
         Kind::Encrypted(format) => draft.note(NoteCode::Encrypted, Some((*format).into())),
+        Kind::Zip => archive::read_zip(input.bytes, input.password, &mut draft),
+        Kind::Gzip => archive::read_gzip(input.bytes, input.file_name, &mut draft),
+        Kind::Tar => archive::read_tar(input.bytes, &mut draft),
+        Kind::Mbox => mail::read_mbox(input.bytes, &mut draft),
+        Kind::Msg => msg::read(input.bytes, &mut draft),
+        Kind::Xml => xml::read(input.bytes, &mut draft),
+        Kind::Svg => xml::read_svg(input.bytes, &mut draft),
         Kind::Damaged(format) => draft.note(NoteCode::DamagedFile, Some((*format).into())),
         Kind::Known { name, .. } => draft.note(NoteCode::NotReadableYet, Some(name.clone())),
         Kind::Unknown => draft.note(NoteCode::UnknownFormat, None),

@@ -1,10 +1,14 @@
 //! Messages (RFC 5322, MIME): a block of headers, then the body; attachments become documents.
 
-use domain::{Field, FieldKind, NoteCode};
+use domain::{Coverage, Field, FieldKind, NoteCode, Signature};
+use mail_parser::mailbox::mbox::MessageIterator;
 use mail_parser::{Address, Encoding, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
+use crate::budgets::Budget;
 use crate::draft::Draft;
 use crate::{html, plain};
+
+const MESSAGE: &str = "message/rfc822";
 
 /// Reads a message.
 pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
@@ -19,10 +23,45 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
     draft.title = message.subject().map(str::to_owned);
     headers(&message, draft);
     body(&message, draft);
+    signature(&message, draft);
     for part in &message.attachments {
         if let Some(part) = message.parts.get(*part as usize) {
             attachment(&message, part, draft);
         }
+    }
+}
+
+/// Reads a mailbox: each message becomes a document.
+pub(crate) fn read_mbox(bytes: &[u8], draft: &mut Draft) {
+    for message in MessageIterator::new(bytes) {
+        if draft.attachment_count() as u64 >= draft.budgets.attachments {
+            draft.reached(Budget::Attachments);
+            return;
+        }
+        let number = (draft.attachment_count() + 1).to_string();
+        let name = format!("message-{number}.eml");
+        match message {
+            Ok(message) => draft.attach(number, name, MESSAGE.into(), message.contents()),
+            Err(_) => draft.attach_unreadable(number, name, MESSAGE.into()),
+        }
+    }
+}
+
+/// Says that a message is signed (RFC 1847); the signature covers its body, not its header.
+fn signature(message: &Message, draft: &mut Draft) {
+    let signed = (message.parts.iter()).any(|part| {
+        part.content_type().is_some_and(|content| {
+            let is = |value: &str, other: &str| value.eq_ignore_ascii_case(other);
+            is(content.ctype(), "multipart") && is(content.subtype().unwrap_or(""), "signed")
+        })
+    });
+    if signed {
+        draft.sign(Signature {
+            by: None,
+            at: None,
+            field: None,
+            covers: Coverage::Whole,
+        });
     }
 }
 
@@ -38,6 +77,11 @@ fn headers(message: &Message, draft: &mut Draft) {
         ("date", "Date", date),
         ("subject", "Objet", message.subject().map(str::to_owned)),
     ];
+    write_headers(values, draft);
+}
+
+/// Adds the block of headers to the first page: name of the field, label, value.
+pub(crate) fn write_headers(values: [(&str, &str, Option<String>); 5], draft: &mut Draft) {
     for (name, label, value) in values {
         let value = value.unwrap_or_default();
         let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -105,7 +149,7 @@ fn attachment(message: &Message, part: &MessagePart, draft: &mut Draft) {
     let number = (draft.attachment_count() + 1).to_string();
     let nested = matches!(part.body, PartType::Message(_));
     let media_type = match part.content_type() {
-        _ if nested => "message/rfc822".to_owned(),
+        _ if nested => MESSAGE.to_owned(),
         Some(content_type) => match content_type.subtype() {
             Some(subtype) => format!("{}/{subtype}", content_type.ctype()).to_ascii_lowercase(),
             None => content_type.ctype().to_ascii_lowercase(),
@@ -218,6 +262,49 @@ mod tests {
                 ),
             ]
         );
+    }
+
+    #[test]
+    fn a_mailbox_is_its_messages() {
+        let one = "From: a@exemple.fr\nTo: b@exemple.fr\nSubject: un\n\nUn\n";
+        let two = "From: c@exemple.fr\nTo: b@exemple.fr\nSubject: deux\n\n>From l\u{e0}\n";
+        let mbox =
+            format!("From a@exemple.fr Mon Nov 2\n{one}\nFrom c@exemple.fr Tue Nov 3\n{two}\n");
+        let read = read(&mbox);
+        let subjects: Vec<_> = (read.children.iter())
+            .map(|child| {
+                let input = Input {
+                    bytes: &child.bytes,
+                    ..Input::default()
+                };
+                let message = extract(&input, &Budgets::default());
+                (
+                    child.name.clone(),
+                    message.layout.title,
+                    message.text.as_str().contains("l\u{e0}"),
+                )
+            })
+            .collect();
+        let expected = [
+            ("message-1.eml", "un", false),
+            ("message-2.eml", "deux", true),
+        ];
+        let expected =
+            expected.map(|(name, title, said)| (name.to_owned(), Some(title.to_owned()), said));
+        assert_eq!(subjects, expected);
+        assert_eq!(read.layout.notes.len(), 1, "the name says a single message");
+    }
+
+    #[test]
+    fn a_signed_message_is_said_to_be() {
+        let read = read(
+            "From: a@exemple.fr\r\nTo: b@exemple.fr\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/signed; boundary=s; protocol=\"application/pgp-signature\"\r\n\r\n\
+             --s\r\nContent-Type: text/plain\r\n\r\nBonjour\r\n\
+             --s\r\nContent-Type: application/pgp-signature; name=signature.asc\r\n\r\nx\r\n--s--\r\n",
+        );
+        assert_eq!(read.layout.signatures.len(), 1);
+        assert!(read.text.as_str().ends_with("Bonjour"));
     }
 
     #[test]

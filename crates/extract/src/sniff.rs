@@ -8,7 +8,7 @@ use file_format::FileFormat;
 
 use crate::office::odf::Odf;
 use crate::rows::{self, TableKind, Workbook};
-use crate::{Budgets, Input, image};
+use crate::{Budgets, Input, archive, image};
 
 /// What the bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,13 @@ pub(crate) enum Kind {
     Json,
     Markdown,
     Text,
+    Zip,
+    Gzip,
+    Tar,
+    Mbox,
+    Msg,
+    Xml,
+    Svg,
     /// A format that cannot be opened without a password.
     Encrypted(&'static str),
     /// A container whose directory cannot be read.
@@ -74,6 +81,13 @@ impl Kind {
             Self::Json => "application/json",
             Self::Markdown => "text/markdown",
             Self::Text => "text/plain",
+            Self::Zip => "application/zip",
+            Self::Gzip => "application/gzip",
+            Self::Tar => "application/x-tar",
+            Self::Mbox => "application/mbox",
+            Self::Msg => "application/vnd.ms-outlook",
+            Self::Xml => "application/xml",
+            Self::Svg => "image/svg+xml",
             Self::Encrypted(_) => "application/x-ole-storage",
             Self::Damaged(_) => "application/zip",
             Self::Known { media_type, .. } => media_type,
@@ -102,6 +116,13 @@ impl Kind {
             Self::Json => "JSON",
             Self::Markdown => "Markdown",
             Self::Text => "text",
+            Self::Zip => "ZIP",
+            Self::Gzip => "GZIP",
+            Self::Tar => "TAR",
+            Self::Mbox => "MBOX",
+            Self::Msg => "MSG",
+            Self::Xml => "XML",
+            Self::Svg => "SVG",
             Self::Encrypted(name) | Self::Damaged(name) => name,
             Self::Known { name, .. } => name,
             Self::Unknown => "unknown",
@@ -148,9 +169,15 @@ pub(crate) fn sniff(input: &Input, budgets: &Budgets) -> Kind {
     }
     if mail {
         return match bytes.starts_with(b"From ") && more_than_one_message(bytes) {
-            true => Kind::known("MBOX", "application/mbox"),
+            true => Kind::Mbox,
             false => Kind::Mail,
         };
+    }
+    if bytes.starts_with(b"\x1f\x8b\x08") {
+        return Kind::Gzip;
+    }
+    if archive::is_tar(bytes) {
+        return Kind::Tar;
     }
     if let Some(format) = image::format(bytes) {
         return Kind::Image(format);
@@ -208,8 +235,8 @@ fn text_kind(input: &Input) -> Kind {
     }
     if head.starts_with("<?xml") || head.starts_with("<svg") {
         return match FileFormat::from_bytes(bytes) {
-            FileFormat::ScalableVectorGraphics => Kind::known("SVG", "image/svg+xml"),
-            _ => Kind::known("XML", "application/xml"),
+            FileFormat::ScalableVectorGraphics => Kind::Svg,
+            _ => Kind::Xml,
         };
     }
     if let Some(kind) = rows::is_table(input.file_name, bytes) {
@@ -373,7 +400,7 @@ fn in_zip(bytes: &[u8], budgets: &Budgets) -> Kind {
         return Kind::Docx;
     }
     match FileFormat::from_bytes(bytes) {
-        FileFormat::ArbitraryBinaryData | FileFormat::Zip => Kind::known("ZIP", "application/zip"),
+        FileFormat::ArbitraryBinaryData | FileFormat::Zip => Kind::Zip,
         format => Kind::known(
             format.short_name().unwrap_or_else(|| format.name()),
             format.media_type(),
@@ -415,10 +442,11 @@ fn in_compound_file(bytes: &[u8]) -> Kind {
         let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
         bytes.windows(name.len()).any(|window| window == name)
     };
-    if has("EncryptedPackage") {
+    // First, as what is attached to a message may be any of the others.
+    if has("__properties_version1.0") {
+        Kind::Msg
+    } else if has("EncryptedPackage") {
         Kind::Encrypted("Office")
-    } else if has("__properties_version1.0") {
-        Kind::known("MSG", "application/vnd.ms-outlook")
     } else if has("WordDocument") {
         Kind::known("DOC", "application/msword")
     } else if has("Workbook") || has("Book") {
@@ -467,6 +495,10 @@ fn named_by_extension(file_name: &str) -> Option<&'static str> {
         "webp" => "WebP",
         "bmp" => "BMP",
         "zip" => "ZIP",
+        "gz" | "tgz" => "GZIP",
+        "tar" => "TAR",
+        "mbox" => "MBOX",
+        "svg" => "SVG",
         _ => return None,
     })
 }
