@@ -16,6 +16,7 @@ mod fixtures;
 mod postgres;
 mod program;
 mod setup;
+mod tesseract;
 mod test;
 
 use std::path::PathBuf;

@@ -299,7 +299,7 @@ fn start_own(programs: PathBuf, folder: PathBuf) -> Result<Postgres> {
     Ok(postgres)
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     id("-u") == "0"
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::postgres;
 use crate::program::{self, Workspace, note};
 use crate::setup;
+use crate::tesseract;
 
 /// How many worlds the simulation of the protocol looks at.
 const SEEDS: &str = "GREFFIER_SIM_SEEDS";
@@ -24,6 +25,7 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     if !ready {
         setup::run(workspace.root())?;
     }
+    tesseract::provide()?;
     let greffier = workspace.build_tests()?;
     if !ready {
         program::make_encoders(&greffier)?;

@@ -9,6 +9,7 @@ use domain::arrival::{ArrivalFormat, ROW_MEDIA_TYPE, RowColumns};
 use domain::catalogue::Said;
 use domain::{Arrival, IsoWeek, Source, Timestamp};
 use extract::Budgets;
+use extract::ocr::OcrSettings;
 use extract::rows::{BadLineReason, TableKind, is_table, rows};
 use pipeline::circumstances::Clock;
 use pipeline::engine::{self, Totals};
@@ -20,7 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Ending;
 use crate::args::{Global, Ingest};
-use crate::house::House;
+use crate::house::{House, recogniser};
+use crate::stages::NEEDS_OCR;
 use crate::{followers, print, reconcilers};
 
 /// The largest file that is taken in.
@@ -216,9 +218,29 @@ pub async fn work(global: &Global) -> Result<Ending> {
     })
 }
 
+/// Makes what waits for OCR due at once where OCR is here by now: whoever installed it and runs this
+/// expects it to be used.
+async fn wake_scans(house: &House) -> Result<()> {
+    let ledger = &house.desk.vault.ledger;
+    let waiting = ledger.owed().await?.into_iter();
+    let waiting: Vec<_> = waiting
+        .filter(|(_, reason)| reason.as_deref() == Some(NEEDS_OCR))
+        .collect();
+    if waiting.is_empty() || recogniser(&OcrSettings::default().languages).is_err() {
+        return Ok(());
+    }
+    for (task, _) in waiting {
+        ledger
+            .defer(&task, house.desk.clock.now(), NEEDS_OCR)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Runs the stages that are owed, then brings the index and the log up to date.
 async fn process(house: &House, global: &Global) -> Result<Processed> {
     let began = std::time::Instant::now();
+    wake_scans(house).await?;
     let owed = house.desk.vault.ledger.owed().await?;
     // How much work an owed task stands for: itself and what follows it.
     let mut total = 0;

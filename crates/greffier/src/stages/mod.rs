@@ -23,6 +23,7 @@ use crate::models::Models;
 pub use classify::{Classifier, ClassifySettings};
 pub use embed::EmbedSettings;
 pub use extract::{ExtractSettings, Reading};
+pub use ocr::NEEDS_OCR;
 pub use route::{FORM_RULE, RouteSettings, Rules};
 pub use split::SplitSettings;
 

@@ -14,7 +14,7 @@ use super::extract::{LookForRecogniser, fault};
 use super::{Workshop, name, settings};
 
 /// The reason of a wait for the program.
-const NEEDS_OCR: &str = "needs-ocr";
+pub const NEEDS_OCR: &str = "needs-ocr";
 
 /// How long a document waits before the program is looked for again.
 const RETRY_SECONDS: u32 = 900;
