@@ -41,7 +41,7 @@ pub fn serve(limits: &ProcessLimits) -> io::Result<()> {
 
 /// What was done for a request.
 enum Done {
-    Read(Extraction),
+    Read(Box<Extraction>),
     Rastered(Result<Raster, Unrastered>),
 }
 
@@ -63,14 +63,14 @@ fn answer_all(
                 password: request.password.as_deref(),
             };
             match &request.job {
-                Job::Read => Done::Read(extract(&input, &request.budgets)),
+                Job::Read => Done::Read(Box::new(extract(&input, &request.budgets))),
                 Job::Raster { page, settings } => {
                     Done::Rastered(ocr::raster::raster(&input, *page, settings))
                 }
             }
         }));
         let (said, body) = match read {
-            Ok(Done::Read(extraction)) => Said::read(extraction),
+            Ok(Done::Read(extraction)) => Said::read(*extraction),
             Ok(Done::Rastered(raster)) => Said::rastered(raster),
             Err(_) => (Said::Panicked, Vec::new()),
         };

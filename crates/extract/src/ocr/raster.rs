@@ -90,7 +90,7 @@ impl Placing {
 
     /// The page's size after its quarter turns.
     const fn upright_size(&self) -> (usize, usize) {
-        if self.quarters % 2 == 0 {
+        if self.quarters.is_multiple_of(2) {
             (self.width, self.height)
         } else {
             (self.height, self.width)

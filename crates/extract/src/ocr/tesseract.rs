@@ -283,7 +283,7 @@ impl Recogniser {
         let mut process = Command::new(&self.starter)
             .args(&self.starter_args)
             .arg(&self.found.program_path)
-            .args(&ARGUMENTS)
+            .args(ARGUMENTS)
             .args(["-l", language])
             .arg(DATA_ARGUMENT)
             .arg(data)
