@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ::extract::isolation::{ReadFault, Reader};
 use ::extract::ocr::{Missing, Recogniser};
 use ::extract::{Budgets, Extraction, Input};
-use domain::{Arrival, Kind, ModelRef, StageName, canonical};
+use domain::arrival::Source;
+use domain::{Arrival, Kind, Layout, ModelRef, Note, NoteCode, Quality, StageName, canonical};
 use pipeline::file::{FileError, SourceFile};
 use pipeline::stage::{Child, Fault, Inputs, Output, Stage};
 use schemars::JsonSchema;
@@ -85,7 +86,7 @@ impl Stage for Extract {
         };
         let Extraction {
             text,
-            layout,
+            mut layout,
             children,
         } = match self.reader.read(&input) {
             Ok(extraction) => extraction,
@@ -94,6 +95,7 @@ impl Stage for Extract {
             Err(first) if !first.is_passing() => self.reader.read_alone(&input).map_err(fault)?,
             Err(stopped) => return Err(fault(stopped)),
         };
+        let children = within(&arrival.source, &text, &mut layout, children);
         let quality = layout.quality.clone();
         let layout = canonical::to_bytes(&layout)?;
         let children = children
@@ -111,6 +113,64 @@ impl Stage for Extract {
             quality,
         })
     }
+}
+
+/// How many files may lie within one another: a mail in a mail, an archive in an archive. An
+/// archive that contains itself would go on for ever.
+const NESTING_MAX: usize = 12;
+
+/// The attachments of a document that may become documents. The part of one within an attachment
+/// begins with the attachment's own, `2.1`, so that a part says how deep it lies.
+fn within(
+    source: &Source,
+    text: &str,
+    layout: &mut Layout,
+    mut children: Vec<::extract::Child>,
+) -> Vec<::extract::Child> {
+    let Source::Part { part: above, .. } = source else {
+        return children;
+    };
+    if above.split('.').count() >= NESTING_MAX && !children.is_empty() {
+        children.clear();
+        let detail = format!("nesting {NESTING_MAX}");
+        let note = Note::document(NoteCode::NestedTooDeep, detail);
+        layout.notes.push(note);
+        layout.notes.sort();
+        layout.quality = Some(Quality::of(layout, text));
+    }
+    let parts = layout.attachments.iter_mut().map(|a| &mut a.part);
+    for part in parts.chain(children.iter_mut().map(|c| &mut c.part)) {
+        *part = format!("{above}.{part}");
+    }
+    let all = children.len();
+    children.retain(|child| weight(&child.part) <= FAMILY_MAX);
+    if children.len() < all {
+        let detail = format!("family {FAMILY_MAX}");
+        let note = Note::document(NoteCode::NestedTooDeep, detail);
+        layout.notes.push(note);
+        layout.notes.sort();
+        layout.quality = Some(Quality::of(layout, text));
+    }
+    children
+}
+
+/// Parts up to this weight become documents.
+const FAMILY_MAX: u64 = 4_000;
+
+/// Bounds how many documents one arrival can become, whatever it contains: an archive of ten copies
+/// of itself has 10^12 descendants within the depth above. A part weighs the product of its numbers,
+/// doubled for each level beyond the second: four thousand files of an archive, or twenty pieces in
+/// each of two hundred mails, are within; the number of parts of bounded weight is bounded.
+fn weight(part: &str) -> u64 {
+    let mut weight = 1u64;
+    for (level, number) in part.split('.').enumerate() {
+        let number = number.parse::<u64>().unwrap_or(1).max(1);
+        weight = weight.saturating_mul(number);
+        if level >= 2 {
+            weight = weight.saturating_mul(2);
+        }
+    }
+    weight
 }
 
 /// What depends on load or on the machine is never an output: the document is set aside, or where
@@ -131,5 +191,81 @@ pub(super) fn fault(fault: ReadFault) -> Fault {
     Fault::Quarantine {
         reason: fault.code().to_owned(),
         detail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Attachment, DocumentId};
+
+    use super::*;
+
+    /// Parts of the attachments and of the children of a document that is itself this part.
+    fn check(above: Option<&str>, parts: &[&str], opened: usize) {
+        let source = match above {
+            Some(part) => Source::Part {
+                parent: DocumentId::from_bytes([0; 16]),
+                part: part.into(),
+            },
+            None => Source::External("a".into()),
+        };
+        let mut layout = Layout::empty("application/zip");
+        layout.attachments = ["1", "2"]
+            .map(|part| Attachment {
+                name: "a.txt".into(),
+                part: part.into(),
+                media_type: "text/plain".into(),
+                size: 1,
+            })
+            .into();
+        let children = ["1", "2"].map(|part| ::extract::Child {
+            part: part.into(),
+            name: "a.txt".into(),
+            media_type: "text/plain".into(),
+            bytes: vec![b'a'],
+        });
+        let children = within(&source, "", &mut layout, children.into());
+        let listed: Vec<_> = layout.attachments.iter().map(|a| a.part.as_str()).collect();
+        assert_eq!(listed, parts);
+        let taken: Vec<_> = children.iter().map(|c| c.part.as_str()).collect();
+        assert_eq!(taken, parts[..opened]);
+        let codes: Vec<_> = layout.notes.iter().map(|note| note.code).collect();
+        let expected = [NoteCode::NestedTooDeep];
+        assert_eq!(codes, expected[..usize::from(opened == 0)]);
+    }
+
+    #[test]
+    fn an_archive_of_copies_of_itself_has_a_bounded_family() {
+        // Every archive holds ten of itself: how many documents come of the first?
+        let (mut level, mut family) = (vec!["1".to_owned()], 0usize);
+        while !level.is_empty() {
+            family += level.len();
+            level = level
+                .iter()
+                .filter(|part| part.split('.').count() < NESTING_MAX)
+                .flat_map(|part| (1..=10).map(move |n| format!("{part}.{n}")))
+                .filter(|part| weight(part) <= FAMILY_MAX)
+                .collect();
+        }
+        assert!(family < 100_000, "{family}");
+        assert!(weight("200.20") <= FAMILY_MAX && weight("1.1.1.1.1.1.1.1") <= FAMILY_MAX);
+    }
+
+    #[test]
+    fn parts_say_how_deep_they_lie_and_depth_is_bounded() {
+        check(None, &["1", "2"], 2);
+        check(Some("3"), &["3.1", "3.2"], 2);
+        let above = |levels| vec!["1"; levels].join(".");
+        let (last, beyond) = (above(NESTING_MAX - 1), above(NESTING_MAX));
+        check(
+            Some(&last),
+            &[&format!("{last}.1"), &format!("{last}.2")],
+            2,
+        );
+        check(
+            Some(&beyond),
+            &[&format!("{beyond}.1"), &format!("{beyond}.2")],
+            0,
+        );
     }
 }

