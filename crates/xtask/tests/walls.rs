@@ -83,7 +83,7 @@ const VOCABULARY: [&str; 14] = [
 
 /// Each foreign world and who alone knows it. `xtask` is a developer's machine's tool: where it is
 /// listed, it makes or unpacks files with the world's crate, and nothing of it is in the product.
-const WORLDS: [(&str, &[&str], &[&str]); 23] = [
+const WORLDS: [(&str, &[&str], &[&str]); 26] = [
     ("SQL", &["sqlx"], &["store"]),
     ("object stores", &["object_store"], &["store"]),
     ("the text index", &["tantivy", "memmap2"], &["search"]),
@@ -127,8 +127,13 @@ const WORLDS: [(&str, &[&str], &[&str]); 23] = [
         &["csv", "calamine"],
         &["extract", "greffier", "xtask"],
     ),
-    ("images", &["image"], &["extract"]),
-    ("the limits of a process", &["rustix"], &["extract"]),
+    ("images", &["image", "tiff"], &["extract"]),
+    (
+        "the limits of a process",
+        &["rustix", "landlock", "seccompiler", "libc"],
+        &["extract"],
+    ),
+    ("the files within Outlook messages", &["cfb"], &["extract"]),
     (
         "HTTP and pages",
         &["axum", "askama", "tower", "tower-http"],
@@ -179,7 +184,10 @@ const WORLDS: [(&str, &[&str], &[&str]); 23] = [
         &["rayon"],
         &["inference", "extract", "greffier", "benches"],
     ),
-    ("temporary folders", &["tempfile"], &["benches"]),
+    // Other readers of `greffier eval` write into one.
+    ("temporary folders", &["tempfile"], &["benches", "greffier"]),
+    ("free space", &["fs4"], &["greffier"]),
+    ("directions of writing", &["unicode-bidi"], &["extract"]),
     // Only makes fixtures; PDF's own digests are MD5.
     ("making fixtures", &["pdf-writer", "md-5"], &["xtask"]),
 ];
