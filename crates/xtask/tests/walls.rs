@@ -59,8 +59,8 @@ const OURS: [(&str, &[&str]); 14] = [
     ),
     // Builds in seconds and sets up the machine that builds the others: it links none of them.
     ("xtask", &[]),
-    // Measures the built binary from outside.
-    ("benches", &[]),
+    // Measures the built binary from outside, and what a page costs without a process around it.
+    ("benches", &["extract"]),
 ];
 
 /// Foreign crates that carry words and values, and no world: anyone may use them.
@@ -189,7 +189,7 @@ const WORLDS: [(&str, &[&str], &[&str]); 26] = [
     ("free space", &["fs4"], &["greffier"]),
     ("directions of writing", &["unicode-bidi"], &["extract"]),
     // Only makes fixtures; PDF's own digests are MD5.
-    ("making fixtures", &["pdf-writer", "md-5"], &["xtask"]),
+    ("making fixtures", &["pdf-writer", "md-5"], &["xtask", "benches"]),
 ];
 
 /// The names of what a crate is built with.
