@@ -291,8 +291,13 @@ fn pdfs(dir: &Path) -> Result<Vec<PathBuf>> {
 /// A report of many pages: the words of the archives' fixtures, in Helvetica.
 fn long_report(root: &Path) -> Result<Vec<u8>> {
     let mut words = String::new();
-    for path in fixtures(root, "archives/documents", "txt")? {
-        words += &fs::read_to_string(path)?;
+    for path in fixtures(root, "archives/documents", "pdf")? {
+        let bytes = &fs::read(path)?;
+        let input = Input {
+            bytes,
+            ..Input::default()
+        };
+        words += extract::extract(&input, &Budgets::default()).text.as_str();
     }
     let words: Vec<&str> = words.split_whitespace().collect();
     ensure!(!words.is_empty(), "the archives' fixtures have no words");
