@@ -1,4 +1,4 @@
-//! The language of most of a text.
+//! The language of most of a text, and of a part of it.
 
 use whichlang::Lang;
 
@@ -50,6 +50,29 @@ pub(crate) fn detect(text: &str) -> Option<String> {
     (letters >= LETTERS_SURE || likely).then(|| code.into())
 }
 
+/// The language of a part of a text in `most`, where it is long and plain enough to tell by itself:
+/// else that of the whole. Lists of names and addresses in a letter must not make it Italian.
+pub(crate) fn detect_part(part: &str, most: Option<&str>) -> Option<String> {
+    detect_surely(part).or_else(|| most.map(str::to_owned))
+}
+
+/// The language of a text that leaves no doubt: its small words say so, or it is long, and either
+/// half of it says the same as the whole.
+fn detect_surely(text: &str) -> Option<String> {
+    if let Some(code) = by_small_words(text) {
+        return Some(code.into());
+    }
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    if letters < LETTERS_SURE {
+        return None;
+    }
+    let middle = text.floor_char_boundary(text.len() / 2);
+    let (head, tail) = text.split_at(middle);
+    let code = detect(text)?;
+    let agrees = |half: &str| detect(half).as_deref() == Some(code.as_str());
+    (agrees(head) && agrees(tail)).then_some(code)
+}
+
 /// French and English by words that only they have, when these are frequent enough.
 fn by_small_words(text: &str) -> Option<&'static str> {
     const FRENCH: [&str; 28] = [
@@ -82,6 +105,24 @@ fn by_small_words(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_has_its_own_language_only_where_it_is_plain() {
+        let check = |part: &str, code: Option<&str>| {
+            assert_eq!(detect_part(part, Some("fr")).as_deref(), code, "{part}");
+        };
+        check("The lamp has been out since Monday and the street is dark for all of us.", Some("en"));
+        check("RAS.", Some("fr"));
+        let names = "Mme Bianchi Rosa, M. Ferrari Luca, Mme Conti Elena, M. Esposito Marco, \
+            Mme Romano Giulia, M. Colombo Andrea";
+        check(names, Some("fr"));
+        let spanish = "El farol de la calle está apagado desde el lunes por la noche y los vecinos \
+            no pueden volver a casa sin linterna. Hemos llamado tres veces al ayuntamiento y nadie \
+            nos ha contestado. Les pedimos que envíen a un técnico antes de las fiestas, porque \
+            una vecina ya se ha caído.";
+        check(spanish, Some("es"));
+        assert_eq!(detect_part("RAS.", None), None);
+    }
 
     #[test]
     fn tells_the_language_or_says_nothing() {
