@@ -137,7 +137,11 @@ mod tests {
         let distinct: std::collections::BTreeSet<_> = bands.iter().collect();
         assert_eq!((bands.len(), distinct.len()), (BANDS, BANDS));
         let [one, two] = with_equal(12);
-        let shared = one.bands().iter().filter(|b| two.bands().contains(b)).count();
+        let shared = one
+            .bands()
+            .iter()
+            .filter(|b| two.bands().contains(b))
+            .count();
         assert_eq!(shared, 12 / BAND_VALUES);
     }
 }

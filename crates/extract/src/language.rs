@@ -111,7 +111,10 @@ mod tests {
         let check = |part: &str, code: Option<&str>| {
             assert_eq!(detect_part(part, Some("fr")).as_deref(), code, "{part}");
         };
-        check("The lamp has been out since Monday and the street is dark for all of us.", Some("en"));
+        check(
+            "The lamp has been out since Monday and the street is dark for all of us.",
+            Some("en"),
+        );
         check("RAS.", Some("fr"));
         let names = "Mme Bianchi Rosa, M. Ferrari Luca, Mme Conti Elena, M. Esposito Marco, \
             Mme Romano Giulia, M. Colombo Andrea";

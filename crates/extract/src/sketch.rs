@@ -63,7 +63,11 @@ fn minima(runs: &BTreeSet<u64>) -> Vec<u32> {
     let sample: Vec<u64> = runs.iter().take(RUNS_MAX).copied().collect();
     (0..VALUES)
         .map(|i| {
-            let number = |what: char| first_64(&Digest::of(format!("greffier.sketch/1 {what} {i}").as_bytes()));
+            let number = |what: char| {
+                first_64(&Digest::of(
+                    format!("greffier.sketch/1 {what} {i}").as_bytes(),
+                ))
+            };
             let (a, b) = (number('a') | 1, number('b'));
             let hash = |x: &u64| (a.wrapping_mul(*x).wrapping_add(b) >> 32) as u32;
             sample.iter().map(hash).min().unwrap_or(u32::MAX)
@@ -111,7 +115,11 @@ mod tests {
         text.chars()
             .map(|c| {
                 letters += usize::from(c.is_alphabetic());
-                if c.is_alphabetic() && letters % n == 0 { 'x' } else { c }
+                if c.is_alphabetic() && letters % n == 0 {
+                    'x'
+                } else {
+                    c
+                }
             })
             .collect()
     }
@@ -128,7 +136,10 @@ mod tests {
 
     #[test]
     fn case_accents_punctuation_and_lines_do_not_count() {
-        let other = fold(LETTER).to_uppercase().replace(", ", " ; ").replace(' ', "\n");
+        let other = fold(LETTER)
+            .to_uppercase()
+            .replace(", ", " ; ")
+            .replace(' ', "\n");
         assert_eq!(of_text(LETTER), of_text(&other));
     }
 
@@ -141,9 +152,18 @@ mod tests {
         }
         let other = LETTER
             .replace("lampadaire placé", "nid-de-poule creusé")
-            .replace("s’éteint chaque soir vers vingt heures", "s’agrandit à chaque pluie")
-            .replace("Le trottoir est alors dans le noir complet", "Les cyclistes font un écart")
-            .replace("J’ai appelé le standard à trois reprises, sans réponse", "Un vélo est tombé");
+            .replace(
+                "s’éteint chaque soir vers vingt heures",
+                "s’agrandit à chaque pluie",
+            )
+            .replace(
+                "Le trottoir est alors dans le noir complet",
+                "Les cyclistes font un écart",
+            )
+            .replace(
+                "J’ai appelé le standard à trois reprises, sans réponse",
+                "Un vélo est tombé",
+            );
         let percent = letter.resemblance(&of_text(&other)).unwrap();
         assert!(percent < RESEMBLES_MIN, "{percent} %");
     }
@@ -152,7 +172,8 @@ mod tests {
     /// standard deviations).
     #[test]
     fn the_estimate_is_near_the_truth() {
-        let words = |from: u32| (from..from + 400).map(|i| Digest::of(&i.to_be_bytes()).to_string());
+        let words =
+            |from: u32| (from..from + 400).map(|i| Digest::of(&i.to_be_bytes()).to_string());
         let base: String = words(0).collect();
         for kept in [50, 200, 300, 390] {
             let other: String = words(0).take(kept).chain(words(9_000).skip(kept)).collect();
@@ -174,11 +195,18 @@ mod tests {
     #[test]
     fn a_message_sent_again_is_the_same() {
         let mail = |from: &str, date: &str, subject: &str| {
-            let head = format!("From: {from}\nTo: mairie@exemple.fr\nDate: {date}\nSubject: {subject}");
-            let mail = format!("{head}\nContent-Type: text/plain; charset=utf-8\n\n{LETTER}\nLieu : rue des Lilas\n");
+            let head =
+                format!("From: {from}\nTo: mairie@exemple.fr\nDate: {date}\nSubject: {subject}");
+            let mail = format!(
+                "{head}\nContent-Type: text/plain; charset=utf-8\n\n{LETTER}\nLieu : rue des Lilas\n"
+            );
             of(mail.as_bytes(), "message.eml")
         };
-        let first = mail("Élise <elise@exemple.fr>", "Tue, 17 Nov 2026 09:00:00 +0100", "Lampadaire");
+        let first = mail(
+            "Élise <elise@exemple.fr>",
+            "Tue, 17 Nov 2026 09:00:00 +0100",
+            "Lampadaire",
+        );
         let again = mail(
             "Garnier Élise <e.garnier@ailleurs.exemple>",
             "Tue, 24 Nov 2026 18:31:12 +0100",

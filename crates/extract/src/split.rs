@@ -211,7 +211,8 @@ mod tests {
     #[test]
     fn a_passage_in_another_language_says_so() {
         let english = "The lamp has been out since Monday and the street is dark for all of us.";
-        let (text, mut layout) = layout(&[&format!("Le lampadaire est en panne.~{english}~Merci.")]);
+        let (text, mut layout) =
+            layout(&[&format!("Le lampadaire est en panne.~{english}~Merci.")]);
         layout.language = Some("fr".into());
         let settings = SplitSettings {
             characters: 30,

@@ -31,7 +31,12 @@ fn received(order: [&str; 3]) -> Data {
     let data = Data::new();
     data.file(
         "mail/premier.eml",
-        mail("elise@exemple.fr", "Tue, 17 Nov 2026 09:00:00 +0100", "Lampadaire", LETTER),
+        mail(
+            "elise@exemple.fr",
+            "Tue, 17 Nov 2026 09:00:00 +0100",
+            "Lampadaire",
+            LETTER,
+        ),
     );
     data.file(
         "mail/relance.eml",
@@ -44,7 +49,12 @@ fn received(order: [&str; 3]) -> Data {
     );
     data.file(
         "mail/autre.eml",
-        mail("asso@exemple.fr", "Wed, 18 Nov 2026 08:00:00 +0100", "Chaises", OTHER),
+        mail(
+            "asso@exemple.fr",
+            "Wed, 18 Nov 2026 08:00:00 +0100",
+            "Chaises",
+            OTHER,
+        ),
     );
     for name in order {
         let day = match name {
@@ -58,8 +68,15 @@ fn received(order: [&str; 3]) -> Data {
         let manifest = data.file(&format!("{name}.jsonl"), line);
         let file = data.beside("mail").join(format!("{name}.eml"));
         let file = file.display().to_string();
-        data.run(&["ingest", "--pipeline", "forms", "--manifest", &manifest, &file])
-            .ended(0);
+        data.run(&[
+            "ingest",
+            "--pipeline",
+            "forms",
+            "--manifest",
+            &manifest,
+            &file,
+        ])
+        .ended(0);
     }
     data
 }
@@ -67,7 +84,10 @@ fn received(order: [&str; 3]) -> Data {
 #[test]
 fn a_message_sent_again_is_linked_whichever_was_read_first() {
     let mut said = Vec::new();
-    for order in [["premier", "autre", "relance"], ["relance", "premier", "autre"]] {
+    for order in [
+        ["premier", "autre", "relance"],
+        ["relance", "premier", "autre"],
+    ] {
         let data = received(order);
         let of = |name: &str| data.json(&["show", name])["resembles"].clone();
         let (first, again) = (of("premier"), of("relance"));
@@ -79,14 +99,25 @@ fn a_message_sent_again_is_linked_whichever_was_read_first() {
         assert!((80..100).contains(&percent), "{percent}");
         assert!(of("autre").as_array().unwrap().is_empty());
 
-        let shown = data.run(&["show", "relance", "--lang", "fr"]).ended(0).stdout;
+        let shown = data
+            .run(&["show", "relance", "--lang", "fr"])
+            .ended(0)
+            .stdout;
         let line = format!("ressemble à {percent} % à premier, reçu le 2026-11-17");
         assert!(shown.contains(&line), "{shown}");
         // Only the later of the two is one too many in the list.
         let inbox = data.run(&["inbox", "--lang", "fr"]).ended(0).stdout;
-        assert!(inbox.contains("ressemble") && !inbox.contains("à relance"), "{inbox}");
+        assert!(
+            inbox.contains("ressemble") && !inbox.contains("à relance"),
+            "{inbox}"
+        );
         let listed = data.json(&["inbox"]);
-        let listed = listed.as_array().unwrap().iter().find(|d| d["name"] == "relance").unwrap();
+        let listed = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|d| d["name"] == "relance")
+            .unwrap();
         assert_eq!(listed["resembles"], again);
         data.verified();
         data.run(&["replay", "--all"]).ended(0);

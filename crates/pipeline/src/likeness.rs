@@ -95,7 +95,11 @@ impl Desk {
         found.sort_by_key(|r| (r.row.received_at, r.row.id));
         // Of several with the same bytes, the one that the others are duplicates of says it all.
         let firsts: BTreeSet<DocumentId> = found.iter().map(|r| r.row.id).collect();
-        found.retain(|r| r.row.duplicate_of.is_none_or(|first| !firsts.contains(&first)));
+        found.retain(|r| {
+            r.row
+                .duplicate_of
+                .is_none_or(|first| !firsts.contains(&first))
+        });
         Ok(found)
     }
 

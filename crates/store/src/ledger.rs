@@ -140,8 +140,8 @@ impl Ledger for SqlLedger {
     }
 
     async fn likeness(&self, id: DocumentId) -> LedgerResult<Vec<i64>> {
-        let query = sqlx::query(include_str!("../sql/likeness/of_document.sql"))
-            .bind(bound(id.as_bytes()));
+        let query =
+            sqlx::query(include_str!("../sql/likeness/of_document.sql")).bind(bound(id.as_bytes()));
         let found = self.read("read the codes of a sketch", query).await?;
         found.iter().map(|row| number(row, "code")).collect()
     }

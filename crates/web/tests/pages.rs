@@ -272,9 +272,24 @@ async fn what_resembles_an_earlier_document_is_said() {
     let house = House::empty();
     let ids = house
         .receive(&[
-            letter("F-201", "2026-11-10T08:00:00Z", None, "Premier envoi.\nsketch 252\n"),
-            letter("F-202<b>", "2026-11-17T08:30:00Z", None, "Second envoi, relance.\nsketch 240\n"),
-            letter("F-203", "2026-11-17T09:00:00Z", None, "Autre chose encore, sans lien.\nsketch 100\n"),
+            letter(
+                "F-201",
+                "2026-11-10T08:00:00Z",
+                None,
+                "Premier envoi.\nsketch 252\n",
+            ),
+            letter(
+                "F-202<b>",
+                "2026-11-17T08:30:00Z",
+                None,
+                "Second envoi, relance.\nsketch 240\n",
+            ),
+            letter(
+                "F-203",
+                "2026-11-17T09:00:00Z",
+                None,
+                "Autre chose encore, sans lien.\nsketch 100\n",
+            ),
         ])
         .await;
     house.work().await;
@@ -284,10 +299,12 @@ async fn what_resembles_an_earlier_document_is_said() {
         .await
         .says(&["ressemble à 97\u{a0}% à F-201, reçu le 10 novembre 2026 à 09:00"])
         .says_nothing_of(&["à F-202", "à F-203", "<b>"]);
-    house
-        .get(&format!("/documents/{again}"))
-        .await
-        .says(&["Ressemble à 97\u{a0}% à", "F-201", "reçu le", &format!("/documents/{first}")]);
+    house.get(&format!("/documents/{again}")).await.says(&[
+        "Ressemble à 97\u{a0}% à",
+        "F-201",
+        "reçu le",
+        &format!("/documents/{first}"),
+    ]);
     // The earlier one leads to the later one as well.
     house
         .get(&format!("/documents/{first}?lang=en"))

@@ -49,6 +49,9 @@ impl Stage for Sketch {
     fn run(&self, inputs: &Inputs) -> Result<Output, Fault> {
         let layout: Layout = inputs.json(Kind::Layout)?;
         let text = inputs.text(Kind::Text)?;
-        Output::json(Kind::Sketch, &sketch(text, &layout, inputs.name(Kind::Text)?))
+        Output::json(
+            Kind::Sketch,
+            &sketch(text, &layout, inputs.name(Kind::Text)?),
+        )
     }
 }

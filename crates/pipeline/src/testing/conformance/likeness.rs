@@ -38,7 +38,10 @@ async fn those_that_share_most_come_first(ledger: &dyn Ledger) {
         sketched(ledger, n, codes).await;
     }
     let asked = [low, high, 5];
-    assert_eq!(alike(ledger, &asked, 10).await, [id(4), id(2), id(1), id(3)]);
+    assert_eq!(
+        alike(ledger, &asked, 10).await,
+        [id(4), id(2), id(1), id(3)]
+    );
     assert_eq!(alike(ledger, &asked, 2).await, [id(4), id(2)]);
     assert_eq!(alike(ledger, &[6], 10).await, []);
     assert_eq!(alike(ledger, &[], 10).await, []);
