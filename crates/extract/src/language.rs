@@ -26,7 +26,16 @@ pub(crate) fn detect(text: &str) -> Option<String> {
     if let Some(code) = by_small_words(head) {
         return Some(code.into());
     }
-    let code = match whichlang::detect_language(head) {
+    let code = by_letters(head);
+    // Languages with a script of their own are told by it; of those in Latin letters, only the
+    // likely ones are believed in a short text.
+    let likely = matches!(code, "fr" | "en" | "ar" | "zh" | "hi" | "ja" | "ko" | "ru");
+    (letters >= LETTERS_SURE || likely).then(|| code.into())
+}
+
+/// What runs of letters say, right or wrong.
+fn by_letters(text: &str) -> &'static str {
+    match whichlang::detect_language(text) {
         Lang::Ara => "ar",
         Lang::Cmn => "zh",
         Lang::Deu => "de",
@@ -43,11 +52,7 @@ pub(crate) fn detect(text: &str) -> Option<String> {
         Lang::Swe => "sv",
         Lang::Tur => "tr",
         Lang::Vie => "vi",
-    };
-    // Languages with a script of their own are told by it; of those in Latin letters, only the
-    // likely ones are believed in a short text.
-    let likely = matches!(code, "fr" | "en" | "ar" | "zh" | "hi" | "ja" | "ko" | "ru");
-    (letters >= LETTERS_SURE || likely).then(|| code.into())
+    }
 }
 
 /// The language of a part of a text in `most`, where it is long and plain enough to tell by itself:
@@ -68,9 +73,8 @@ fn detect_surely(text: &str) -> Option<String> {
     }
     let middle = text.floor_char_boundary(text.len() / 2);
     let (head, tail) = text.split_at(middle);
-    let code = detect(text)?;
-    let agrees = |half: &str| detect(half).as_deref() == Some(code.as_str());
-    (agrees(head) && agrees(tail)).then_some(code)
+    let code = by_letters(text);
+    (by_letters(head) == code && by_letters(tail) == code).then(|| code.into())
 }
 
 /// French and English by words that only they have, when these are frequent enough.

@@ -130,7 +130,7 @@ mod tests {
         let bytes = domain::canonical::to_bytes(&of_text(LETTER)).unwrap();
         assert_eq!(
             Digest::of(&bytes).to_string(),
-            "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+            "sha256:2a2e47c06da57f363ef198e62e84c6f32c21b7e08a749c68e622a9302cea0f80"
         );
     }
 
