@@ -8,7 +8,7 @@
 //! | [`arrival`] | how a document reached us |
 //! | [`text`], [`sentences`], [`layout`] | stored text, places in it, pages, fields, attachments, notes |
 //! | [`quality`], [`told`] | how well a document was read, and how that is said |
-//! | [`passage`], [`decision`], [`form`] | what stages say of a document |
+//! | [`passage`], [`sketch`], [`decision`], [`form`] | what stages say of a document |
 //! | [`report`], [`sentence`], [`synthesis`], [`alert`] | what reconcilers say of a period |
 //! | [`record`], [`message`], [`explanation`] | what was done, what is to do, and why |
 //! | [`schema`] | the JSON Schemas of all that leaves the process |
@@ -35,6 +35,7 @@ pub mod report;
 pub mod schema;
 pub mod sentence;
 pub mod sentences;
+pub mod sketch;
 pub mod synthesis;
 pub mod text;
 pub mod time;
@@ -60,6 +61,7 @@ pub use quality::Quality;
 pub use record::{Agent, Circumstances, Kind, ModelRef, Named, Record, RunOutcome, Statement};
 pub use report::FieldReport;
 pub use sentence::{Evidence, Mask, Sentence};
+pub use sketch::Sketch;
 pub use synthesis::Synthesis;
 pub use text::{Span, StoredText};
 pub use time::{IsoWeek, Timestamp};

@@ -30,6 +30,10 @@ pub struct Passage {
     /// The heading it stands under, as a range of the same text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section: Option<Span>,
+    /// ISO 639-1 code of its language: its own where it is long and plain enough to tell, else the
+    /// document's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 impl Passage {

@@ -26,6 +26,8 @@ pub enum Kind {
     Layout,
     /// Passages ([`PassageSet`](crate::PassageSet)).
     Passages,
+    /// What tells nearly equal texts ([`Sketch`](crate::Sketch)).
+    Sketch,
     /// Vectors of the passages ([`VectorSet`](crate::passage::VectorSet)).
     Vectors,
     /// What a classifier says ([`Classification`](crate::decision::Classification)).
@@ -51,6 +53,7 @@ impl Kind {
             Self::Text => "text",
             Self::Layout => "layout",
             Self::Passages => "passages",
+            Self::Sketch => "sketch",
             Self::Vectors => "vectors",
             Self::Classification => "classification",
             Self::Completeness => "completeness",

@@ -38,6 +38,7 @@ pub fn all() -> Vec<NamedSchema> {
         of::<crate::message::TaskEvent>("task-event"),
         of::<crate::PassageSet>("passages"),
         of::<crate::Record>("record"),
+        of::<crate::Sketch>("sketch"),
         of::<crate::Synthesis>("synthesis"),
     ]
 }

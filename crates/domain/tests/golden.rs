@@ -174,12 +174,14 @@ fn passages_of_format_1() {
                 end: 120,
                 page: 1,
                 section: None,
+                language: None,
             },
             Passage {
                 start: 121,
                 end: 300,
                 page: 2,
                 section: Some(Span::new(0, 18)),
+                language: None,
             },
         ],
     };

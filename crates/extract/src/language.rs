@@ -1,4 +1,4 @@
-//! The language of most of a text.
+//! The language of most of a text, and of a part of it.
 
 use whichlang::Lang;
 
@@ -26,7 +26,16 @@ pub(crate) fn detect(text: &str) -> Option<String> {
     if let Some(code) = by_small_words(head) {
         return Some(code.into());
     }
-    let code = match whichlang::detect_language(head) {
+    let code = by_letters(head);
+    // Languages with a script of their own are told by it; of those in Latin letters, only the
+    // likely ones are believed in a short text.
+    let likely = matches!(code, "fr" | "en" | "ar" | "zh" | "hi" | "ja" | "ko" | "ru");
+    (letters >= LETTERS_SURE || likely).then(|| code.into())
+}
+
+/// What runs of letters say, right or wrong.
+fn by_letters(text: &str) -> &'static str {
+    match whichlang::detect_language(text) {
         Lang::Ara => "ar",
         Lang::Cmn => "zh",
         Lang::Deu => "de",
@@ -43,11 +52,29 @@ pub(crate) fn detect(text: &str) -> Option<String> {
         Lang::Swe => "sv",
         Lang::Tur => "tr",
         Lang::Vie => "vi",
-    };
-    // Languages with a script of their own are told by it; of those in Latin letters, only the
-    // likely ones are believed in a short text.
-    let likely = matches!(code, "fr" | "en" | "ar" | "zh" | "hi" | "ja" | "ko" | "ru");
-    (letters >= LETTERS_SURE || likely).then(|| code.into())
+    }
+}
+
+/// The language of a part of a text in `most`, where it is long and plain enough to tell by itself:
+/// else that of the whole. Lists of names and addresses in a letter must not make it Italian.
+pub(crate) fn detect_part(part: &str, most: Option<&str>) -> Option<String> {
+    detect_surely(part).or_else(|| most.map(str::to_owned))
+}
+
+/// The language of a text that leaves no doubt: its small words say so, or it is long, and either
+/// half of it says the same as the whole.
+fn detect_surely(text: &str) -> Option<String> {
+    if let Some(code) = by_small_words(text) {
+        return Some(code.into());
+    }
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    if letters < LETTERS_SURE {
+        return None;
+    }
+    let middle = text.floor_char_boundary(text.len() / 2);
+    let (head, tail) = text.split_at(middle);
+    let code = by_letters(text);
+    (by_letters(head) == code && by_letters(tail) == code).then(|| code.into())
 }
 
 /// French and English by words that only they have, when these are frequent enough.
@@ -82,6 +109,27 @@ fn by_small_words(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_has_its_own_language_only_where_it_is_plain() {
+        let check = |part: &str, code: Option<&str>| {
+            assert_eq!(detect_part(part, Some("fr")).as_deref(), code, "{part}");
+        };
+        check(
+            "The lamp has been out since Monday and the street is dark for all of us.",
+            Some("en"),
+        );
+        check("RAS.", Some("fr"));
+        let names = "Mme Bianchi Rosa, M. Ferrari Luca, Mme Conti Elena, M. Esposito Marco, \
+            Mme Romano Giulia, M. Colombo Andrea";
+        check(names, Some("fr"));
+        let spanish = "El farol de la calle está apagado desde el lunes por la noche y los vecinos \
+            no pueden volver a casa sin linterna. Hemos llamado tres veces al ayuntamiento y nadie \
+            nos ha contestado. Les pedimos que envíen a un técnico antes de las fiestas, porque \
+            una vecina ya se ha caído.";
+        check(spanish, Some("es"));
+        assert_eq!(detect_part("RAS.", None), None);
+    }
 
     #[test]
     fn tells_the_language_or_says_nothing() {

@@ -16,6 +16,7 @@
 //! | `draft` | lines and fields under construction; the only place that makes spans |
 //! | [`rows`] | tables split into rows, for intake |
 //! | [`split`] | stored text to passages |
+//! | [`sketch`] | stored text to what tells nearly equal texts |
 //! | [`budgets`] | how much is read before reading stops |
 //! | [`ocr`] | pages that are images, recognised by a program of this machine |
 //! | [`isolation`] | the child process, its limits and the pool of children |
@@ -36,6 +37,7 @@ pub mod isolation;
 pub mod markdown;
 pub mod ocr;
 pub mod rows;
+pub mod sketch;
 pub mod split;
 pub mod view;
 

@@ -7,6 +7,8 @@ use domain::{Layout, Passage, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::language::detect_part;
+
 /// How text is split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -42,6 +44,10 @@ pub fn split(text: &str, layout: &Layout, settings: &SplitSettings) -> Vec<Passa
                 end: span.end,
                 page,
                 section,
+                language: detect_part(
+                    span.of(text).unwrap_or_default(),
+                    layout.language.as_deref(),
+                ),
             });
         }
     };
@@ -200,6 +206,21 @@ mod tests {
                 "p1 [Article 3 Stationnement] Il est gênant.",
             ],
         );
+    }
+
+    #[test]
+    fn a_passage_in_another_language_says_so() {
+        let english = "The lamp has been out since Monday and the street is dark for all of us.";
+        let (text, mut layout) =
+            layout(&[&format!("Le lampadaire est en panne.~{english}~Merci.")]);
+        layout.language = Some("fr".into());
+        let settings = SplitSettings {
+            characters: 30,
+            ..SplitSettings::default()
+        };
+        let passages = split(&text, &layout, &settings);
+        let languages: Vec<_> = passages.iter().map(|p| p.language.as_deref()).collect();
+        assert_eq!(languages, [Some("fr"), Some("en"), Some("fr")]);
     }
 
     proptest::proptest! {

@@ -125,6 +125,7 @@ async fn change(
             page: p.page,
             text: p.span().of(&text).unwrap_or_default().to_owned(),
             section: p.section.and_then(|s| s.of(&text)).map(str::to_owned),
+            language: p.language.clone(),
             vector: vectors.vectors.get(i).cloned(),
         })
         .collect();

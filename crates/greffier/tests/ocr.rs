@@ -160,3 +160,19 @@ fn without_the_program_a_scan_waits_and_is_read_once_it_is_there() {
     assert_eq!(read["quality"]["waiting_for_ocr"], 0);
     data.verified();
 }
+
+#[test]
+fn a_second_scan_of_the_same_letter_resembles_the_first() {
+    let data = Data::new();
+    for (name, quarters, degrees) in [("premier.pdf", 0, 0.0), ("second.pdf", 2, 1.5)] {
+        let file = data.file(name, scan(quarters, degrees));
+        data.run(&["ingest", "--pipeline", "archives", &file])
+            .ended(0);
+    }
+    let resembles = |name: &str| data.json(&["show", name])["resembles"].clone();
+    let (first, second) = (resembles("premier"), resembles("second"));
+    assert_eq!(second[0]["name"], "premier", "{second}");
+    assert_eq!(first[0]["name"], "second", "{first}");
+    assert_eq!(first[0]["percent"], second[0]["percent"]);
+    data.verified();
+}

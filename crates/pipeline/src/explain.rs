@@ -340,6 +340,10 @@ pub fn activity_in_words(activity: &str, lang: Lang) -> &'static str {
             "reading of text and fields",
         ),
         "split" => lang.pick("découpage en passages", "splitting into passages"),
+        "sketch" => lang.pick(
+            "empreinte du texte, pour retrouver ce qui lui ressemble",
+            "sketch of the text, to find what resembles it",
+        ),
         "embed" => lang.pick(
             "calcul du sens des passages",
             "computing the meaning of passages",

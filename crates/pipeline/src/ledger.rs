@@ -181,6 +181,9 @@ pub struct Completion {
     pub state: DocumentState,
     /// Where it goes, when this stage says so. Ignored once a person has decided.
     pub route: Option<RouteView>,
+    /// The keyed codes of the bands of its sketch, when this stage made one: they replace those
+    /// that were there. Derived: the sketch and the collection's secret give them again.
+    pub likeness: Option<Vec<i64>>,
     /// How many records the document had when the stage's inputs were looked up. With another
     /// number by now, what was read may be out of date: the record is written, and the task stays
     /// owed instead of what follows it, to run again on what is there (an unchanged input is found
@@ -293,6 +296,18 @@ pub trait Ledger: Send + Sync {
 
     /// Documents, by (`received_at`, id).
     async fn documents(&self, filter: &DocumentFilter) -> LedgerResult<Vec<DocumentRow>>;
+
+    /// The keyed codes of the bands of a document's sketch, lowest first.
+    async fn likeness(&self, id: DocumentId) -> LedgerResult<Vec<i64>>;
+
+    /// At most `limit` other documents that have one of these codes: those with most of them first,
+    /// then by (`received_at`, id).
+    async fn documents_alike(
+        &self,
+        codes: &[i64],
+        other_than: DocumentId,
+        limit: u32,
+    ) -> LedgerResult<Vec<DocumentRow>>;
 
     /// The wrapped key and salt of a subject.
     async fn envelope(&self, subject: SubjectId) -> LedgerResult<Option<Vec<u8>>>;

@@ -9,7 +9,7 @@
 //! | [`vault`] | sealed artifacts of a subject |
 //! | [`intake`], [`worker`], [`engine`], [`reconcile`] | how a document enters, how work is done once |
 //! | [`log`] | sequencing, checkpoints, proofs |
-//! | [`desk`], [`explain`] | what people see and do: inbox, review, why |
+//! | [`desk`], [`likeness`], [`explain`] | what people see and do: inbox, what resembles what, review, why |
 //! | [`verify`], [`replay`] | whether everything holds, and whether it would come out again |
 //!
 //! Invariants: nothing here knows a file format, a model, SQL or AMQP; a stage is called with
@@ -24,6 +24,7 @@ pub mod explain;
 pub mod file;
 pub mod intake;
 pub mod ledger;
+pub mod likeness;
 pub mod log;
 pub mod pipelines;
 pub mod queue;

@@ -6,7 +6,7 @@ use domain::record::Act;
 use domain::record::Record;
 use domain::{
     Agent, Arrival, ArtifactName, Decision, Digest, DocumentId, Kind, Outcome, RunKey, RunOutcome,
-    Source, SubjectId,
+    Sketch, Source, SubjectId,
 };
 use provenance::{Checkpoint, merkle};
 
@@ -406,6 +406,17 @@ async fn check_row(
         .map(|r| (r.outcome, r.service.clone(), r.decided));
     if said != shown {
         problems.push("its row shows another place than its decision and its review");
+    }
+    let codes = match named(Kind::Sketch) {
+        Some(name) => {
+            let sketch: Sketch = vault.read_json(subject, &envelope, name).await?;
+            crate::likeness::codes_of(&vault.secrets, row, &sketch)
+        }
+        None => Vec::new(),
+    };
+    // While work is owed, a sketch may be written whose codes the run that follows will bring.
+    if row.state != DocumentState::Processing && vault.ledger.likeness(row.id).await? != codes {
+        problems.push("what is kept to find what resembles it is not its sketch's");
     }
     Ok(problems)
 }

@@ -23,6 +23,7 @@ use crate::intake::{self, Incoming};
 use crate::ledger::{
     Admission, Completed, Completion, DocumentRow, DocumentState, NewRecord, RouteView,
 };
+use crate::likeness;
 use crate::pipelines::{Pipeline, Pipelines};
 use crate::stage::{Child, Condition, Fault, Inputs, Output, RunIdentity, RunSettings, Stage};
 use crate::vault::{Vault, latest_among};
@@ -275,6 +276,7 @@ impl Worker {
             children: Vec::new(),
             state,
             route: None,
+            likeness: None,
             records_seen: Some(run.records_seen),
         };
         Ok(match self.vault.ledger.complete(&completion).await? {
@@ -342,6 +344,8 @@ impl Worker {
         let Ok(route) = route_caught(run.stage.as_ref(), &output.artifacts) else {
             return self.set_aside(task, run, attempt, "panic".into()).await;
         };
+        let secrets = &self.vault.secrets;
+        let likeness = likeness::codes(secrets, &run.document, &output.artifacts);
         let mut outputs = Vec::with_capacity(output.artifacts.len());
         for (kind, bytes) in &output.artifacts {
             let name = self.vault.write(subject, &run.envelope, bytes).await?;
@@ -365,7 +369,9 @@ impl Worker {
             output.quality,
         );
         let completed = self
-            .commit(task, run, statement, attempt, started, children, route)
+            .commit(
+                task, run, statement, attempt, started, children, route, likeness,
+            )
             .await?;
         Ok(match completed {
             Completed::New | Completed::StillOwed => Handled::Done,
@@ -402,7 +408,16 @@ impl Worker {
         );
         let started = self.clock.now();
         let completed = self
-            .commit(task, run, statement, attempt, started, Vec::new(), None)
+            .commit(
+                task,
+                run,
+                statement,
+                attempt,
+                started,
+                Vec::new(),
+                None,
+                None,
+            )
             .await?;
         Ok(match completed {
             Completed::New | Completed::StillOwed => Handled::Quarantined { reason },
@@ -461,6 +476,7 @@ impl Worker {
         started: domain::Timestamp,
         children: Vec<Admission>,
         route: Option<RouteView>,
+        likeness: Option<Vec<i64>>,
     ) -> Result<Completed, Error> {
         let outcome = statement.outcome;
         let models = !statement.models.is_empty();
@@ -484,6 +500,7 @@ impl Worker {
             children,
             state,
             route,
+            likeness,
             records_seen: Some(run.records_seen),
         };
         Ok(self.vault.ledger.complete(&completion).await?)
@@ -517,7 +534,9 @@ impl Worker {
         let (record, _) = crate::vault::read_record(known)?;
         let statement = record.statement();
         let mut artifacts = Vec::new();
-        if run.stage.outputs().contains(&Kind::Decision) {
+        // What rows say beside records is said again from the artifacts.
+        let in_rows = |kind: &Kind| matches!(kind, Kind::Decision | Kind::Sketch);
+        if run.stage.outputs().iter().any(in_rows) {
             for named in &statement.outputs {
                 let bytes = self
                     .vault
@@ -528,6 +547,7 @@ impl Worker {
         }
         let (next, state) = self.follow(task, run, statement.outcome)?;
         let route = route_caught(run.stage.as_ref(), &artifacts).unwrap_or_default();
+        let likeness = likeness::codes(&self.vault.secrets, &run.document, &artifacts);
         let completion = Completion {
             finishes: task.clone(),
             record: None,
@@ -536,6 +556,7 @@ impl Worker {
             children: Vec::new(),
             state,
             route,
+            likeness,
             records_seen: Some(run.records_seen),
         };
         Ok(match self.vault.ledger.complete(&completion).await? {

@@ -36,6 +36,17 @@ impl CollectionSecret {
         self.secret.derive("content", b"").hmac(digest.as_bytes())
     }
 
+    /// Numbers equal for equal bands of sketches, sorted, to find documents that may resemble each
+    /// other. Whoever lacks the secret cannot tell from them whether a text at hand was received.
+    pub fn likeness_codes(&self, bands: &[impl AsRef<[u8]>]) -> Vec<i64> {
+        let key = self.secret.derive("likeness", b"");
+        let code = |band: &[u8]| i64::from_be_bytes(first(&key.hmac(band)));
+        let mut codes: Vec<i64> = bands.iter().map(|band| code(band.as_ref())).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+
     /// Equal for equal external ids, to find the earlier arrivals of one. External ids often are
     /// file numbers of people.
     pub fn external_mac(&self, external_id: &str) -> [u8; 32] {
@@ -82,6 +93,9 @@ mod tests {
         let text = std::str::from_utf8(&bytes).unwrap();
         let (content, external) = (secret().content_mac(&digest), secret().external_mac(text));
         assert_ne!(content, external);
+        let likeness = secret().likeness_codes(&[bytes]);
+        assert_ne!(likeness[0].to_be_bytes(), content[..8]);
+        assert_ne!(likeness[0].to_be_bytes(), external[..8]);
         assert_ne!(secret().document_id(&bytes).as_bytes()[..], content[..16]);
         assert_ne!(
             secret().person_pseudonym(text).as_bytes()[..],

@@ -127,18 +127,24 @@ impl Fields {
         analyser: &mut Analyser,
         mut row: impl FnMut(&crate::IndexedPassage) -> u64,
     ) -> Vec<TantivyDocument> {
-        let language = Language::of_tag(document.language.as_deref());
         let title = words(document.title.as_deref().unwrap_or_default());
         let name = words(&document.name);
-        let mut title_terms = analyser.body(&title, language);
-        title_terms.extend(analyser.body(&name, language));
+        // Title and name stand with each passage, in the terms of its language.
+        let heads = Language::ALL.map(|language| {
+            let mut terms = analyser.body(&title, language);
+            terms.extend(analyser.body(&name, language));
+            terms
+        });
         let one = |text: &str,
                    section: Option<&str>,
+                   tag: Option<&str>,
                    span: Span,
                    page: u32,
                    row: u64,
                    a: &mut Analyser| {
             let mut out = TantivyDocument::new();
+            let tag = tag.or(document.language.as_deref());
+            let language = Language::of_tag(tag);
             let body = words(text);
             let section = words(section.unwrap_or_default());
             let (high, low) = split(document.id);
@@ -159,21 +165,21 @@ impl Fields {
                     .as_ref()
                     .map_or(UNROUTED, ServiceId::as_str),
             );
-            if let Some(tag) = &document.language {
+            if let Some(tag) = tag {
                 out.add_text(self.tag, primary_tag(tag));
             }
             out.add_text(self.media_type, &document.media_type);
             out.add_i64(self.received_at, document.received_at.micros());
             let l = language.index();
             out.add_pre_tokenized_text(self.body[l], bag(a.body(&body, language)));
-            out.add_pre_tokenized_text(self.title[l], bag(title_terms.clone()));
+            out.add_pre_tokenized_text(self.title[l], bag(heads[l].clone()));
             out.add_pre_tokenized_text(self.section[l], bag(a.body(&section, language)));
             out.add_pre_tokenized_text(self.words, placed(&[&body]));
             out.add_pre_tokenized_text(self.head_words, placed(&[&title, &name, &section]));
             out
         };
         if document.passages.is_empty() {
-            return vec![one("", None, Span::default(), 1, NO_ROW, analyser)];
+            return vec![one("", None, None, Span::default(), 1, NO_ROW, analyser)];
         }
         document
             .passages
@@ -182,6 +188,7 @@ impl Fields {
                 one(
                     &p.text,
                     p.section.as_deref(),
+                    p.language.as_deref(),
                     p.span,
                     p.page,
                     row(p),

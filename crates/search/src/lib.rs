@@ -56,6 +56,8 @@ pub struct IndexedPassage {
     pub text: String,
     /// The heading it stands under.
     pub section: Option<String>,
+    /// Its language where it is not the document's; `None` for the document's.
+    pub language: Option<String>,
     /// Its vector. All vectors of an index have one length; any scale will do.
     pub vector: Option<Vec<f32>>,
 }

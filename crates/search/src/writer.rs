@@ -291,6 +291,7 @@ mod tests {
                 page: 1,
                 text: "trottoir".to_owned(),
                 section: None,
+                language: None,
                 vector: Some(vec![f32::from(n), 1.0]),
             }],
         }

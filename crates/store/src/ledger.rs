@@ -139,6 +139,27 @@ impl Ledger for SqlLedger {
         found.iter().map(rows::document).collect()
     }
 
+    async fn likeness(&self, id: DocumentId) -> LedgerResult<Vec<i64>> {
+        let query =
+            sqlx::query(include_str!("../sql/likeness/of_document.sql")).bind(bound(id.as_bytes()));
+        let found = self.read("read the codes of a sketch", query).await?;
+        found.iter().map(|row| number(row, "code")).collect()
+    }
+
+    async fn documents_alike(
+        &self,
+        codes: &[i64],
+        other_than: DocumentId,
+        limit: u32,
+    ) -> LedgerResult<Vec<DocumentRow>> {
+        let query = sqlx::query(self.dialect.likeness_alike)
+            .bind(serde_json::json!(codes).to_string())
+            .bind(bound(other_than.as_bytes()))
+            .bind(i64::from(limit));
+        let found = self.read("find documents that may resemble", query).await?;
+        found.iter().map(rows::document).collect()
+    }
+
     async fn envelope(&self, subject: SubjectId) -> LedgerResult<Option<Vec<u8>>> {
         let query =
             sqlx::query(include_str!("../sql/envelopes/get.sql")).bind(bound(subject.as_bytes()));
@@ -203,6 +224,9 @@ impl Ledger for SqlLedger {
         work.set_state(document, completion.state).await?;
         if let Some(route) = &completion.route {
             work.propose_route(document, route).await?;
+        }
+        if let Some(codes) = &completion.likeness {
+            work.likeness(document, codes).await?;
         }
         if let Some(next) = &completion.next {
             work.owe(next).await?;

@@ -26,7 +26,7 @@ mod read;
 mod view;
 
 pub(crate) use self::choose::{Filled, Wrong, is_open};
-use self::view::{ActLine, AttachmentLine, Check, DocumentPage, HistoryLine, Proposal};
+use self::view::{ActLine, Alike, AttachmentLine, Check, DocumentPage, HistoryLine, Proposal};
 
 /// Attachments that are opened for a page.
 const ATTACHMENTS_MAX: usize = 50;
@@ -135,6 +135,7 @@ pub(crate) async fn show(
             .map(|c| shown::channel(c, w)),
         parent: named(desk, opened.row.parent, visit).await,
         duplicate_of: named(desk, opened.row.duplicate_of, visit).await,
+        resembles: resembles(desk, opened, &calendar, visit).await?,
         why: visit.to(&format!("{path}/why")),
         text_only: text.is_read.then(|| visit.to(&format!("{path}/text"))),
         original: visit.to(&format!("{path}/original")),
@@ -206,6 +207,25 @@ async fn named(desk: &Desk, id: Option<DocumentId>, visit: &Visit) -> Option<Lin
         href: visit.to(&format!("/documents/{id}")),
         text,
     })
+}
+
+/// The documents that resemble this one.
+async fn resembles(
+    desk: &Desk,
+    opened: &Opened,
+    calendar: &Calendar,
+    visit: &Visit,
+) -> Result<Vec<Alike>, Problem> {
+    let found = desk.resembling(opened).await?;
+    let alike = found.into_iter().map(|one| Alike {
+        how: visit.words().resembles(one.percent),
+        link: Link {
+            href: visit.to(&format!("/documents/{}", one.row.id)),
+            text: one.name,
+        },
+        received: calendar.moment(one.row.received_at),
+    });
+    Ok(alike.collect())
 }
 
 /// The document that waits for a decision first, other than this one.

@@ -9,6 +9,7 @@ use domain::catalogue::Said as _;
 use domain::{AlertSet, Outcome, PipelineName, ServiceId};
 use pipeline::desk::{Desk, Opened};
 use pipeline::ledger::{DocumentFilter, DocumentRow, DocumentState};
+use pipeline::likeness::closest_earlier;
 use pipeline::pipelines::Pipeline;
 
 use crate::Office;
@@ -350,6 +351,18 @@ async fn line(desk: &Desk, row: &DocumentRow, visit: &Visit) -> Result<Line, Pro
             .collect();
     }
     line.notes = notes(desk, &opened, visit).await;
+    // What cannot be compared must not hide the document.
+    match desk.resembling(&opened).await {
+        Ok(found) => {
+            if let Some(first) = closest_earlier(&found) {
+                let day = Calendar::of(Some(pipeline), lang).moment(first.row.received_at);
+                let note = w.resembles_earlier(first.percent, &first.name, &day.text);
+                line.notes.push(note);
+            }
+        }
+        Err(error) if error.is_passing() => return Err(error.into()),
+        Err(_) => {}
+    }
     Ok(line)
 }
 

@@ -164,6 +164,7 @@ words! {
     leaf: "N° au journal", "No. in the log";
     the_software: "le logiciel", "the software";
     not_in_log_yet: "pas encore", "not yet";
+    received_on: "reçu le", "received on";
     same_as: "Même contenu qu’un document déjà reçu", "Same content as a document received before";
     identifier: "Identifiant", "Identifier";
 
@@ -311,6 +312,22 @@ impl Words {
         match self.0 {
             Lang::Fr => format!("même contenu que {name}, déjà reçu"),
             Lang::En => format!("same content as {name}, received before"),
+        }
+    }
+
+    /// What comes before the name of a document that this one resembles.
+    pub(crate) fn resembles(self, percent: u8) -> String {
+        match self.0 {
+            Lang::Fr => format!("Ressemble à {percent}\u{a0}% à"),
+            Lang::En => format!("Resembles at {percent}%"),
+        }
+    }
+
+    /// A document that resembles one received before, in a list.
+    pub(crate) fn resembles_earlier(self, percent: u8, name: &str, day: &str) -> String {
+        match self.0 {
+            Lang::Fr => format!("ressemble à {percent}\u{a0}% à {name}, reçu le {day}"),
+            Lang::En => format!("resembles {name} at {percent}%, received on {day}"),
         }
     }
 

@@ -268,6 +268,55 @@ async fn the_same_content_twice_is_said() {
 }
 
 #[tokio::test]
+async fn what_resembles_an_earlier_document_is_said() {
+    let house = House::empty();
+    let ids = house
+        .receive(&[
+            letter(
+                "F-201",
+                "2026-11-10T08:00:00Z",
+                None,
+                "Premier envoi.\nsketch 252\n",
+            ),
+            letter(
+                "F-202<b>",
+                "2026-11-17T08:30:00Z",
+                None,
+                "Second envoi, relance.\nsketch 240\n",
+            ),
+            letter(
+                "F-203",
+                "2026-11-17T09:00:00Z",
+                None,
+                "Autre chose encore, sans lien.\nsketch 100\n",
+            ),
+        ])
+        .await;
+    house.work().await;
+    let (first, again, other) = (ids[0], ids[1], ids[2]);
+    house
+        .get("/")
+        .await
+        .says(&["ressemble à 97\u{a0}% à F-201, reçu le 10 novembre 2026 à 09:00"])
+        .says_nothing_of(&["à F-202", "à F-203", "<b>"]);
+    house.get(&format!("/documents/{again}")).await.says(&[
+        "Ressemble à 97\u{a0}% à",
+        "F-201",
+        "reçu le",
+        &format!("/documents/{first}"),
+    ]);
+    // The earlier one leads to the later one as well.
+    house
+        .get(&format!("/documents/{first}?lang=en"))
+        .await
+        .says(&["Resembles at 97%", "F-202", &format!("/documents/{again}")]);
+    house
+        .get(&format!("/documents/{other}"))
+        .await
+        .says_nothing_of(&["Ressemble"]);
+}
+
+#[tokio::test]
 async fn hostile_content_stays_text() {
     let house = House::full().await;
     let id = house.id("F-005\"><script>alert(1)</script>").await;

@@ -7,6 +7,7 @@ use extract::view::ExtractView;
 use extract::{Budgets, Input};
 use pipeline::desk::{Opened, Review};
 use pipeline::ledger::{DocumentFilter, DocumentState};
+use pipeline::likeness::{Resembling, closest_earlier};
 use serde::Serialize;
 
 use super::Ending;
@@ -27,6 +28,10 @@ pub struct Listed {
     pub parent: Option<domain::DocumentId>,
     /// The first document with the same bytes.
     pub duplicate_of: Option<domain::DocumentId>,
+    /// The documents that resemble it without having the same bytes, by reception; absent from lists
+    /// that do not look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resembles: Option<Vec<Resembles>>,
     /// When it was received.
     pub received_at: domain::Timestamp,
     /// `processing`, `done` or `quarantined`.
@@ -51,7 +56,34 @@ pub struct Listed {
     pub why: String,
 }
 
+/// A document that resembles the one shown.
+#[derive(Debug, Serialize)]
+pub struct Resembles {
+    /// Its id.
+    pub document: domain::DocumentId,
+    /// The name people know it by, percent-encoded.
+    pub name: String,
+    /// How much, in percent.
+    pub percent: u8,
+    /// When it was received.
+    pub received_at: domain::Timestamp,
+}
+
 impl Listed {
+    /// As [`of`](Self::of), with what resembles it.
+    fn with(opened: &Opened, resembling: &[Resembling], lang: Lang) -> Self {
+        let resembles = resembling.iter().map(|r| Resembles {
+            document: r.row.id,
+            name: encoded(&r.name),
+            percent: r.percent,
+            received_at: r.row.received_at,
+        });
+        Self {
+            resembles: Some(resembles.collect()),
+            ..Self::of(opened, lang)
+        }
+    }
+
     /// An opened document as listed.
     pub fn of(opened: &Opened, lang: Lang) -> Self {
         let route = opened.row.route.as_ref();
@@ -61,6 +93,7 @@ impl Listed {
             pipeline: opened.row.pipeline.clone(),
             parent: opened.row.parent,
             duplicate_of: opened.row.duplicate_of,
+            resembles: None,
             received_at: opened.row.received_at,
             state: opened.row.state.as_str(),
             outcome: route.map(|r| r.outcome),
@@ -160,10 +193,10 @@ fn missing_in_brief(missing: &[Missing], lang: Lang) -> String {
 }
 
 /// The routing table: document, service proposed, confidence, what becomes of it, why.
-pub fn routing_table(house: &House, opened: &[Opened], lang: Lang) {
+fn routing_table(house: &House, opened: &[(Opened, Vec<Resembling>)], lang: Lang) {
     let rows = opened
         .iter()
-        .map(|o| {
+        .map(|(o, resembling)| {
             let listed = Listed::of(o, lang);
             let service = listed.service.as_ref().map_or_else(String::new, |s| {
                 house
@@ -194,6 +227,17 @@ pub fn routing_table(house: &House, opened: &[Opened], lang: Lang) {
                     same.into()
                 } else {
                     format!("{same} ; {remarks}")
+                };
+            }
+            if let Some(first) = closest_earlier(resembling) {
+                let like = match lang {
+                    Lang::Fr => format!("ressemble à {} % à {}", first.percent, first.name),
+                    Lang::En => format!("resembles {} ({} %)", first.name, first.percent),
+                };
+                remarks = if remarks.is_empty() {
+                    like
+                } else {
+                    format!("{like} ; {remarks}")
                 };
             }
             let outcome = match (&listed.set_aside, listed.decided, listed.outcome) {
@@ -320,10 +364,11 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
         return Ok(Ending::Done);
     }
     let opened = house.desk.open(row).await?;
+    let resembling = house.desk.resembling(&opened).await?;
     let lang = global.lang;
     if global.json {
         print::json(&Shown {
-            listed: Listed::of(&opened, lang),
+            listed: Listed::with(&opened, &resembling, lang),
             title: opened.title(),
             arrival: &opened.arrival,
             layout: &opened.layout,
@@ -346,7 +391,17 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
             Lang::En => format!("same bytes as {first}"),
         });
     }
-    routing_table(&house, std::slice::from_ref(&opened), lang);
+    for one in &resembling {
+        let day = one.row.received_at.day_in(&domain::time::Zone::paris());
+        let (name, percent, id) = (&one.name, one.percent, one.row.id);
+        print::line(match lang {
+            Lang::Fr => format!("ressemble à {percent} % à {name}, reçu le {day} ({id})"),
+            Lang::En => format!("resembles {name} at {percent} %, received on {day} ({id})"),
+        });
+    }
+    let shown = [(opened, resembling)];
+    routing_table(&house, &shown, lang);
+    let [(opened, _)] = shown;
     if let Some(layout) = &opened.layout {
         let rows: Vec<Vec<String>> = layout
             .fields
@@ -502,12 +557,20 @@ pub async fn inbox(
             }
         }
     };
-    let items = house
+    let waiting = house
         .desk
         .inbox(pipeline.as_ref(), service.as_ref())
         .await?;
+    let mut items = Vec::with_capacity(waiting.len());
+    for opened in waiting {
+        let resembling = house.desk.resembling(&opened).await?;
+        items.push((opened, resembling));
+    }
     if global.json {
-        let listed: Vec<Listed> = items.iter().map(|o| Listed::of(o, global.lang)).collect();
+        let listed: Vec<Listed> = items
+            .iter()
+            .map(|(o, resembling)| Listed::with(o, resembling, global.lang))
+            .collect();
         print::json(&listed)?;
     } else if items.is_empty() {
         print::line(global.lang.pick("Rien n’attend.", "Nothing waits."));

@@ -7,6 +7,7 @@ mod embed;
 mod extract;
 mod ocr;
 mod route;
+mod sketch;
 mod split;
 
 use std::sync::Arc;
@@ -36,8 +37,8 @@ pub struct Workshop {
 }
 
 /// Every stage, in the usual order.
-pub const NAMES: [&str; 7] = [
-    "extract", "ocr", "split", "embed", "classify", "check", "route",
+pub const NAMES: [&str; 8] = [
+    "extract", "ocr", "sketch", "split", "embed", "classify", "check", "route",
 ];
 
 /// The pipeline of a file, with its stages ready to work.
@@ -58,6 +59,7 @@ pub fn assemble(source: Arc<SourceFile>, shop: &Workshop) -> Result<Pipeline, Fi
         let stage: Arc<dyn Stage> = match name.get_ref().as_str() {
             "extract" => Arc::new(extract::Extract::build(&source, shop)?),
             "ocr" => Arc::new(ocr::Ocr::build(&source, shop)?),
+            "sketch" => Arc::new(sketch::Sketch::build()),
             "split" => Arc::new(split::Split::build(&source)?),
             "embed" => Arc::new(embed::Embed::build(&source, shop)?),
             "classify" => Arc::new(classify::Classify::build(&source, shop)?),

@@ -49,7 +49,7 @@ impl Stage for Split {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Kind] {

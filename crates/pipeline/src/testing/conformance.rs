@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`samples`] | small builders: document 3, its task, its record |
 //! | [`observe`] | all that can be seen of a ledger, as one value to compare |
-//! | `documents`, `tasks`, `records`, `log` | the cases for ledgers |
+//! | `documents`, `likeness`, `tasks`, `records`, `log` | the cases for ledgers |
 //! | `sealed` | the cases for blob stores |
 //!
 //! A case gets a store of its own, empty. It must hold whether or not records enter the log in the
@@ -15,6 +15,7 @@
 #![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
 
 mod documents;
+mod likeness;
 mod log;
 pub mod observe;
 mod records;
@@ -63,6 +64,7 @@ use cases;
 pub fn ledger_cases() -> Vec<Case<dyn Ledger>> {
     let lists = [
         documents::cases(),
+        likeness::cases(),
         tasks::cases(),
         records::cases(),
         log::cases(),

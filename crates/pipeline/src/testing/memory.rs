@@ -4,6 +4,7 @@
 //! points: a simulation can interleave, fail, or drop its caller exactly there. An effect is
 //! atomic: it happens whole, or not at all, even when the caller never hears of it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -87,6 +88,7 @@ struct State {
     sequenced: u64,
     checkpoints: BTreeMap<u64, String>,
     editions: Vec<Edition>,
+    likeness: BTreeMap<DocumentId, BTreeSet<i64>>,
     order: u64,
 }
 
@@ -304,6 +306,37 @@ impl Ledger for MemoryLedger {
         .await
     }
 
+    async fn likeness(&self, id: DocumentId) -> LedgerResult<Vec<i64>> {
+        self.atomically("likeness", |s| {
+            let codes = s.likeness.get(&id).into_iter().flatten();
+            codes.copied().collect()
+        })
+        .await
+    }
+
+    async fn documents_alike(
+        &self,
+        codes: &[i64],
+        other_than: DocumentId,
+        limit: u32,
+    ) -> LedgerResult<Vec<DocumentRow>> {
+        self.atomically("documents_alike", |s| {
+            let asked: BTreeSet<i64> = codes.iter().copied().collect();
+            let mut found: Vec<(usize, &DocumentRow)> = s
+                .likeness
+                .iter()
+                .filter(|(id, _)| **id != other_than)
+                .map(|(id, held)| (held.intersection(&asked).count(), id))
+                .filter(|(shared, _)| *shared > 0)
+                .filter_map(|(shared, id)| s.documents.get(id).map(|(row, ..)| (shared, row)))
+                .collect();
+            found.sort_by_key(|(shared, row)| (Reverse(*shared), row.received_at, row.id));
+            let found = found.into_iter().take(limit as usize);
+            found.map(|(_, row)| row.clone()).collect()
+        })
+        .await
+    }
+
     async fn envelope(&self, subject: SubjectId) -> LedgerResult<Option<Vec<u8>>> {
         self.atomically("envelope", |s| s.envelopes.get(&subject).cloned())
             .await
@@ -357,6 +390,9 @@ impl Ledger for MemoryLedger {
                 s.put_task(next);
             }
             let id = completion.finishes.document.as_document();
+            if let Some(codes) = &completion.likeness {
+                s.likeness.insert(id, codes.iter().copied().collect());
+            }
             if let Some((row, ..)) = s.documents.get_mut(&id) {
                 row.state = completion.state;
                 let decided = row.route.as_ref().is_some_and(|v| v.decided);

@@ -191,6 +191,7 @@ pub(crate) fn split(tool: &Tool) -> Toy {
         for line in inputs.text(Kind::Text)?.split_inclusive('\n') {
             let end = start + line.len() as u32;
             passages.push(Passage {
+                language: None,
                 start,
                 end,
                 page: 1,

@@ -86,6 +86,17 @@ impl Ledger for BrokenLedger {
     async fn documents(&self, filter: &DocumentFilter) -> LedgerResult<Vec<DocumentRow>> {
         self.inner.documents(filter).await
     }
+    async fn likeness(&self, id: DocumentId) -> LedgerResult<Vec<i64>> {
+        self.inner.likeness(id).await
+    }
+    async fn documents_alike(
+        &self,
+        codes: &[i64],
+        other_than: DocumentId,
+        limit: u32,
+    ) -> LedgerResult<Vec<DocumentRow>> {
+        self.inner.documents_alike(codes, other_than, limit).await
+    }
     async fn envelope(&self, subject: SubjectId) -> LedgerResult<Option<Vec<u8>>> {
         self.inner.envelope(subject).await
     }

@@ -21,6 +21,7 @@ pub(crate) fn document(n: u8, texts: &[&str]) -> IndexedDocument {
             page: 1,
             text: (*text).to_owned(),
             section: None,
+            language: None,
             vector: None,
         }
     });

@@ -98,6 +98,20 @@ fn each_language_has_its_analyser() {
 }
 
 #[test]
+fn a_passage_in_another_language_has_its_analyser() {
+    let texts = [
+        "Réclamations des riverains.",
+        "Street lighting.",
+    ];
+    let mut mixed = document(1, &texts);
+    mixed.passages[1].language = Some("en".to_owned());
+    let bench = Bench::new(vec![mixed, document(2, &texts)]);
+    // “lighting” and “lights” are one stem in English only.
+    bench.check("lights", &[1]);
+    bench.check("réclamation riverain", &[1, 2]);
+}
+
+#[test]
 fn titles_names_and_sections_are_searched() {
     let mut titled = document(1, &["Rien de particulier."]);
     titled.title = Some("Règlement du cimetière".to_owned());

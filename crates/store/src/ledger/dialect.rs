@@ -19,6 +19,8 @@ pub(crate) struct Dialect {
     pub(crate) records_sequence: &'static str,
     pub(crate) log_nodes_append: &'static str,
     pub(crate) log_nodes_get: &'static str,
+    pub(crate) likeness_keep: &'static str,
+    pub(crate) likeness_alike: &'static str,
 }
 
 /// SQLite, one file on one machine.
@@ -35,6 +37,8 @@ pub(crate) static SQLITE: Dialect = Dialect {
     records_sequence: include_str!("../../sql/sqlite/records/sequence.sql"),
     log_nodes_append: include_str!("../../sql/sqlite/log_nodes/append.sql"),
     log_nodes_get: include_str!("../../sql/sqlite/log_nodes/get.sql"),
+    likeness_keep: include_str!("../../sql/sqlite/likeness/keep.sql"),
+    likeness_alike: include_str!("../../sql/sqlite/likeness/alike.sql"),
 };
 
 /// PostgreSQL, in service.
@@ -51,4 +55,6 @@ pub(crate) static POSTGRES: Dialect = Dialect {
     records_sequence: include_str!("../../sql/postgres/records/sequence.sql"),
     log_nodes_append: include_str!("../../sql/postgres/log_nodes/append.sql"),
     log_nodes_get: include_str!("../../sql/postgres/log_nodes/get.sql"),
+    likeness_keep: include_str!("../../sql/postgres/likeness/keep.sql"),
+    likeness_alike: include_str!("../../sql/postgres/likeness/alike.sql"),
 };

@@ -245,6 +245,25 @@ impl Work {
         self.change(update).await.map(drop)
     }
 
+    /// Keeps the codes of a document's sketch in the place of those that were there.
+    pub(crate) async fn likeness(
+        &mut self,
+        document: DocumentId,
+        codes: &[i64],
+    ) -> LedgerResult<()> {
+        let document = bound(document.as_bytes());
+        let forget = sqlx::query(include_str!("../../sql/likeness/forget.sql"));
+        self.change(forget.bind(document.clone())).await?;
+        let codes: std::collections::BTreeSet<i64> = codes.iter().copied().collect();
+        if codes.is_empty() {
+            return Ok(());
+        }
+        let keep = sqlx::query(self.dialect.likeness_keep)
+            .bind(document)
+            .bind(json!(codes).to_string());
+        self.change(keep).await.map(drop)
+    }
+
     /// Routes a document as a stage proposes; what a person decided stands.
     pub(crate) async fn propose_route(
         &mut self,

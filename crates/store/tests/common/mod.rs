@@ -103,6 +103,7 @@ impl Service {
             "records",
             "tasks",
             "envelopes",
+            "likeness",
             "documents",
         ];
         execute(

@@ -6,6 +6,14 @@ use crate::inbox::Link;
 use crate::shown::{Moment, Part};
 use crate::visit::Frame;
 
+/// A document that resembles this one.
+pub(super) struct Alike {
+    /// How much, in words.
+    pub(super) how: String,
+    pub(super) link: Link,
+    pub(super) received: Moment,
+}
+
 /// The page.
 #[derive(Template)]
 #[template(path = "document.html")]
@@ -19,6 +27,8 @@ pub(super) struct DocumentPage {
     pub(super) channel: Option<String>,
     pub(super) parent: Option<Link>,
     pub(super) duplicate_of: Option<Link>,
+    /// The documents that it resembles, by reception.
+    pub(super) resembles: Vec<Alike>,
     pub(super) why: String,
     pub(super) text_only: Option<String>,
     pub(super) original: String,

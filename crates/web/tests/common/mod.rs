@@ -33,7 +33,7 @@ pipeline = "courrier"
 title = "Courrier de la mairie"
 collection = "mairie"
 accepts = ["files"]
-stages = ["extract", "check", "route"]
+stages = ["extract", "sketch", "check", "route"]
 attachment_stages = ["extract"]
 
 [[services]]

@@ -6,6 +6,7 @@
 //! | `field LABEL: VALUE` | a field, without a value when there is none |
 //! | `note CODE PAGE` | a note on a page |
 //! | `child: TEXT` | a document of TEXT is found within |
+//! | `sketch N` | of 252 minima, N are those of every such document |
 //! | `refuse STAGE` | the stage sets the document aside |
 //!
 //! A text with "subvention" is a form that lacks things and is for the vie associative, to be
@@ -104,6 +105,7 @@ pub(crate) fn all() -> Vec<Arc<dyn Stage>> {
             &[Kind::Text, Kind::Layout],
             extract,
         ),
+        toy("sketch", &[Kind::Text], &[Kind::Sketch], sketch),
         toy(
             "check",
             &[Kind::Text, Kind::Layout],
@@ -112,6 +114,27 @@ pub(crate) fn all() -> Vec<Arc<dyn Stage>> {
         ),
         toy("route", &[Kind::Text], &[Kind::Decision], route),
     ]
+}
+
+fn sketch(inputs: &Inputs) -> Result<Output, Fault> {
+    let text = inputs.text(Kind::Text)?;
+    let minima = text
+        .lines()
+        .find_map(|line| line.strip_prefix("sketch ")?.parse::<u32>().ok())
+        .map_or_else(Vec::new, |equal| {
+            let own = 1_000 * (1 + text.len() as u32);
+            (0..domain::sketch::VALUES as u32)
+                .map(|i| if i < equal { i } else { own + i })
+                .collect()
+        });
+    let sketch = domain::Sketch {
+        format: domain::sketch::SketchFormat::V1,
+        text_version: inputs.name(Kind::Text)?,
+        runs: 300,
+        too_short: minima.is_empty(),
+        minima,
+    };
+    Output::json(Kind::Sketch, &sketch)
 }
 
 fn extract(inputs: &Inputs) -> Result<Output, Fault> {

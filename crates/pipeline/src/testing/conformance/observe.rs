@@ -18,6 +18,7 @@ use crate::ledger::{
 )]
 pub struct Observed {
     pub documents: Vec<DocumentRow>,
+    pub likeness: Vec<Vec<i64>>,
     pub envelopes: Vec<Option<Vec<u8>>>,
     pub owed: Vec<(Task, Option<String>)>,
     pub due: Vec<Task>,
@@ -39,6 +40,10 @@ pub struct Observed {
 pub async fn observe(ledger: &dyn Ledger) -> Observed {
     sequence_all(ledger).await;
     let documents = ledger.documents(&DocumentFilter::default()).await.unwrap();
+    let mut likeness = Vec::new();
+    for document in &documents {
+        likeness.push(ledger.likeness(document.id).await.unwrap());
+    }
     let edition_subjects = ledger.edition_subjects().await.unwrap();
     let mut envelopes = Vec::new();
     let mut records_of = Vec::new();
@@ -53,6 +58,7 @@ pub async fn observe(ledger: &dyn Ledger) -> Observed {
     }
     Observed {
         documents,
+        likeness,
         envelopes,
         owed: ledger.owed().await.unwrap(),
         due: ledger.due(moment(5000), 1000).await.unwrap(),

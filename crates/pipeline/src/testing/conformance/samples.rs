@@ -126,6 +126,7 @@ pub fn completion(n: u32, stage: &str, next: Option<&str>) -> Completion {
             DocumentState::Done
         },
         route: None,
+        likeness: None,
         records_seen: None,
     }
 }

@@ -1,0 +1,1 @@
+delete from likeness where document = $1

@@ -1,0 +1,1 @@
+select code from likeness where document = $1 order by code
