@@ -21,7 +21,7 @@ pub(super) struct Rule {
 }
 
 /// The lines of a page.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
     pub(super) across: Vec<Rule>,
     pub(super) down: Vec<Rule>,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{BlockRole, NoteCode};
 
+use super::beside::{self, Beside, Spot};
 use super::glyphs::{Drawn, Text};
 use super::layout::{self, TextBlock};
 use super::letters::{self, Fault, Pairs};
@@ -31,6 +32,7 @@ struct Sheet {
     /// Pairs of letters in each font.
     fonts: Vec<(u128, u32)>,
     faults: BTreeSet<Fault>,
+    beside: Vec<Beside>,
 }
 
 /// See the module.
@@ -58,8 +60,10 @@ impl Sheets {
         }
     }
 
-    /// Adds what was drawn on the page.
-    pub(super) fn add(&mut self, drawn: &Drawn) {
+    /// Adds what was drawn on the page, whose widgets are at these spots.
+    pub(super) fn add(&mut self, mut drawn: Drawn, spots: &[Spot]) {
+        beside::join_combs(&mut drawn, spots);
+        let drawn = &drawn;
         if let Some(detail) = needs_ocr(drawn) {
             self.note(NoteCode::NeedsOcr, detail.map(str::to_owned));
         }
@@ -80,10 +84,11 @@ impl Sheets {
         }
         sheet.faults.extend(faults(&blocks));
         sheet.blocks = blocks;
+        sheet.beside = beside::look(drawn, spots);
     }
 
-    /// Writes the pages.
-    pub(super) fn write(mut self, draft: &mut Draft) {
+    /// Writes the pages. Returns what stands beside the widgets of each.
+    pub(super) fn write(mut self, draft: &mut Draft) -> Vec<Vec<Beside>> {
         let faulty: BTreeMap<u128, Fault> = self
             .fonts
             .iter()
@@ -98,10 +103,12 @@ impl Sheets {
             })
             .collect();
         roles::assign(&mut pages);
+        let mut seen = Vec::new();
         for mut sheet in self.sheets {
             if !draft.page(sheet.width, sheet.height) {
-                return;
+                return seen;
             }
+            seen.push(std::mem::take(&mut sheet.beside));
             let fonts = sheet.fonts.iter();
             sheet.faults.extend(
                 fonts
@@ -126,6 +133,7 @@ impl Sheets {
             }
             draft.end_block();
         }
+        seen
     }
 }
 
