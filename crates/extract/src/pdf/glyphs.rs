@@ -391,6 +391,10 @@ fn plain(c: char) -> Text {
         '\u{ad}' => Text::Char('-'),
         // The bullets of the Symbol and Wingdings fonts.
         '\u{f0b7}' | '\u{f0a7}' | '\u{f076}' | '\u{f0d8}' | '\u{f0fc}' => Text::Char('•'),
+        // Its boxes.
+        '\u{f0fe}' => Text::Char('☑'),
+        '\u{f0fd}' => Text::Char('☒'),
+        '\u{f0a8}' => Text::Char('☐'),
         '\u{e000}'..='\u{f8ff}' => Text::Nothing,
         // The shapes of Arabic letters in a word. Signs are in the order of the page here.
         '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' => {

@@ -1,7 +1,7 @@
 //! PDF (ISO 32000): text with places, form fields, embedded files.
 //!
 //! The interpreter draws each page on a device that only keeps glyphs and lines; `layout` puts them
-//! in reading order; once all pages are there, `roles` tells headers and headings and `sheets`
+//! in reading order, `beside` and `flat` look at what stands around fields; once all pages are there, `roles` tells headers and headings and `sheets`
 //! whether their letters make sense. Two guards stand before it: `bounds` measures compressed
 //! streams before they are inflated, and the device stops the interpreter when a budget is reached.
 
@@ -9,6 +9,7 @@ mod beside;
 mod bidi;
 mod bounds;
 mod files;
+mod flat;
 mod form;
 mod glyphs;
 mod grid;
@@ -31,11 +32,10 @@ use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
 use crate::budgets::Budget;
 use crate::draft::Draft;
-use beside::Beside;
 use bounds::Bounds;
 use glyphs::{Canvas, Spent, Stop};
 use layers::Hidden;
-use sheets::Sheets;
+use sheets::{Seen, Sheets};
 
 /// After this many pages the fonts kept for the next ones are dropped, so that memory depends on
 /// the page and not on the document.
@@ -72,7 +72,7 @@ pub(crate) fn read(bytes: &[u8], password: Option<&str>, draft: &mut Draft) {
         return;
     }
     draft.title = pdf.metadata().title.as_deref().map(strings::title);
-    let beside = pages(&pdf, draft);
+    let seen = pages(&pdf, draft);
     // A repaired file may have lost its end, or all of its pages: neither is silence.
     if draft.page_count() == 0 {
         draft.note(NoteCode::DamagedFile, Some("no page could be found".into()));
@@ -83,7 +83,7 @@ pub(crate) fn read(bytes: &[u8], password: Option<&str>, draft: &mut Draft) {
         );
     }
     // Pages are there already: a panic below costs the fields or the files only.
-    let fields = catch_unwind(AssertUnwindSafe(|| form::read(&pdf, &beside, draft)));
+    let fields = catch_unwind(AssertUnwindSafe(|| form::read(&pdf, &seen, draft)));
     if fields.is_err() {
         draft.note(NoteCode::DamagedFile, Some("AcroForm".into()));
     }
@@ -111,8 +111,8 @@ fn has_end(bytes: &[u8]) -> bool {
     tail.windows(MARK.len()).any(|w| w == MARK)
 }
 
-/// Reads the pages. Returns what stands beside the widgets of each.
-fn pages(pdf: &Pdf, draft: &mut Draft) -> Vec<Vec<Beside>> {
+/// Reads the pages. Returns what of each is for the form's fields.
+fn pages(pdf: &Pdf, draft: &mut Draft) -> Vec<Seen> {
     let mut bounds = Bounds::new(draft.budgets.stream_bytes);
     let mut spent = Spent::default();
     let mut cache = InterpreterCache::new();

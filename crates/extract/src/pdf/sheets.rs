@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{BlockRole, NoteCode};
 
 use super::beside::{self, Beside, Spot};
+use super::flat::{self, Guess};
 use super::glyphs::{Drawn, Text};
 use super::layout::{self, TextBlock};
 use super::letters::{self, Fault, Pairs};
@@ -23,6 +24,15 @@ const STAMP_SIGNS_MAX: usize = 250;
 /// A page without letters and with this many shapes has its letters drawn.
 const DRAWN_LETTERS_MIN: usize = 300;
 
+/// What of a page is for the form's fields.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// What stands beside each widget.
+    pub(super) beside: Vec<Beside>,
+    /// Fields that are only drawn.
+    pub(super) guesses: Vec<Guess>,
+}
+
 #[derive(Default)]
 struct Sheet {
     width: f64,
@@ -32,7 +42,7 @@ struct Sheet {
     /// Pairs of letters in each font.
     fonts: Vec<(u128, u32)>,
     faults: BTreeSet<Fault>,
-    beside: Vec<Beside>,
+    seen: Seen,
 }
 
 /// See the module.
@@ -83,12 +93,16 @@ impl Sheets {
             self.fonts.entry(key).or_default().extend(&pairs);
         }
         sheet.faults.extend(faults(&blocks));
+        // Where there are widgets, what stands beside them is theirs.
+        if spots.is_empty() {
+            sheet.seen.guesses = flat::look(drawn, &blocks);
+        }
+        sheet.seen.beside = beside::look(drawn, spots);
         sheet.blocks = blocks;
-        sheet.beside = beside::look(drawn, spots);
     }
 
-    /// Writes the pages. Returns what stands beside the widgets of each.
-    pub(super) fn write(mut self, draft: &mut Draft) -> Vec<Vec<Beside>> {
+    /// Writes the pages. Returns what of each is for the form's fields.
+    pub(super) fn write(mut self, draft: &mut Draft) -> Vec<Seen> {
         let faulty: BTreeMap<u128, Fault> = self
             .fonts
             .iter()
@@ -108,7 +122,7 @@ impl Sheets {
             if !draft.page(sheet.width, sheet.height) {
                 return seen;
             }
-            seen.push(std::mem::take(&mut sheet.beside));
+            seen.push(std::mem::take(&mut sheet.seen));
             let fonts = sheet.fonts.iter();
             sheet.faults.extend(
                 fonts

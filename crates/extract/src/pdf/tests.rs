@@ -1,6 +1,8 @@
 //! Pages drawn here in code: reading order, forms, files, damage and bombs.
 
+mod forms;
 mod layout;
+mod locked;
 
 use std::io::Write;
 

@@ -10,7 +10,7 @@ use pipeline::ledger::{DocumentFilter, DocumentState};
 use serde::Serialize;
 
 use super::Ending;
-use crate::args::Global;
+use crate::args::{Global, Password};
 use crate::house::{House, reading};
 use crate::print;
 
@@ -410,6 +410,7 @@ pub async fn extract(
     text: bool,
     markdown: bool,
     ocr: bool,
+    password: Option<Password>,
 ) -> Result<Ending> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let name = file.file_name().map(|n| n.to_string_lossy().into_owned());
@@ -419,6 +420,7 @@ pub async fn extract(
         let input = Input {
             bytes: &bytes,
             file_name: name.as_deref(),
+            password: password.as_ref().map(Password::as_str),
             ..Input::default()
         };
         let read = reader.read(&input)?;

@@ -7,6 +7,7 @@ mod place;
 mod signature;
 mod tree;
 mod values;
+mod xfa;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,8 @@ use hayro_syntax::Pdf;
 use hayro_syntax::object::{Dict, Object};
 use hayro_syntax::page::Page;
 
-use super::beside::{Beside, Spot};
+use super::beside::Spot;
+use super::sheets::Seen;
 use crate::budgets::Budget;
 use crate::draft::Draft;
 use tree::{Limits, Widget};
@@ -41,9 +43,9 @@ pub(super) fn spots(page: &Page, depth_max: u32) -> Vec<Spot> {
 }
 
 /// Reads the form's fields and adds their values to the text of their pages where nothing drawn
-/// says them. `beside` is what stands beside the widgets of each page. Without a form,
-/// "label : value" lines may be read as fields instead.
-pub(super) fn read(pdf: &Pdf, beside: &[Vec<Beside>], draft: &mut Draft) {
+/// says them. `seen` is what was seen of the widgets of each page. Without a form, "label : value"
+/// lines and what is drawn as fields are read as fields instead.
+pub(super) fn read(pdf: &Pdf, seen: &[Seen], draft: &mut Draft) {
     let form = pdf
         .xref()
         .get::<Dict>(pdf.xref().root_id())
@@ -58,7 +60,16 @@ pub(super) fn read(pdf: &Pdf, beside: &[Vec<Beside>], draft: &mut Draft) {
         draft.reached(Budget::Fields);
     }
     signatures(pdf, &found.widgets, draft);
-    let mut fields = made(&found.widgets, beside);
+    let mut fields = made(&found.widgets, seen);
+    if let Some(form) = &form {
+        let limits = xfa::Limits {
+            bytes: draft.budgets.stream_bytes,
+            events: draft.budgets.objects,
+            depth: draft.budgets.depth as usize,
+            fields: limits.widgets,
+        };
+        xfa::read(form, &mut fields, limits);
+    }
     if fields.is_empty() && form.as_ref().is_some_and(|form| form.contains_key(b"XFA")) {
         draft.note(NoteCode::NotReadableYet, Some("XFA".into()));
     }
@@ -74,10 +85,15 @@ pub(super) fn read(pdf: &Pdf, beside: &[Vec<Beside>], draft: &mut Draft) {
         (field.page.unwrap_or(u32::MAX), row, column)
     });
     place::place(fields, draft);
+    if draft.infer_pairs {
+        for (page, seen) in (1u32..).zip(seen) {
+            place::guessed(page, &seen.guesses, draft);
+        }
+    }
 }
 
 /// A field for each widget.
-fn made(widgets: &[Widget], beside: &[Vec<Beside>]) -> Vec<Field> {
+fn made(widgets: &[Widget], seen: &[Seen]) -> Vec<Field> {
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut fields = Vec::new();
     for widget in widgets {
@@ -89,7 +105,7 @@ fn made(widgets: &[Widget], beside: &[Vec<Beside>]) -> Vec<Field> {
             let group = groups.entry(&widget.field.name).or_default();
             group.push(number);
         }
-        fields.push((widget, field(widget, kind, beside)));
+        fields.push((widget, field(widget, kind, seen)));
     }
     for group in groups.into_values() {
         let members: Vec<&Widget> = group
@@ -111,11 +127,11 @@ fn made(widgets: &[Widget], beside: &[Vec<Beside>]) -> Vec<Field> {
     fields.into_iter().map(|(_, field)| field).collect()
 }
 
-fn field(widget: &Widget, kind: FieldKind, beside: &[Vec<Beside>]) -> Field {
+fn field(widget: &Widget, kind: FieldKind, seen: &[Seen]) -> Field {
     let flags = widget.field.flags.unwrap_or(0);
     let beside = widget.page.zip(widget.on_page).and_then(|(page, at)| {
-        let page = beside.get(page as usize - 1)?;
-        page.get(at)
+        let page = seen.get(page as usize - 1)?;
+        page.beside.get(at)
     });
     let label = widget.field.label.clone();
     let label = label.filter(|label| !label.trim().is_empty());

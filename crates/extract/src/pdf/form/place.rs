@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Field, PageBox, StoredText};
+use domain::{Field, FieldKind, PageBox, StoredText};
 
 use crate::draft::{Draft, Place};
+use crate::pairs;
+use crate::pdf::flat::Guess;
 
 /// Finds each value in the lines drawn over its box; values that are nowhere are added to their
 /// page as a last block of "label : value" lines.
@@ -82,4 +84,28 @@ pub(in crate::pdf) fn find(draft: &Draft, page: usize, bbox: PageBox, value: &st
 
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Adds what is only drawn as fields of a page. Values stand where they were drawn, and are not
+/// read once more from the line they are in.
+pub(super) fn guessed(page: u32, guesses: &[Guess], draft: &mut Draft) {
+    for guess in guesses {
+        let value = guess.value.as_deref();
+        let place = value.and_then(|value| find(draft, page as usize - 1, guess.bbox, value));
+        let field = Field {
+            kind: match guess.checked {
+                Some(_) => FieldKind::Checkbox,
+                None => FieldKind::Pair,
+            },
+            checked: guess.checked,
+            ..pairs::field(guess.label.clone(), String::new(), page, Some(guess.bbox))
+        };
+        let field = Field {
+            value: guess.value.clone(),
+            ..field
+        };
+        if !draft.control(field, place) {
+            return;
+        }
+    }
 }
