@@ -54,9 +54,13 @@ fn led(line: &str, range: Range<usize>) -> Option<Pair> {
     let is_leader = |c: char| matches!(c, '.' | '…' | '_');
     let first = text.find(is_leader)?;
     let rest = &text[first..];
-    let end = rest.find(|c: char| !is_leader(c) && c != ' ').unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !is_leader(c) && c != ' ')
+        .unwrap_or(rest.len());
     let leaders = &rest[..end];
-    let dots = leaders.chars().map(|c| if c == '…' { 3 } else { usize::from(c != ' ') });
+    let dots = leaders
+        .chars()
+        .map(|c| if c == '…' { 3 } else { usize::from(c != ' ') });
     if dots.sum::<usize>() < LEADERS_MIN {
         return None;
     }
@@ -64,11 +68,18 @@ fn led(line: &str, range: Range<usize>) -> Option<Pair> {
     let from = trimmed(line, range.start + first + end..range.end);
     // Where a value ends, dots begin again.
     let after = &line[from.clone()];
-    let stop = ["..", "…", "__"].iter().filter_map(|mark| after.find(mark)).min();
+    let stop = ["..", "…", "__"]
+        .iter()
+        .filter_map(|mark| after.find(mark))
+        .min();
     let value = trimmed(line, from.start..from.start + stop.unwrap_or(after.len()));
     let (label_text, value_text) = (&line[label.clone()], &line[value.clone()]);
-    let is_page = value_text.chars().all(|c| c.is_ascii_digit() || c.is_whitespace());
-    let unknown = value_text.chars().all(|c| !c.is_alphanumeric() || c == '\u{fffd}');
+    let is_page = value_text
+        .chars()
+        .all(|c| c.is_ascii_digit() || c.is_whitespace());
+    let unknown = value_text
+        .chars()
+        .all(|c| !c.is_alphanumeric() || c == '\u{fffd}');
     let more = stop.is_some_and(|stop| after[stop..].contains(char::is_alphanumeric));
     (!unknown && !more && !(is_page && stop.is_none()) && is_label(label_text))
         .then_some(Pair { label, value })
@@ -207,11 +218,7 @@ mod tests {
             false,
             &[("Adresse", "12 rue des Lilas")],
         );
-        check(
-            "Nom ........ Dupont ........",
-            false,
-            &[("Nom", "Dupont")],
-        );
+        check("Nom ........ Dupont ........", false, &[("Nom", "Dupont")]);
         check("Ville ______ Sète", false, &[("Ville", "Sète")]);
         check("Âge ...... 12 ......", false, &[("Âge", "12")]);
         check("Fait le : 3 mai.", false, &[("Fait le", "3 mai.")]);

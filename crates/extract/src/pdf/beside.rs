@@ -99,7 +99,8 @@ fn text(words: &[Word]) -> Option<String> {
         out.push_str(word.text.trim());
         before = Some(word.area);
     }
-    Some(out.trim().to_owned()).filter(|text| text.chars().any(|c| !c.is_whitespace() && c != '\u{fffd}'))
+    Some(out.trim().to_owned())
+        .filter(|text| text.chars().any(|c| !c.is_whitespace() && c != '\u{fffd}'))
 }
 
 /// The label of what stands at `area`, where no other of `spots` is nearer to it.
@@ -123,7 +124,9 @@ pub(super) fn label(area: Area, is_mark: bool, words: &[Word], spots: &[Area]) -
             let base = |word: &Word| (word.area[3] - area[3]).abs();
             // Of two lines that end alike, the one on the level of the field.
             let ends = |word: &Word| (word.area[2] / 4.0).round();
-            ends(a).total_cmp(&ends(b)).then(base(b).total_cmp(&base(a)))
+            ends(a)
+                .total_cmp(&ends(b))
+                .then(base(b).total_cmp(&base(a)))
         })?;
         clean(&joined(nearest, words, spots))
     };
@@ -145,7 +148,10 @@ pub(super) fn label(area: Area, is_mark: bool, words: &[Word], spots: &[Area]) -
         let nearest = words.iter().filter(near).min_by(|a, b| {
             let gap = |word: &Word| (area[1] - word.area[3], (word.area[0] - area[0]).abs());
             let (a, b) = (gap(a), gap(b));
-            (a.0 / 3.0).round().total_cmp(&(b.0 / 3.0).round()).then(a.1.total_cmp(&b.1))
+            (a.0 / 3.0)
+                .round()
+                .total_cmp(&(b.0 / 3.0).round())
+                .then(a.1.total_cmp(&b.1))
         })?;
         clean(&joined(nearest, words, spots))
     };
@@ -195,7 +201,10 @@ fn joined(word: &Word, words: &[Word], spots: &[Area]) -> String {
     while to + 1 < line.len() && close(line[to], line[to + 1]) {
         to += 1;
     }
-    let texts: Vec<&str> = line[from..=to].iter().map(|word| word.text.trim()).collect();
+    let texts: Vec<&str> = line[from..=to]
+        .iter()
+        .map(|word| word.text.trim())
+        .collect();
     texts.join(" ")
 }
 
@@ -203,7 +212,10 @@ fn joined(word: &Word, words: &[Word], spots: &[Area]) -> String {
 pub(super) fn clean(text: &str) -> Option<String> {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let edge = |c: char| {
-        matches!(c, ':' | ' ' | '\u{a0}' | '.' | '…' | '_' | '•' | '|' | '\u{fffd}' | '☐' | '□')
+        matches!(
+            c,
+            ':' | ' ' | '\u{a0}' | '.' | '…' | '_' | '•' | '|' | '\u{fffd}' | '☐' | '□'
+        )
     };
     let trimmed = words.trim_end_matches(edge);
     let trimmed = trimmed.trim_start_matches(edge);
@@ -214,7 +226,10 @@ pub(super) fn clean(text: &str) -> Option<String> {
         return Some(trimmed.to_owned());
     }
     let cut: String = trimmed.chars().take(LABEL_CHARACTERS_MAX).collect();
-    Some(cut.rsplit_once(' ').map_or(cut.clone(), |(kept, _)| kept.to_owned()))
+    Some(
+        cut.rsplit_once(' ')
+            .map_or(cut.clone(), |(kept, _)| kept.to_owned()),
+    )
 }
 
 pub(super) fn area(bbox: PageBox) -> Area {

@@ -121,9 +121,9 @@ fn boxes(across: &[Rule], down: &[Rule]) -> Vec<Area> {
         let Some(right) = right else { continue };
         let area = [left.at, left.from, right.at, left.to];
         let closed = covers(area[1], area[0], area[2]) && covers(area[3], area[0], area[2]);
-        let is_new = !boxes.iter().any(|other| {
-            other.iter().zip(&area).all(|(a, b)| (a - b).abs() <= NEAR)
-        });
+        let is_new = !boxes
+            .iter()
+            .any(|other| other.iter().zip(&area).all(|(a, b)| (a - b).abs() <= NEAR));
         if closed && is_new {
             boxes.push(area);
         }
@@ -145,7 +145,9 @@ fn touch(a: &Area, b: &Area) -> bool {
 }
 
 fn is_alone(area: &Area, boxes: &[Area]) -> bool {
-    !boxes.iter().any(|other| other != area && touch(area, other))
+    !boxes
+        .iter()
+        .any(|other| other != area && touch(area, other))
 }
 
 /// Squares that people tick.
@@ -156,20 +158,34 @@ fn squares(drawn: &Drawn, boxes: &[Area], words: &[Word], guesses: &mut Vec<Gues
         .copied()
         .collect();
     for square in &squares {
-        let letters: Vec<&Word> = words.iter().filter(|word| holds(square, word.area)).collect();
+        let letters: Vec<&Word> = words
+            .iter()
+            .filter(|word| holds(square, word.area))
+            .collect();
         let written: String = letters.iter().map(|word| word.text.trim()).collect();
         let crossed = drawn.rules.slants.iter().any(|slant| holds(square, *slant));
         let on = match written.as_str() {
             "" => crossed,
-            "x" | "X" | "✓" | "✔" | "✗" | "✘" | "×" | "✕" | "✖" | "●" | "•" | "■" | "☒" | "V" | "v" => true,
+            "x" | "X" | "✓" | "✔" | "✗" | "✘" | "×" | "✕" | "✖" | "●" | "•" | "■" | "☒" | "V"
+            | "v" => true,
             // A number or a letter is not a tick.
             _ => continue,
         };
-        let labels: Vec<Word> = words.iter().filter(|word| !holds(square, word.area)).cloned().collect();
+        let labels: Vec<Word> = words
+            .iter()
+            .filter(|word| !holds(square, word.area))
+            .cloned()
+            .collect();
         if let Some(label) = label(*square, true, &labels, &squares).and_then(|l| mark_label(&l)) {
             guesses.push(Guess {
                 label,
-                value: on.then(|| if written.is_empty() { "X".to_owned() } else { written }),
+                value: on.then(|| {
+                    if written.is_empty() {
+                        "X".to_owned()
+                    } else {
+                        written
+                    }
+                }),
                 checked: Some(on),
                 bbox: page_box(*square),
             });
@@ -184,8 +200,10 @@ fn filled(boxes: &[Area], words: &[Word], guesses: &mut Vec<Guess>) {
         if !BOX_HEIGHT.contains(&height) || width < 2.0 * height || !is_alone(area, boxes) {
             continue;
         }
-        let (within, outside): (Vec<Word>, Vec<Word>) =
-            words.iter().cloned().partition(|word| holds(area, word.area));
+        let (within, outside): (Vec<Word>, Vec<Word>) = words
+            .iter()
+            .cloned()
+            .partition(|word| holds(area, word.area));
         let value = joined(&within);
         let label = label(*area, false, &outside, boxes).filter(|label| is_label(label));
         // A box around a title says nothing of a field: the label is small and close.
@@ -215,13 +233,21 @@ fn combs(boxes: &[Area], words: &[Word], guesses: &mut Vec<Guess>) {
         })
         .copied()
         .collect();
-    cells.sort_by(|a, b| a[1].round().total_cmp(&b[1].round()).then(a[0].total_cmp(&b[0])));
+    cells.sort_by(|a, b| {
+        a[1].round()
+            .total_cmp(&b[1].round())
+            .then(a[0].total_cmp(&b[0]))
+    });
     let mut rows: Vec<Vec<Area>> = Vec::new();
     for cell in cells {
         match rows.last_mut() {
-            Some(row) if row.last().is_some_and(|last| {
-                (cell[0] - last[2]).abs() < 2.0 && (cell[1] - last[1]).abs() < 2.0
-            }) => row.push(cell),
+            Some(row)
+                if row.last().is_some_and(|last| {
+                    (cell[0] - last[2]).abs() < 2.0 && (cell[1] - last[1]).abs() < 2.0
+                }) =>
+            {
+                row.push(cell)
+            }
             _ => rows.push(vec![cell]),
         }
     }
@@ -247,7 +273,11 @@ fn combs(boxes: &[Area], words: &[Word], guesses: &mut Vec<Guess>) {
             continue;
         };
         let area = [first[0], first[1], last[2], last[3]];
-        let outside: Vec<Word> = words.iter().filter(|word| !holds(&area, word.area)).cloned().collect();
+        let outside: Vec<Word> = words
+            .iter()
+            .filter(|word| !holds(&area, word.area))
+            .cloned()
+            .collect();
         let label = label(area, false, &outside, &[area]).filter(|label| is_label(label));
         if let (Some(label), false) = (label, value.trim().is_empty()) {
             guesses.push(Guess {
@@ -260,9 +290,42 @@ fn combs(boxes: &[Area], words: &[Word], guesses: &mut Vec<Guess>) {
     }
 }
 
+/// A text, in two where a line begins under it: label and value may be drawn close to each other.
+/// Where its signs are is estimated, and it is cut at the blank that is nearest.
+fn cut(word: &Word, x: f32) -> Vec<Word> {
+    let [x0, y0, x1, y1] = word.area;
+    let count = word.text.chars().count().max(1) as f32;
+    let at = |n: usize| x0 + (x1 - x0) * n as f32 / count;
+    let blanks = word.text.char_indices().enumerate();
+    let nearest = blanks
+        .filter(|(_, (_, c))| c.is_whitespace())
+        .map(|(n, (byte, _))| (byte, at(n), at(n + 1)))
+        .min_by(|a, b| (a.1 - x).abs().total_cmp(&(b.1 - x).abs()));
+    match nearest {
+        Some((byte, end, start)) if x0 < x - 2.0 && (end - x).abs() < 12.0 => {
+            let (left, right) = word.text.split_at(byte);
+            vec![
+                Word {
+                    text: left.trim().to_owned(),
+                    area: [x0, y0, end.min(x), y1],
+                },
+                Word {
+                    text: right.trim().to_owned(),
+                    area: [start.max(x), y0, x1, y1],
+                },
+            ]
+        }
+        _ => vec![word.clone()],
+    }
+}
+
 /// Texts on a line that goes on beyond them, after a label.
 fn underlined(rules: &super::rules::Rules, words: &[Word], guesses: &mut Vec<Guess>) {
-    for rule in rules.across.iter().filter(|rule| rule.to - rule.from >= 30.0) {
+    for rule in rules
+        .across
+        .iter()
+        .filter(|rule| rule.to - rule.from >= 30.0)
+    {
         let part_of_box = rules.down.iter().any(|down| {
             (rule.from - 2.0..=rule.to + 2.0).contains(&down.at)
                 && down.from <= rule.at + 2.0
@@ -271,6 +334,8 @@ fn underlined(rules: &super::rules::Rules, words: &[Word], guesses: &mut Vec<Gue
         if part_of_box {
             continue;
         }
+        let words: Vec<Word> = words.iter().flat_map(|word| cut(word, rule.from)).collect();
+        let words = words.as_slice();
         let on_line = |word: &&Word| (-3.5..=6.0).contains(&(rule.at - word.area[3]));
         let on: Vec<Word> = words
             .iter()
@@ -289,11 +354,19 @@ fn underlined(rules: &super::rules::Rules, words: &[Word], guesses: &mut Vec<Gue
         let goes_on = rule.to - last.area[2] >= 8.0 || before.text.trim_end().ends_with(':');
         let value = joined(&on);
         let area = on.iter().map(|word| word.area).reduce(|a, b| {
-            [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]
+            [
+                a[0].min(b[0]),
+                a[1].min(b[1]),
+                a[2].max(b[2]),
+                a[3].max(b[3]),
+            ]
         });
-        if let (Some(area), Some(label), true, false) =
-            (area, clean(&before.text).filter(|label| is_label(label)), goes_on, value.is_empty())
-        {
+        if let (Some(area), Some(label), true, false) = (
+            area,
+            clean(&before.text).filter(|label| is_label(label)),
+            goes_on,
+            value.is_empty(),
+        ) {
             guesses.push(Guess {
                 label,
                 value: Some(value),

@@ -301,6 +301,7 @@ fn form_fields_have_names_labels_values_and_places() {
                 Some("Montpellier"),
                 None
             ),
+            ("accord", FieldKind::Radio, None, None, Some(false)),
             (
                 "accord",
                 FieldKind::Radio,

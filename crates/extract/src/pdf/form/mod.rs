@@ -35,11 +35,21 @@ pub(super) fn spots(page: &Page, depth_max: u32) -> Vec<Spot> {
             let kind = values::kind(&field);
             Spot {
                 bbox: shown.bbox,
-                is_mark: matches!(kind, Some(FieldKind::Checkbox | FieldKind::Radio)),
+                // A widget whose parent is not known is a mark if it has states.
+                is_mark: match kind {
+                    None => has_states(&shown.dict),
+                    kind => matches!(kind, Some(FieldKind::Checkbox | FieldKind::Radio)),
+                },
                 comb: field.comb(),
             }
         })
         .collect()
+}
+
+fn has_states(widget: &Dict) -> bool {
+    let appearance = widget.get::<Dict>(b"AP");
+    let normal = appearance.and_then(|appearance| appearance.get::<Object>(b"N"));
+    matches!(normal, Some(Object::Dict(_)))
 }
 
 /// Reads the form's fields and adds their values to the text of their pages where nothing drawn
@@ -113,7 +123,9 @@ fn made(widgets: &[Widget], seen: &[Seen]) -> Vec<Field> {
             .filter_map(|at| fields.get(*at).map(|(widget, _)| *widget))
             .collect();
         let buttons: Vec<Button> = members.iter().map(|widget| Button::of(widget)).collect();
-        let value = members.iter().find_map(|widget| widget.field.value.as_ref());
+        let value = members
+            .iter()
+            .find_map(|widget| widget.field.value.as_ref());
         let on = values::buttons(value, &buttons);
         let offered = values::offered(&buttons);
         for (at, value) in group.into_iter().zip(on) {
@@ -153,7 +165,9 @@ fn field(widget: &Widget, kind: FieldKind, seen: &[Seen]) -> Field {
     match kind {
         FieldKind::Checkbox | FieldKind::Radio => {
             let alone = [Button::of(widget)];
-            made.value = values::buttons(widget.field.value.as_ref(), &alone).pop().flatten();
+            made.value = values::buttons(widget.field.value.as_ref(), &alone)
+                .pop()
+                .flatten();
             made.checked = Some(made.value.is_some());
             made.options = values::offered(&alone);
         }

@@ -42,7 +42,12 @@ pub(super) fn place(fields: Vec<Field>, draft: &mut Draft) {
 }
 
 /// Where the lines that touch `bbox` say `value`, however it is broken into lines.
-pub(in crate::pdf) fn find(draft: &Draft, page: usize, bbox: PageBox, value: &str) -> Option<Place> {
+pub(in crate::pdf) fn find(
+    draft: &Draft,
+    page: usize,
+    bbox: PageBox,
+    value: &str,
+) -> Option<Place> {
     let value = words(&StoredText::page(value));
     if value.is_empty() {
         return None;

@@ -29,7 +29,13 @@ pub(super) fn read(value: &Dict, field: Option<String>, file: &[u8]) -> Signatur
 fn coverage(value: &Dict, file: &[u8]) -> Coverage {
     let ranges: Vec<usize> = value
         .get::<Array>(b"ByteRange")
-        .map(|ranges| ranges.iter::<i64>().take(5).map_while(|n| usize::try_from(n).ok()).collect())
+        .map(|ranges| {
+            ranges
+                .iter::<i64>()
+                .take(5)
+                .map_while(|n| usize::try_from(n).ok())
+                .collect()
+        })
         .unwrap_or_default();
     let [0, gap, after, length] = ranges.as_slice() else {
         return Coverage::Unknown;
@@ -75,7 +81,9 @@ fn values(mut rest: &[u8]) -> impl Iterator<Item = Der<'_>> {
                 return None;
             }
             let (digits, beyond) = after.split_at_checked(count)?;
-            length = digits.iter().fold(0, |n, digit| n << 8 | usize::from(*digit));
+            length = digits
+                .iter()
+                .fold(0, |n, digit| n << 8 | usize::from(*digit));
             after = beyond;
         }
         let (content, beyond) = after.split_at_checked(length)?;
@@ -104,7 +112,9 @@ fn signer(contents: &[u8]) -> Option<String> {
         let own = fields.iter().find(|v| v.tag == INTEGER).map(|v| v.content);
         serial.is_some() && own == serial
     };
-    let alone = (certificates.len() == 1).then(|| certificates.first()).flatten();
+    let alone = (certificates.len() == 1)
+        .then(|| certificates.first())
+        .flatten();
     let certificate = certificates.iter().find(has_serial).or(alone)?;
     // After the serial number: algorithm, issuer, validity, subject.
     let subject = certificate.iter().filter(|v| v.tag == SEQUENCE).nth(3)?;
@@ -117,11 +127,17 @@ fn name(subject: &[u8], wanted: &[u8]) -> Option<String> {
         .flat_map(|set| values(set.content))
         .find_map(|attribute| {
             let mut parts = values(attribute.content);
-            parts.next().filter(|v| v.tag == OBJECT && v.content == wanted)?;
+            parts
+                .next()
+                .filter(|v| v.tag == OBJECT && v.content == wanted)?;
             let value = parts.next()?;
             let text = match value.tag {
                 // BMPString
-                0x1e => encoding_rs::UTF_16BE.decode_without_bom_handling(value.content).0,
+                0x1e => {
+                    encoding_rs::UTF_16BE
+                        .decode_without_bom_handling(value.content)
+                        .0
+                }
                 _ => String::from_utf8_lossy(value.content),
             };
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

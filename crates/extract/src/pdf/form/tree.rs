@@ -102,7 +102,8 @@ impl<'a> Inherited<'a> {
 
     /// Whether it is a text whose characters each have a place of the same width.
     pub(super) fn comb(&self) -> Option<u32> {
-        let is_comb = self.kind.as_deref() == Some(b"Tx") && self.flags.unwrap_or(0) & (1 << 24) != 0;
+        let is_comb =
+            self.kind.as_deref() == Some(b"Tx") && self.flags.unwrap_or(0) & (1 << 24) != 0;
         let cells = self.length_max.and_then(|n| u32::try_from(n).ok());
         cells.filter(|cells| is_comb && (2..=1_000).contains(cells))
     }

@@ -37,7 +37,11 @@ pub(super) fn typed(field: &Inherited) -> Option<String> {
             }
             value => text_of(value)?,
         };
-        Some(if looks_rich(&text) { plain(&text) } else { text })
+        Some(if looks_rich(&text) {
+            plain(&text)
+        } else {
+            text
+        })
     };
     let filled = |text: &String| !text.trim().is_empty();
     let value = field.value.as_ref().and_then(said).filter(filled);
@@ -79,7 +83,10 @@ fn plain(rich: &str) -> String {
             rest = "";
             break;
         };
-        let name = tag.trim_start_matches('/').split([' ', '/', '\n', '\t']).next();
+        let name = tag
+            .trim_start_matches('/')
+            .split([' ', '/', '\n', '\t'])
+            .next();
         let ends = tag.starts_with('/') && name == Some("p") || name == Some("br");
         if ends && !out.ends_with('\n') {
             out.push('\n');
@@ -109,7 +116,9 @@ pub(super) fn choice(field: &Inherited, made: &mut Field) {
         }
         Some(value) => text_of(value).map(shown),
         None => field.chosen.as_ref().map(|chosen| {
-            let at = chosen.iter::<i32>().filter_map(|at| usize::try_from(at).ok());
+            let at = chosen
+                .iter::<i32>()
+                .filter_map(|at| usize::try_from(at).ok());
             let texts: Vec<&str> = at
                 .filter_map(|at| pairs.get(at).map(|(_, text)| text.as_str()))
                 .collect();
@@ -154,11 +163,17 @@ impl Button {
     pub(super) fn of(widget: &Widget) -> Self {
         let states = |key: &[u8]| {
             let appearance = widget.dict.get::<Dict>(b"AP")?.get::<Dict>(key)?;
-            let names: BTreeSet<String> = appearance.keys().map(|key| strings::text(&key)).collect();
+            let names: BTreeSet<String> =
+                appearance.keys().map(|key| strings::text(&key)).collect();
             names.into_iter().find(|state| is_on(state))
         };
         let state = states(b"N").or_else(|| states(b"D"));
-        let meaning = widget.field.options.as_ref().map(options).unwrap_or_default();
+        let meaning = widget
+            .field
+            .options
+            .as_ref()
+            .map(options)
+            .unwrap_or_default();
         let named = meaning.get(widget.index).map(|(_, text)| text.clone());
         Self {
             named: named.or_else(|| state.clone()),
@@ -186,7 +201,9 @@ pub(super) fn buttons(value: Option<&Object>, buttons: &[Button]) -> Vec<Option<
     let told_apart = known.is_some_and(|value| {
         let same = buttons.iter().filter(|button| has(button, value));
         same.clone().count() > 1
-            && same.clone().any(|button| button.drawn.as_deref() == Some(value))
+            && same
+                .clone()
+                .any(|button| button.drawn.as_deref() == Some(value))
     });
     let stateless = buttons.iter().all(|button| button.state.is_none());
     buttons
@@ -200,7 +217,10 @@ pub(super) fn buttons(value: Option<&Object>, buttons: &[Button]) -> Vec<Option<
                 (None, None) => value.is_none() && drawn(button),
             };
             let name = || {
-                let own = button.named.clone().or_else(|| button.drawn.clone().filter(|s| is_on(s)));
+                let own = button
+                    .named
+                    .clone()
+                    .or_else(|| button.drawn.clone().filter(|s| is_on(s)));
                 own.or_else(|| chosen.map(str::to_owned))
             };
             on.then(name).flatten()

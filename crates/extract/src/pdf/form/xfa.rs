@@ -45,7 +45,10 @@ pub(super) fn read(form: &Dict, fields: &mut Vec<Field>, limits: Limits) {
         .collect::<Vec<_>>();
     let mut more = data;
     if fields.is_empty() && more.is_empty() {
-        more = packets.iter().flat_map(|xml| offered(xml, limits)).collect();
+        more = packets
+            .iter()
+            .flat_map(|xml| offered(xml, limits))
+            .collect();
     }
     let room = limits.fields.saturating_sub(fields.len());
     for datum in more.into_iter().take(room) {
@@ -273,9 +276,14 @@ fn offered(xml: &str, limits: Limits) -> Vec<Datum> {
             open.push((element, name));
         }
         Event::End(_) => {
-            let closes = field.as_ref().is_some_and(|(depth, ..)| open.len() == depth + 1);
+            let closes = field
+                .as_ref()
+                .is_some_and(|(depth, ..)| open.len() == depth + 1);
             if closes && let Some((_, caption, value)) = field.take() {
-                let names: Vec<&str> = open.iter().filter_map(|(_, name)| name.as_deref()).collect();
+                let names: Vec<&str> = open
+                    .iter()
+                    .filter_map(|(_, name)| name.as_deref())
+                    .collect();
                 let name = names.join(".");
                 if out.len() < limits.fields && seen.insert(name.clone()) {
                     let said = |text: String| {
@@ -342,7 +350,10 @@ mod tests {
                 ("form1.ligne[1].Prix", None, Some("2")),
             ]
         );
-        let few = Limits { fields: 1, ..LIMITS };
+        let few = Limits {
+            fields: 1,
+            ..LIMITS
+        };
         assert_eq!(data(xml, few).len(), 1);
         let deep = format!("<x:data>{}a", "<e>".repeat(9_000));
         assert!(data(&deep, LIMITS).is_empty());

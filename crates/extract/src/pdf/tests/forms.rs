@@ -22,7 +22,10 @@ fn a_field_shown_on_several_pages_has_a_place_on_each() {
     let mut builder = Builder::new();
     let parent = builder.objects.len() + 3;
     let kid = |y: i32| {
-        format!("<< /Subtype /Widget /Parent {parent} 0 R /Rect [100 {y} 300 {}] >>", y + 20)
+        format!(
+            "<< /Subtype /Widget /Parent {parent} 0 R /Rect [100 {y} 300 {}] >>",
+            y + 20
+        )
     };
     let first = builder.add(kid(700));
     let second = builder.add(kid(100));
@@ -49,8 +52,8 @@ fn a_field_shown_on_several_pages_has_a_place_on_each() {
 fn kids_without_a_name_are_widgets_even_beside_kids_with_one() {
     let mut builder = Builder::new();
     let widget = builder.add("<< /Subtype /Widget /Parent 3 0 R /Rect [10 10 60 30] >>");
-    let named_kid =
-        builder.add("<< /Subtype /Widget /T (b) /FT /Tx /V (deux) /Parent 3 0 R /Rect [10 40 60 60] >>");
+    let named_kid = builder
+        .add("<< /Subtype /Widget /T (b) /FT /Tx /V (deux) /Parent 3 0 R /Rect [10 40 60 60] >>");
     let parent = builder.add("<< /T (a) /FT /Tx /V (un) /Kids [1 0 R 2 0 R] >>");
     let page = builder.page("", &format!("/Annots [{widget} 0 R {named_kid} 0 R]"));
     let form = format!("/AcroForm << /Fields [{parent} 0 R] >>");
@@ -65,12 +68,14 @@ fn kids_without_a_name_are_widgets_even_beside_kids_with_one() {
 fn widgets_and_fields_that_do_not_know_of_each_other_are_all_found() {
     let mut builder = Builder::new();
     // On the page, with a parent that is its own; in the form, but on no page; written in place.
-    let orphan =
-        builder.add("<< /Subtype /Widget /T (orphelin) /FT /Tx /V (o) /Parent 2 0 R /Rect [10 10 60 30] >>");
+    let orphan = builder.add(
+        "<< /Subtype /Widget /T (orphelin) /FT /Tx /V (o) /Parent 2 0 R /Rect [10 10 60 30] >>",
+    );
     builder.add("<< /T (haut) /Parent 3 0 R >>");
     builder.add("<< /T (plus) /Parent 2 0 R >>");
     let hidden = builder.add("<< /T (sans page) /FT /Tx /V (s) >>");
-    let lost = builder.add("<< /Subtype /Widget /T (perdu) /FT /Tx /V (p) /Parent 99 0 R /Rect [10 90 60 99] >>");
+    let lost = builder
+        .add("<< /Subtype /Widget /T (perdu) /FT /Tx /V (p) /Parent 99 0 R /Rect [10 90 60 99] >>");
     let page = builder.page(
         "",
         &format!(
@@ -109,7 +114,10 @@ fn widgets_beyond_the_budget_are_said() {
         fields: 10,
         ..Budgets::default()
     };
-    let read = read(&builder.finish(&[page], "/AcroForm << /Fields [] >>"), &budgets);
+    let read = read(
+        &builder.finish(&[page], "/AcroForm << /Fields [] >>"),
+        &budgets,
+    );
     assert_eq!(read.layout.fields.len(), 10);
     let codes: Vec<_> = read.layout.notes.iter().map(|note| note.code).collect();
     assert_eq!(codes, [NoteCode::BudgetReached]);
@@ -178,10 +186,30 @@ fn each_button_says_whether_it_is_on() {
     let group = builder.add(format!(
         "<< /T (statut) /FT /Btn /Ff 32768 /V /1 /Opt [(Marié) (Célibataire)] /Kids [{a} 0 R {b} 0 R] >>"
     ));
-    let c = button(&mut builder, "/T (sexe) /FT /Btn /Ff 49152 /V /F /AS /F", "F", 660);
-    let d = button(&mut builder, "/T (sexe) /FT /Btn /Ff 49152 /V /F /AS /Off", "M", 640);
-    let e = button(&mut builder, "/T (périmé) /FT /Btn /V /Autre /AS /Oui", "Oui", 620);
-    let f = button(&mut builder, "/T (non) /FT /Btn /V /Off /AS /Off", "Oui", 600);
+    let c = button(
+        &mut builder,
+        "/T (sexe) /FT /Btn /Ff 49152 /V /F /AS /F",
+        "F",
+        660,
+    );
+    let d = button(
+        &mut builder,
+        "/T (sexe) /FT /Btn /Ff 49152 /V /F /AS /Off",
+        "M",
+        640,
+    );
+    let e = button(
+        &mut builder,
+        "/T (périmé) /FT /Btn /V /Autre /AS /Oui",
+        "Oui",
+        620,
+    );
+    let f = button(
+        &mut builder,
+        "/T (non) /FT /Btn /V /Off /AS /Off",
+        "Oui",
+        600,
+    );
     let page = builder.page(
         &[
             at(116.0, 702.0, "Mari\\351"),
@@ -194,13 +222,25 @@ fn each_button_says_whether_it_is_on() {
     let form = format!("/AcroForm << /Fields [{group} 0 R {c} 0 R {d} 0 R {e} 0 R {f} 0 R] >>");
     let read = read(&builder.finish(&[page], &form), &Budgets::default());
     let shown: Vec<_> = (read.layout.fields.iter())
-        .map(|f| (f.name.as_str(), f.checked, f.value.as_deref(), f.label.as_deref()))
+        .map(|f| {
+            (
+                f.name.as_str(),
+                f.checked,
+                f.value.as_deref(),
+                f.label.as_deref(),
+            )
+        })
         .collect();
     assert_eq!(
         shown,
         [
             ("statut", Some(false), None, Some("Marié")),
-            ("statut", Some(true), Some("Célibataire"), Some("Célibataire")),
+            (
+                "statut",
+                Some(true),
+                Some("Célibataire"),
+                Some("Célibataire")
+            ),
             ("sexe", Some(true), Some("F"), None),
             ("sexe", Some(false), None, None),
             ("périmé", Some(true), Some("Oui"), None),
@@ -236,7 +276,10 @@ fn labels_are_what_stands_beside() {
         .concat(),
         &format!("/Annots [{left} 0 R {after} 0 R {above} 0 R {alone} 0 R]"),
     );
-    let read = read(&builder.finish(&[page], "/AcroForm << >>"), &Budgets::default());
+    let read = read(
+        &builder.finish(&[page], "/AcroForm << >>"),
+        &Budgets::default(),
+    );
     let labels: Vec<_> = (read.layout.fields.iter())
         .map(|f| (f.name.as_str(), f.label.as_deref()))
         .collect();
@@ -268,19 +311,22 @@ fn letters_of_a_comb_are_a_word() {
     let read = read(&builder.finish(&[page], &form), &Budgets::default());
     assert_eq!(read.text.as_str(), "ROYER");
     let field = &read.layout.fields[0];
-    assert_eq!(field.span.and_then(|span| span.of(&read.text)), Some("ROYER"));
+    assert_eq!(
+        field.span.and_then(|span| span.of(&read.text)),
+        Some("ROYER")
+    );
 }
 
 #[test]
 fn a_form_in_xml_gives_its_data() {
-    let check = |xfa: &dyn Fn(&mut Builder) -> String, expected: &[(&str, Option<&str>, Option<u32>)]| {
+    let check = |xfa: &dyn Fn(&mut Builder) -> String,
+                 expected: &[(&str, Option<&str>, Option<u32>)]| {
         let mut builder = Builder::new();
         let widget = builder.add(
             "<< /Subtype /Widget /T (f[0].#subform[0].Nom[0]) /FT /Tx /V (Roy) /Rect [10 10 60 30] >>",
         );
-        let empty = builder.add(
-            "<< /Subtype /Widget /T (f[0].Ville[0]) /FT /Tx /Rect [10 50 60 70] >>",
-        );
+        let empty =
+            builder.add("<< /Subtype /Widget /T (f[0].Ville[0]) /FT /Tx /Rect [10 50 60 70] >>");
         let xfa = xfa(&mut builder);
         let page = builder.page("", &format!("/Annots [{widget} 0 R {empty} 0 R]"));
         let form = format!("/AcroForm << /Fields [{widget} 0 R] /XFA {xfa} >>");
@@ -290,7 +336,12 @@ fn a_form_in_xml_gives_its_data() {
             .collect();
         assert_eq!(values, expected);
         for value in ["Roy", "S\u{e8}te", "12 \u{20ac}"] {
-            assert_eq!(read.text.as_str().matches(value).count(), 1, "{}", read.text.as_str());
+            assert_eq!(
+                read.text.as_str().matches(value).count(),
+                1,
+                "{}",
+                read.text.as_str()
+            );
         }
     };
     let expected = [
@@ -342,7 +393,10 @@ fn der(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
 /// A signed message with the certificate of an authority, then that of the signer.
 fn signed_message() -> Vec<u8> {
     let name = |name: &str| {
-        let attribute = [der(6, &[vec![0x55, 4, 3]]), der(12, &[name.as_bytes().to_vec()])];
+        let attribute = [
+            der(6, &[vec![0x55, 4, 3]]),
+            der(12, &[name.as_bytes().to_vec()]),
+        ];
         der(0x30, &[der(0x31, &[der(0x30, &attribute)])])
     };
     let serial = |n: u8| der(2, &[vec![n]]);
@@ -358,18 +412,27 @@ fn signed_message() -> Vec<u8> {
         ];
         der(0x30, &[der(0x30, &fields), der(0x30, &[])])
     };
-    let info = der(0x30, &[
-        der(2, &[vec![1]]),
-        der(0x30, &[name("Autorité"), serial(7)]),
-        der(0x30, &[]),
-    ]);
-    let signed = der(0x30, &[
-        der(2, &[vec![1]]),
-        der(0x31, &[]),
-        der(0x30, &[]),
-        der(0xa0, &[certificate(1, "Autorité"), certificate(7, "Anaïs Roy")]),
-        der(0x31, &[info]),
-    ]);
+    let info = der(
+        0x30,
+        &[
+            der(2, &[vec![1]]),
+            der(0x30, &[name("Autorité"), serial(7)]),
+            der(0x30, &[]),
+        ],
+    );
+    let signed = der(
+        0x30,
+        &[
+            der(2, &[vec![1]]),
+            der(0x31, &[]),
+            der(0x30, &[]),
+            der(
+                0xa0,
+                &[certificate(1, "Autorité"), certificate(7, "Anaïs Roy")],
+            ),
+            der(0x31, &[info]),
+        ],
+    );
     der(0x30, &[der(6, &[vec![0x2a]]), der(0xa0, &[signed])])
 }
 
@@ -377,7 +440,10 @@ fn signed_message() -> Vec<u8> {
 fn signatures_are_said_with_what_they_cover() {
     let check = |name: &str, added: &str, moved: i64, by: &str, covers: Coverage| {
         let mut builder = Builder::new();
-        let hex: String = signed_message().iter().map(|b| format!("{b:02x}")).collect();
+        let hex: String = signed_message()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let value = builder.add(format!(
             "<< /Type /Sig {name} /M (D:20260104101500+01'00') /Reason (Accord) \
              /ByteRange [0 1000000 2000000 3000000] /Contents <{hex}> >>"
@@ -393,7 +459,10 @@ fn signatures_are_said_with_what_they_cover() {
         let form = format!("/AcroForm << /Fields [{field} 0 R {other} 0 R] >>");
         let mut bytes = builder.finish(&[page], &form);
         let find = |wanted: &[u8], bytes: &[u8]| {
-            bytes.windows(wanted.len()).position(|w| w == wanted).unwrap()
+            bytes
+                .windows(wanted.len())
+                .position(|w| w == wanted)
+                .unwrap()
         };
         let from = find(b"/Contents <", &bytes) as i64 + 10;
         let to = from + hex.len() as i64 + 2 + moved;
@@ -435,7 +504,10 @@ fn guesses(content: &str) -> Vec<(String, Option<String>, Option<bool>)> {
             assert!(field.inferred && field.bbox.is_some() && field.page == Some(1));
             if let Some(span) = field.span {
                 let said = span.of(&read.text).map(str::to_owned);
-                assert_eq!(said.map(|s| s.replace(' ', "")), field.value.as_ref().map(|v| v.replace(' ', "")));
+                assert_eq!(
+                    said.map(|s| s.replace(' ', "")),
+                    field.value.as_ref().map(|v| v.replace(' ', ""))
+                );
             }
             (field.name.clone(), field.value.clone(), field.checked)
         })
@@ -474,14 +546,22 @@ fn drawn_squares_are_check_boxes() {
 
 #[test]
 fn boxes_lines_and_leaders_hold_values() {
-    let boxed = at(50.0, 705.0, "Nom de famille") + "150 700 200 18 re S\n" + &at(155.0, 705.0, "DURAND");
+    let boxed =
+        at(50.0, 705.0, "Nom de famille") + "150 700 200 18 re S\n" + &at(155.0, 705.0, "DURAND");
     assert_eq!(guesses(&boxed), [pair("Nom de famille", "DURAND")]);
-    let lined = at(50.0, 650.0, "Commune") + "95 648 m 300 648 l S\n" + &at(100.0, 650.0, "S\\350te");
+    let lined =
+        at(50.0, 650.0, "Commune") + "95 648 m 300 648 l S\n" + &at(100.0, 650.0, "S\\350te");
     assert_eq!(guesses(&lined), [pair("Commune", "Sète")]);
-    let dotted = at(50.0, 600.0, "Profession ..............................................")
-        + &at(120.0, 601.0, "Pl\\342tri\\350re");
+    let dotted = at(
+        50.0,
+        600.0,
+        "Profession ..............................................",
+    ) + &at(120.0, 601.0, "Pl\\342tri\\350re");
     assert_eq!(guesses(&dotted), [pair("Profession", "Plâtrière")]);
-    assert_eq!(guesses(&at(50.0, 550.0, "Nom : DUPONT")), [pair("Nom", "DUPONT")]);
+    assert_eq!(
+        guesses(&at(50.0, 550.0, "Nom : DUPONT")),
+        [pair("Nom", "DUPONT")]
+    );
     let mut comb = at(50.0, 504.0, "Code postal");
     for (n, digit) in "34000".chars().enumerate() {
         let x = 130.0 + 15.0 * n as f64;
@@ -498,7 +578,10 @@ fn what_is_no_form_gives_no_field() {
     let mut table = String::new();
     for row in 0..3 {
         for column in 0..3 {
-            let (x, y) = (50.0 + 100.0 * f64::from(column), 600.0 + 18.0 * f64::from(row));
+            let (x, y) = (
+                50.0 + 100.0 * f64::from(column),
+                600.0 + 18.0 * f64::from(row),
+            );
             table += &format!("{x} {y} 100 18 re S\n");
             table += &at(x + 5.0, y + 5.0, &format!("Cellule {row}{column}"));
         }
@@ -508,8 +591,14 @@ fn what_is_no_form_gives_no_field() {
     assert_eq!(guesses(&frame), []);
     let underlined = at(50.0, 650.0, "Voir l'article 3") + "50 648 m 120 648 l S\n";
     assert_eq!(guesses(&underlined), []);
-    assert_eq!(guesses(&at(50.0, 600.0, "Les d\\351lais ................ 12")), []);
-    assert_eq!(guesses(&(at(50.0, 705.0, "Nom") + "150 700 200 18 re S\n")), []);
+    assert_eq!(
+        guesses(&at(50.0, 600.0, "Les d\\351lais ................ 12")),
+        []
+    );
+    assert_eq!(
+        guesses(&(at(50.0, 705.0, "Nom") + "150 700 200 18 re S\n")),
+        []
+    );
 }
 
 #[test]
@@ -517,7 +606,9 @@ fn associated_files_are_attached_once() {
     let mut builder = Builder::new();
     let spec = |builder: &mut Builder, name: &str| {
         let file = builder.stream("/Type /EmbeddedFile /Subtype /text#2Fxml", name.as_bytes());
-        builder.add(format!("<< /Type /Filespec /F ({name}) /EF << /F {file} 0 R >> >>"))
+        builder.add(format!(
+            "<< /Type /Filespec /F ({name}) /EF << /F {file} 0 R >> >>"
+        ))
     };
     let (a, b, c) = (
         spec(&mut builder, "a.xml"),
@@ -526,13 +617,19 @@ fn associated_files_are_attached_once() {
     );
     let page = builder.page(
         "",
-        &format!("/AF {b} 0 R /Annots [<< /Subtype /FileAttachment /FS {c} 0 R /Rect [0 0 9 9] >>]"),
+        &format!(
+            "/AF {b} 0 R /Annots [<< /Subtype /FileAttachment /FS {c} 0 R /Rect [0 0 9 9] >>]"
+        ),
     );
     let catalog = format!(
         "/AF [{a} 0 R {b} 0 R] /Names << /EmbeddedFiles << /Kids [<< /Names [(a) {a} 0 R] >>] >> >>"
     );
     let read = read(&builder.finish(&[page], &catalog), &Budgets::default());
-    let names: Vec<_> = read.children.iter().map(|child| child.name.as_str()).collect();
+    let names: Vec<_> = read
+        .children
+        .iter()
+        .map(|child| child.name.as_str())
+        .collect();
     assert_eq!(names, ["a.xml", "b.xml", "c.xml"]);
 }
 
@@ -543,7 +640,15 @@ fn a_field_that_says_no_kind_holds_text() {
         "",
         "/Annots [<< /Subtype /Widget /T (a) /V (b) /Rect [0 0 50 9] >> << /Subtype /Widget /Rect [0 0 9 9] >>]",
     );
-    let read = read(&builder.finish(&[page], "/AcroForm << >>"), &Budgets::default());
-    let found: Vec<_> = read.layout.fields.iter().map(|f| (f.kind, f.value.as_deref())).collect();
+    let read = read(
+        &builder.finish(&[page], "/AcroForm << >>"),
+        &Budgets::default(),
+    );
+    let found: Vec<_> = read
+        .layout
+        .fields
+        .iter()
+        .map(|f| (f.kind, f.value.as_deref()))
+        .collect();
     assert_eq!(found, [(FieldKind::Text, Some("b"))]);
 }
