@@ -289,6 +289,9 @@ pub struct Signature {
     /// The date it declares, as written there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+    /// Why, as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The field that holds it, in a PDF.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
@@ -508,9 +511,12 @@ impl Layout {
         Some((page.number, bbox))
     }
 
-    /// The value of the field with this exact name.
+    /// The field with this exact name. Where it is shown several times, as the buttons of a group
+    /// are, the first that has a value.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|f| f.name == name)
+        let mut named = self.fields.iter().filter(|f| f.name == name);
+        let filled = named.clone().find(|f| f.value.is_some());
+        filled.or_else(|| named.next())
     }
 }
 

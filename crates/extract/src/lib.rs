@@ -132,7 +132,7 @@ pub fn extract(input: &Input, budgets: &Budgets) -> Extraction {
         draft.note(NoteCode::NameMismatch, Some(mismatch));
     }
     match &kind {
-        Kind::Pdf => pdf::read(input.bytes, &mut draft),
+        Kind::Pdf => pdf::read(input.bytes, input.password, &mut draft),
         Kind::Docx => office::docx::read(input.bytes, &mut draft),
         Kind::Odf(odf) => office::odf::read(input.bytes, *odf, &mut draft),
         Kind::Pptx => office::pptx::read(input.bytes, &mut draft),

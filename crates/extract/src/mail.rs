@@ -59,6 +59,7 @@ fn signature(message: &Message, draft: &mut Draft) {
         draft.sign(Signature {
             by: None,
             at: None,
+            reason: None,
             field: None,
             covers: Coverage::Whole,
         });

@@ -10,6 +10,9 @@ const LABEL_CHARACTERS_MAX: usize = 40;
 /// As above, in words: "Numéro de téléphone du représentant légal" is still a label.
 const LABEL_WORDS_MAX: usize = 7;
 
+/// Fewer dots are a sentence that hesitates.
+const LEADERS_MIN: usize = 4;
+
 /// Where a label and its value stand in a line, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
@@ -40,8 +43,46 @@ pub(crate) fn pairs(line: &str, cells: bool) -> Vec<Pair> {
     }
     segments
         .into_iter()
-        .filter_map(|range| pair(line, range))
+        .filter_map(|range| pair(line, range.clone()).or_else(|| led(line, range)))
         .collect()
+}
+
+/// A label and a value with dots or underscores between, as forms print them: "Nom ..... Roy ....".
+/// A value that ends with a number only is a line of a table of contents.
+fn led(line: &str, range: Range<usize>) -> Option<Pair> {
+    let text = &line[range.clone()];
+    let is_leader = |c: char| matches!(c, '.' | '…' | '_');
+    let first = text.find(is_leader)?;
+    let rest = &text[first..];
+    let end = rest
+        .find(|c: char| !is_leader(c) && c != ' ')
+        .unwrap_or(rest.len());
+    let leaders = &rest[..end];
+    let dots = leaders
+        .chars()
+        .map(|c| if c == '…' { 3 } else { usize::from(c != ' ') });
+    if dots.sum::<usize>() < LEADERS_MIN {
+        return None;
+    }
+    let label = trimmed(line, range.start..range.start + first);
+    let from = trimmed(line, range.start + first + end..range.end);
+    // Where a value ends, dots begin again.
+    let after = &line[from.clone()];
+    let stop = ["..", "…", "__"]
+        .iter()
+        .filter_map(|mark| after.find(mark))
+        .min();
+    let value = trimmed(line, from.start..from.start + stop.unwrap_or(after.len()));
+    let (label_text, value_text) = (&line[label.clone()], &line[value.clone()]);
+    let is_page = value_text
+        .chars()
+        .all(|c| c.is_ascii_digit() || c.is_whitespace());
+    let unknown = value_text
+        .chars()
+        .all(|c| !c.is_alphanumeric() || c == '\u{fffd}');
+    let more = stop.is_some_and(|stop| after[stop..].contains(char::is_alphanumeric));
+    (!unknown && !more && !(is_page && stop.is_none()) && is_label(label_text))
+        .then_some(Pair { label, value })
 }
 
 /// The field a pair makes.
@@ -114,7 +155,8 @@ fn without_leaders(line: &str, range: Range<usize>) -> Range<usize> {
     trimmed(line, range.start + start..range.start + end.max(start))
 }
 
-fn is_label(text: &str) -> bool {
+/// Whether a text may be the label of a field.
+pub(crate) fn is_label(text: &str) -> bool {
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     letters >= 2
         && text.starts_with(|c: char| c.is_alphabetic())
@@ -176,6 +218,9 @@ mod tests {
             false,
             &[("Adresse", "12 rue des Lilas")],
         );
+        check("Nom ........ Dupont ........", false, &[("Nom", "Dupont")]);
+        check("Ville ______ Sète", false, &[("Ville", "Sète")]);
+        check("Âge ...... 12 ......", false, &[("Âge", "12")]);
         check("Fait le : 3 mai.", false, &[("Fait le", "3 mai.")]);
         check(
             "Téléphone\t06 00 00 00 00",
@@ -202,6 +247,9 @@ mod tests {
             "Nom : .................",
             "Nom : \u{fffd} \u{fffd}",
             ": rien",
+            "Les délais ............ 12",
+            "Nom ........ Prénom ........ Ville",
+            "Nom ........................",
             "12 : 30",
         ] {
             check(line, false, &[]);

@@ -120,6 +120,15 @@ pub enum Command {
         /// Leave pages that are images unread.
         #[arg(long)]
         no_ocr: bool,
+        /// The password of files that have one. Others can see it in the list of processes: prefer
+        /// the environment.
+        #[arg(
+            long,
+            value_name = "PASSWORD",
+            env = "GREFFIER_PASSWORD",
+            hide_env_values = true
+        )]
+        password: Option<Password>,
     },
     /// Measure how well this version does its work, on documents of yours.
     Eval {
@@ -289,6 +298,43 @@ pub struct Ingest {
     /// Return once the documents are in; `greffier work` processes them.
     #[arg(long)]
     pub no_wait: bool,
+    /// The password of files that have one. It is kept nowhere: what waits, and `replay`, need it
+    /// again, from the environment. Others can see it in the list of processes: prefer that too.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "GREFFIER_PASSWORD",
+        hide_env_values = true
+    )]
+    pub password: Option<Password>,
+}
+
+/// A password. What prints it prints nothing of it.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    /// The one of the environment, for commands that have no option of it.
+    pub fn of_environment() -> Option<Self> {
+        std::env::var("GREFFIER_PASSWORD").ok().map(Self)
+    }
+
+    /// What it is.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Password {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password")
+    }
 }
 
 /// Options of `search`.

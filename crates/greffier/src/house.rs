@@ -20,7 +20,7 @@ use pipeline::worker::{Bench, Worker};
 use privacy::Secrets;
 use store::{FolderBlobs, SqlLedger};
 
-use crate::args::Global;
+use crate::args::{Global, Password};
 use crate::models::{Models, runtime_version};
 use crate::stages::{Reading, Workshop, assemble};
 
@@ -72,14 +72,19 @@ impl House {
     /// # Errors
     /// When something cannot be read or made, or a pipeline file is wrong.
     pub async fn open(global: &Global) -> Result<Self> {
-        Self::open_with(global, None).await
+        Self::open_with(global, None, Password::of_environment()).await
     }
 
-    /// As [`open`](Self::open); a new directory derives its secrets from `secret_file`.
+    /// As [`open`](Self::open); a new directory derives its secrets from `secret_file`,
+    /// and files that have a password are opened with `password`.
     ///
     /// # Errors
     /// As [`open`](Self::open), and when the directory already has other secrets.
-    pub async fn open_with(global: &Global, secret_file: Option<&Path>) -> Result<Self> {
+    pub async fn open_with(
+        global: &Global,
+        secret_file: Option<&Path>,
+        password: Option<Password>,
+    ) -> Result<Self> {
         let data = global.data.clone();
         let make = |dir: &Path| {
             std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))
@@ -99,7 +104,10 @@ impl House {
         let models = Arc::new(models);
         let shop = Workshop {
             models: models.clone(),
-            reading: Arc::new(reading()),
+            reading: Arc::new(Reading {
+                password,
+                ..reading()
+            }),
         };
         let pipelines = Arc::new(load_pipelines(&pipelines_dir, &shop)?);
         let build = Build {
@@ -218,6 +226,7 @@ pub fn reading() -> Reading {
             )
         }),
         recogniser: Arc::new(recogniser),
+        password: None,
     }
 }
 

@@ -113,12 +113,14 @@ async fn run(cli: &Cli) -> Result<Ending> {
             text,
             markdown,
             no_ocr,
+            password,
         } => match files.as_slice() {
             [file] if !file.is_dir() => {
-                documents::extract(global, file, *text, *markdown, !no_ocr).await
+                let password = password.clone();
+                documents::extract(global, file, *text, *markdown, !no_ocr, password).await
             }
             _ if *text || *markdown => anyhow::bail!("--text and --markdown print one file"),
-            many => extract::many(global, many, !no_ocr),
+            many => extract::many(global, many, !no_ocr, password.as_ref()),
         },
         Command::Eval {
             what: EvalWhat::Extract(args),

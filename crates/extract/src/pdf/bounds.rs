@@ -63,7 +63,7 @@ impl Bounds {
     }
 
     /// Whether this stream fits.
-    pub(super) fn fits(&mut self, stream: &Stream) -> bool {
+    pub(in crate::pdf) fn fits(&mut self, stream: &Stream) -> bool {
         let id = stream.obj_id();
         let key = (id.obj_number, id.gen_number);
         if let Some(fits) = self.seen.get(&key)

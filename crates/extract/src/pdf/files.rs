@@ -41,14 +41,21 @@ pub(super) fn read(pdf: &Pdf, draft: &mut Draft) {
             pending.extend(kids.into_iter().rev());
         }
     }
+    // Associated files (ISO 32000-2, 14.13), which invoices use, need not be in the tree.
+    let catalog = pdf.xref().get::<Dict>(pdf.xref().root_id());
+    specs.extend(catalog.iter().flat_map(associated));
     for page in pdf.pages().iter().take(draft.page_count()) {
+        specs.extend(associated(page.raw()));
         if let Some(annots) = page.raw().get::<Array>(b"Annots") {
             let attached = annots.iter::<Dict>().filter(|annot| {
                 annot
                     .get::<Name>(b"Subtype")
                     .is_some_and(|name| &*name == b"FileAttachment")
             });
-            specs.extend(attached.filter_map(|annot| annot.get::<Dict>(b"FS")));
+            for annot in attached {
+                specs.extend(annot.get::<Dict>(b"FS"));
+                specs.extend(associated(&annot));
+            }
         }
     }
     let mut bounds = Bounds::new(draft.budgets.stream_bytes);
@@ -62,11 +69,20 @@ pub(super) fn read(pdf: &Pdf, draft: &mut Draft) {
     }
 }
 
+/// The files that a dictionary says belong to it.
+fn associated<'a>(dict: &Dict<'a>) -> Vec<Dict<'a>> {
+    match dict.get::<Object>(b"AF") {
+        Some(Object::Array(files)) => files.iter::<Dict>().take(NODES_MAX).collect(),
+        Some(Object::Dict(file)) => vec![file],
+        _ => Vec::new(),
+    }
+}
+
 fn file(spec: &Dict, bounds: &mut Bounds, seen: &mut BTreeSet<(u32, i32)>, draft: &mut Draft) {
     let Some(embedded) = spec.get::<Dict>(b"EF") else {
         return;
     };
-    let Some(stream) = [b"UF".as_slice(), b"F"]
+    let Some(stream) = [b"UF".as_slice(), b"F", b"Unix", b"Mac", b"DOS"]
         .into_iter()
         .find_map(|key| embedded.get::<Stream>(key))
     else {

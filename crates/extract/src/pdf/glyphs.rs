@@ -9,7 +9,7 @@ use hayro_interpret::hayro_cmap::BfString;
 use hayro_interpret::kurbo::{Affine, BezPath, Point, Rect, Shape, Vec2};
 use hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps,
-    InterpreterCache, InterpreterSettings, SoftMask, interpret_page,
+    InterpreterCache, InterpreterSettings, RenderContent, SoftMask, interpret_page,
 };
 use hayro_syntax::object::Dict;
 use hayro_syntax::page::Page;
@@ -61,6 +61,8 @@ pub(super) struct Face {
 #[derive(Debug)]
 pub(super) struct Drawn {
     pub(super) glyphs: Vec<Glyph>,
+    /// The first of them that an annotation draws.
+    pub(super) annotations_from: usize,
     pub(super) faces: Vec<Face>,
     pub(super) rules: Rules,
     /// Signs that people see, and those that stand for no character or one of private use.
@@ -91,6 +93,7 @@ pub(super) struct Canvas<'b> {
     height: f64,
     initial: Affine,
     glyphs: Vec<Glyph>,
+    annotations_from: Option<usize>,
     /// Finds letters drawn twice to look bold.
     grid: Grid,
     faces: Vec<Face>,
@@ -120,6 +123,7 @@ impl<'b> Canvas<'b> {
             height: f64::from(height),
             initial: Affine::new(page.initial_transform(true).as_coeffs()),
             glyphs: Vec::new(),
+            annotations_from: None,
             grid: Grid::new(f64::from(width), f64::from(height)),
             faces: Vec::new(),
             rules: Rules::default(),
@@ -134,14 +138,25 @@ impl<'b> Canvas<'b> {
 
     /// Draws the page and its annotations. Unwinds with [`Stop`] when a budget is reached.
     pub(super) fn draw<'a>(&mut self, page: &Page<'a>, cache: &InterpreterCache<'a>) {
-        let mut context = Context::new(
-            self.initial,
-            Rect::new(0.0, 0.0, self.width, self.height),
-            cache,
-            page.xref(),
-            InterpreterSettings::default(),
-        );
-        interpret_page(page, &mut context, self);
+        for part in [RenderContent::PAGE, RenderContent::ANNOTATIONS] {
+            if part == RenderContent::ANNOTATIONS {
+                // Content that forgot to end what it began says nothing of annotations.
+                self.actual.clear();
+                self.annotations_from = Some(self.glyphs.len());
+            }
+            let settings = InterpreterSettings {
+                render_content: part,
+                ..InterpreterSettings::default()
+            };
+            let mut context = Context::new(
+                self.initial,
+                Rect::new(0.0, 0.0, self.width, self.height),
+                cache,
+                page.xref(),
+                settings,
+            );
+            interpret_page(page, &mut context, self);
+        }
     }
 
     pub(super) fn spent(&self) -> Spent {
@@ -152,6 +167,7 @@ impl<'b> Canvas<'b> {
     pub(super) fn finish(self) -> Drawn {
         let area = (self.width * self.height).max(1.0);
         Drawn {
+            annotations_from: self.annotations_from.unwrap_or(self.glyphs.len()),
             glyphs: self.glyphs,
             faces: self.faces,
             rules: self.rules,
@@ -375,6 +391,10 @@ fn plain(c: char) -> Text {
         '\u{ad}' => Text::Char('-'),
         // The bullets of the Symbol and Wingdings fonts.
         '\u{f0b7}' | '\u{f0a7}' | '\u{f076}' | '\u{f0d8}' | '\u{f0fc}' => Text::Char('•'),
+        // Its boxes.
+        '\u{f0fe}' => Text::Char('☑'),
+        '\u{f0fd}' => Text::Char('☒'),
+        '\u{f0a8}' => Text::Char('☐'),
         '\u{e000}'..='\u{f8ff}' => Text::Nothing,
         // The shapes of Arabic letters in a word. Signs are in the order of the page here.
         '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' => {

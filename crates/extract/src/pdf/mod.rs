@@ -1,13 +1,15 @@
 //! PDF (ISO 32000): text with places, form fields, embedded files.
 //!
 //! The interpreter draws each page on a device that only keeps glyphs and lines; `layout` puts them
-//! in reading order; once all pages are there, `roles` tells headers and headings and `sheets`
+//! in reading order, `beside` and `flat` look at what stands around fields; once all pages are there, `roles` tells headers and headings and `sheets`
 //! whether their letters make sense. Two guards stand before it: `bounds` measures compressed
 //! streams before they are inflated, and the device stops the interpreter when a budget is reached.
 
+mod beside;
 mod bidi;
 mod bounds;
 mod files;
+mod flat;
 mod form;
 mod glyphs;
 mod grid;
@@ -33,15 +35,15 @@ use crate::draft::Draft;
 use bounds::Bounds;
 use glyphs::{Canvas, Spent, Stop};
 use layers::Hidden;
-use sheets::Sheets;
+use sheets::{Seen, Sheets};
 
 /// After this many pages the fonts kept for the next ones are dropped, so that memory depends on
 /// the page and not on the document.
 const PAGES_PER_CACHE: usize = 64;
 
 /// Reads a document.
-pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
-    let Ok(loaded) = catch_unwind(|| Pdf::new(bytes.to_vec())) else {
+pub(crate) fn read(bytes: &[u8], password: Option<&str>, draft: &mut Draft) {
+    let Ok(loaded) = catch_unwind(|| open(bytes, password)) else {
         draft.note(NoteCode::DamagedFile, Some("PDF".into()));
         return;
     };
@@ -49,7 +51,12 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
         Ok(pdf) => pdf,
         Err(LoadPdfError::Decryption(error)) => {
             let detail = match error {
-                DecryptionError::PasswordProtected => "password",
+                DecryptionError::PasswordProtected if password.is_some() => {
+                    "wrong password: give the right one with --password or GREFFIER_PASSWORD"
+                }
+                DecryptionError::PasswordProtected => {
+                    "password: give it with --password or GREFFIER_PASSWORD"
+                }
                 _ => "unsupported encryption",
             };
             draft.note(NoteCode::Encrypted, Some(detail.into()));
@@ -65,7 +72,7 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
         return;
     }
     draft.title = pdf.metadata().title.as_deref().map(strings::title);
-    pages(&pdf, draft);
+    let seen = pages(&pdf, draft);
     // A repaired file may have lost its end, or all of its pages: neither is silence.
     if draft.page_count() == 0 {
         draft.note(NoteCode::DamagedFile, Some("no page could be found".into()));
@@ -76,13 +83,24 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
         );
     }
     // Pages are there already: a panic below costs the fields or the files only.
-    let fields = catch_unwind(AssertUnwindSafe(|| form::read(&pdf, draft)));
+    let fields = catch_unwind(AssertUnwindSafe(|| form::read(&pdf, &seen, draft)));
     if fields.is_err() {
         draft.note(NoteCode::DamagedFile, Some("AcroForm".into()));
     }
     let files = catch_unwind(AssertUnwindSafe(|| files::read(&pdf, draft)));
     if files.is_err() {
         draft.note(NoteCode::DamagedFile, Some("EmbeddedFiles".into()));
+    }
+}
+
+/// Opens a document: without a password where that does, since one is given for many files.
+fn open(bytes: &[u8], password: Option<&str>) -> Result<Pdf, LoadPdfError> {
+    let locked = LoadPdfError::Decryption(DecryptionError::PasswordProtected);
+    match (Pdf::new(bytes.to_vec()), password) {
+        (Err(error), Some(password)) if error == locked => {
+            Pdf::new_with_password(bytes.to_vec(), password)
+        }
+        (opened, _) => opened,
     }
 }
 
@@ -93,7 +111,8 @@ fn has_end(bytes: &[u8]) -> bool {
     tail.windows(MARK.len()).any(|w| w == MARK)
 }
 
-fn pages(pdf: &Pdf, draft: &mut Draft) {
+/// Reads the pages. Returns what of each is for the form's fields.
+fn pages(pdf: &Pdf, draft: &mut Draft) -> Vec<Seen> {
     let mut bounds = Bounds::new(draft.budgets.stream_bytes);
     let mut spent = Spent::default();
     let mut cache = InterpreterCache::new();
@@ -143,14 +162,16 @@ fn pages(pdf: &Pdf, draft: &mut Draft) {
                 }
             }
         };
-        sheets.add(&canvas.finish());
+        let depth = draft.budgets.depth;
+        let spots = catch_unwind(AssertUnwindSafe(|| form::spots(page, depth)));
+        sheets.add(canvas.finish(), &spots.unwrap_or_default());
         if let Some(budget) = stop {
             let detail = budget.reached(draft.budgets);
             sheets.note(NoteCode::BudgetReached, Some(detail));
             break;
         }
     }
-    sheets.write(draft);
+    sheets.write(draft)
 }
 
 /// A rectangle of the page's own space, as a box from the top left after rotation.

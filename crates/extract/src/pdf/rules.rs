@@ -8,6 +8,9 @@ const THICKNESS_MAX: f64 = 3.0;
 /// Shorter than this, a line is part of a letter or a drawing.
 const LENGTH_MIN: f64 = 5.0;
 
+/// How wide and high the lines of a cross are.
+const SLANT: std::ops::RangeInclusive<f64> = 2.0..=18.0;
+
 /// A page with more lines is a drawing.
 const RULES_MAX: usize = 4_000;
 
@@ -21,16 +24,18 @@ pub(super) struct Rule {
 }
 
 /// The lines of a page.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
     pub(super) across: Vec<Rule>,
     pub(super) down: Vec<Rule>,
+    /// The boxes of short lines that are neither, as crosses and ticks have.
+    pub(super) slants: Vec<[f32; 4]>,
 }
 
 impl Rules {
     /// Whether no more are kept.
     pub(super) fn is_full(&self) -> bool {
-        self.across.len() + self.down.len() >= RULES_MAX
+        self.across.len() + self.down.len() + self.slants.len() >= RULES_MAX
     }
 
     /// Adds a rectangle: the line that it is if it is thin, its sides if only they are drawn.
@@ -95,6 +100,13 @@ impl Rules {
                 from: from.y.min(to.y) as f32,
                 to: from.y.max(to.y) as f32,
             });
+        } else if SLANT.contains(&dx) && SLANT.contains(&dy) {
+            self.slants.push([
+                from.x.min(to.x) as f32,
+                from.y.min(to.y) as f32,
+                from.x.max(to.x) as f32,
+                from.y.max(to.y) as f32,
+            ]);
         }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{BlockRole, NoteCode};
 
+use super::beside::{self, Beside, Spot};
+use super::flat::{self, Guess};
 use super::glyphs::{Drawn, Text};
 use super::layout::{self, TextBlock};
 use super::letters::{self, Fault, Pairs};
@@ -22,6 +24,15 @@ const STAMP_SIGNS_MAX: usize = 250;
 /// A page without letters and with this many shapes has its letters drawn.
 const DRAWN_LETTERS_MIN: usize = 300;
 
+/// What of a page is for the form's fields.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// What stands beside each widget.
+    pub(super) beside: Vec<Beside>,
+    /// Fields that are only drawn.
+    pub(super) guesses: Vec<Guess>,
+}
+
 #[derive(Default)]
 struct Sheet {
     width: f64,
@@ -31,6 +42,7 @@ struct Sheet {
     /// Pairs of letters in each font.
     fonts: Vec<(u128, u32)>,
     faults: BTreeSet<Fault>,
+    seen: Seen,
 }
 
 /// See the module.
@@ -58,8 +70,10 @@ impl Sheets {
         }
     }
 
-    /// Adds what was drawn on the page.
-    pub(super) fn add(&mut self, drawn: &Drawn) {
+    /// Adds what was drawn on the page, whose widgets are at these spots.
+    pub(super) fn add(&mut self, mut drawn: Drawn, spots: &[Spot]) {
+        beside::join_combs(&mut drawn, spots);
+        let drawn = &drawn;
         if let Some(detail) = needs_ocr(drawn) {
             self.note(NoteCode::NeedsOcr, detail.map(str::to_owned));
         }
@@ -79,11 +93,16 @@ impl Sheets {
             self.fonts.entry(key).or_default().extend(&pairs);
         }
         sheet.faults.extend(faults(&blocks));
+        // Where there are widgets, what stands beside them is theirs.
+        if spots.is_empty() {
+            sheet.seen.guesses = flat::look(drawn, &blocks);
+        }
+        sheet.seen.beside = beside::look(drawn, spots);
         sheet.blocks = blocks;
     }
 
-    /// Writes the pages.
-    pub(super) fn write(mut self, draft: &mut Draft) {
+    /// Writes the pages. Returns what of each is for the form's fields.
+    pub(super) fn write(mut self, draft: &mut Draft) -> Vec<Seen> {
         let faulty: BTreeMap<u128, Fault> = self
             .fonts
             .iter()
@@ -98,10 +117,12 @@ impl Sheets {
             })
             .collect();
         roles::assign(&mut pages);
+        let mut seen = Vec::new();
         for mut sheet in self.sheets {
             if !draft.page(sheet.width, sheet.height) {
-                return;
+                return seen;
             }
+            seen.push(std::mem::take(&mut sheet.seen));
             let fonts = sheet.fonts.iter();
             sheet.faults.extend(
                 fonts
@@ -126,6 +147,7 @@ impl Sheets {
             }
             draft.end_block();
         }
+        seen
     }
 }
 

@@ -1,6 +1,8 @@
 //! Pages drawn here in code: reading order, forms, files, damage and bombs.
 
+mod forms;
 mod layout;
+mod locked;
 
 use std::io::Write;
 
@@ -299,6 +301,7 @@ fn form_fields_have_names_labels_values_and_places() {
                 Some("Montpellier"),
                 None
             ),
+            ("accord", FieldKind::Radio, None, None, Some(false)),
             (
                 "accord",
                 FieldKind::Radio,

@@ -18,7 +18,7 @@ use crate::{print, schemas};
 
 /// Makes the data directory.
 pub async fn init(global: &Global, secret_file: Option<&Path>) -> Result<Ending> {
-    let house = House::open_with(global, secret_file).await?;
+    let house = House::open_with(global, secret_file, None).await?;
     let key = pipeline::log::signing_key(&house.desk.vault)?;
     let derived = house.desk.vault.secrets.is_derived();
     if global.json {

@@ -11,7 +11,7 @@ use pipeline::likeness::{Resembling, closest_earlier};
 use serde::Serialize;
 
 use super::Ending;
-use crate::args::Global;
+use crate::args::{Global, Password};
 use crate::house::{House, reading};
 use crate::print;
 
@@ -465,6 +465,7 @@ pub async fn extract(
     text: bool,
     markdown: bool,
     ocr: bool,
+    password: Option<Password>,
 ) -> Result<Ending> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let name = file.file_name().map(|n| n.to_string_lossy().into_owned());
@@ -474,6 +475,7 @@ pub async fn extract(
         let input = Input {
             bytes: &bytes,
             file_name: name.as_deref(),
+            password: password.as_ref().map(Password::as_str),
             ..Input::default()
         };
         let read = reader.read(&input)?;

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::Ending;
 use super::ingest::collect;
-use crate::args::Global;
+use crate::args::{Global, Password};
 use crate::house::reading;
 use crate::print;
 
@@ -87,7 +87,12 @@ impl Summary {
 ///
 /// # Errors
 /// Never for a file: one that cannot be read is said on its line.
-pub fn many(global: &Global, paths: &[PathBuf], ocr: bool) -> Result<Ending> {
+pub fn many(
+    global: &Global,
+    paths: &[PathBuf],
+    ocr: bool,
+    password: Option<&Password>,
+) -> Result<Ending> {
     let began = Instant::now();
     let (mut found, mut refused) = (Vec::new(), Vec::new());
     for path in paths {
@@ -111,7 +116,7 @@ pub fn many(global: &Global, paths: &[PathBuf], ocr: bool) -> Result<Ending> {
                     let n = next.fetch_add(1, Ordering::Relaxed);
                     let Some(file) = files.get(n) else { break };
                     // Whoever prints has ended the program.
-                    let _ = done.send((n, one(global, reader, file, ocr)));
+                    let _ = done.send((n, one(global, reader, file, ocr, password)));
                 }
             });
         }
@@ -143,7 +148,13 @@ pub fn many(global: &Global, paths: &[PathBuf], ocr: bool) -> Result<Ending> {
     })
 }
 
-fn one(global: &Global, reader: &Reader, file: &Path, ocr: bool) -> Ended {
+fn one(
+    global: &Global,
+    reader: &Reader,
+    file: &Path,
+    ocr: bool,
+    password: Option<&Password>,
+) -> Ended {
     let began = Instant::now();
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
@@ -155,6 +166,7 @@ fn one(global: &Global, reader: &Reader, file: &Path, ocr: bool) -> Ended {
     let input = Input {
         bytes: &bytes,
         file_name: name.as_deref(),
+        password: password.map(Password::as_str),
         ..Input::default()
     };
     let read = reader.read(&input).and_then(|read| {

@@ -121,7 +121,7 @@ struct Intake<'a> {
 
 /// Takes documents in and processes them.
 pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
-    let house = House::open(global).await?;
+    let house = House::open_with(global, None, args.password.clone()).await?;
     let _lock = house.lock()?;
     let pipeline = house.pipeline(&args.pipeline)?.clone();
     let (zone, _) = pipeline.source.zone();

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Workshop, name, settings};
+use crate::args::Password;
 
 /// Settings of `extract`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +29,8 @@ pub struct Reading {
     pub reader: Box<dyn Fn(Budgets) -> Reader + Send + Sync>,
     /// Looks for what recognises these languages on this machine.
     pub recogniser: LookForRecogniser,
+    /// Opens files that have a password. Neither logged nor recorded.
+    pub password: Option<Password>,
 }
 
 /// See [`Reading::recogniser`]. Cheap where there is none, so that it can be asked again.
@@ -37,6 +40,7 @@ pub type LookForRecogniser = Arc<dyn Fn(&[String]) -> Result<Recogniser, Missing
 pub struct Extract {
     settings: serde_json::Value,
     reader: Arc<Reader>,
+    password: Option<Password>,
 }
 
 impl Extract {
@@ -46,6 +50,7 @@ impl Extract {
         Ok(Self {
             settings: value,
             reader: Arc::new((shop.reading.reader)(settings.budgets)),
+            password: shop.reading.password.clone(),
         })
     }
 }
@@ -56,7 +61,7 @@ impl Stage for Extract {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [Kind] {
@@ -82,7 +87,7 @@ impl Stage for Extract {
             file_name: arrival.file_name.as_deref(),
             media_type: arrival.media_type.as_deref(),
             columns: arrival.columns.as_ref(),
-            password: arrival.metadata.get("password").map(String::as_str),
+            password: super::extract::password(&arrival, self.password.as_ref()),
         };
         let Extraction {
             text,
@@ -113,6 +118,12 @@ impl Stage for Extract {
             quality,
         })
     }
+}
+
+/// What opens a document: what its manifest says for it alone, else what was given for all.
+pub(super) fn password<'a>(arrival: &'a Arrival, given: Option<&'a Password>) -> Option<&'a str> {
+    let own = arrival.metadata.get("password").map(String::as_str);
+    own.or_else(|| given.map(Password::as_str))
 }
 
 /// How many files may lie within one another: a mail in a mail, an archive in an archive. An

@@ -12,6 +12,7 @@ use pipeline::stage::{Condition, Fault, Inputs, Output, Stage};
 
 use super::extract::{LookForRecogniser, fault};
 use super::{Workshop, name, settings};
+use crate::args::Password;
 
 /// The reason of a wait for the program.
 pub const NEEDS_OCR: &str = "needs-ocr";
@@ -24,6 +25,7 @@ pub struct Ocr {
     settings: OcrSettings,
     value: serde_json::Value,
     reader: Reader,
+    password: Option<Password>,
     look: LookForRecogniser,
     /// Once found, it is kept: its digest names what every later run uses.
     found: Mutex<Option<Arc<Recogniser>>>,
@@ -44,6 +46,7 @@ impl Ocr {
             value: super::split::to_value(&settings),
             settings,
             reader: (shop.reading.reader)(Budgets::default()),
+            password: shop.reading.password.clone(),
             look: shop.reading.recogniser.clone(),
             found: Mutex::new(None),
         })
@@ -127,7 +130,7 @@ impl Stage for Ocr {
             file_name: arrival.file_name.as_deref(),
             media_type: arrival.media_type.as_deref(),
             columns: arrival.columns.as_ref(),
-            password: arrival.metadata.get("password").map(String::as_str),
+            password: super::extract::password(&arrival, self.password.as_ref()),
         };
         let read = (&text, &layout);
         let (text, layout) =

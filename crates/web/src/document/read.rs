@@ -1,7 +1,9 @@
 //! What was read in a document: its text with marks, its fields, and the reasons in it.
 
+use std::collections::BTreeSet;
+
 use domain::text::PAGE_BREAK;
-use domain::{ArtifactName, Decision, FieldKind, Kind, Reason, Span, StoredText, SubjectId};
+use domain::{ArtifactName, Decision, Field, FieldKind, Kind, Reason, Span, StoredText, SubjectId};
 use pipeline::desk::{Desk, Opened};
 use pipeline::pipelines::Pipeline;
 use pipeline::vault::latest_of;
@@ -230,7 +232,24 @@ pub(super) fn fields(opened: &Opened, visit: &Visit) -> Fields {
         empty: Vec::new(),
     };
     let read = opened.layout.iter().flat_map(|l| &l.fields);
-    for field in read.filter(|f| f.kind != FieldKind::Button) {
+    let chosen: BTreeSet<&str> = (read.clone())
+        .filter(|f| f.kind == FieldKind::Radio && f.value.is_some())
+        .map(|f| f.name.as_str())
+        .collect();
+    // A field shown on every page is one for its reader, and so is a group of buttons.
+    let mut seen = BTreeSet::new();
+    let is_passed_over = |f: &Field| {
+        f.kind == FieldKind::Button
+            || f.kind == FieldKind::Radio && f.value.is_none() && chosen.contains(f.name.as_str())
+    };
+    for field in read.filter(|f| !is_passed_over(f)) {
+        if !field.inferred
+            && !field.name.is_empty()
+            && field.kind != FieldKind::Column
+            && !seen.insert((field.name.as_str(), field.value.as_deref()))
+        {
+            continue;
+        }
         let label = field
             .label
             .as_deref()

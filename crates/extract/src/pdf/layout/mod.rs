@@ -19,7 +19,7 @@ mod tables;
 use domain::{BlockRole, PageBox};
 
 use super::bidi;
-use super::glyphs::Drawn;
+use super::glyphs::{Drawn, Glyph};
 
 /// A page of more fragments is read without looking for columns: it is a drawing.
 const FRAGMENTS_MAX: usize = 30_000;
@@ -75,6 +75,36 @@ pub(super) fn blocks(drawn: &Drawn) -> Vec<TextBlock> {
         }
     }
     out
+}
+
+/// Signs drawn one after the other, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) area: [f32; 4],
+}
+
+/// The fragments that these signs of a page make, horizontal ones only, as they were drawn.
+pub(super) fn words<'a>(drawn: &Drawn, signs: impl Iterator<Item = &'a Glyph>) -> Vec<Word> {
+    let glyphs: Vec<Glyph> = signs.filter(|glyph| glyph.turn == 0).cloned().collect();
+    if glyphs.is_empty() {
+        return Vec::new();
+    }
+    let some = Drawn {
+        glyphs,
+        annotations_from: 0,
+        faces: drawn.faces.clone(),
+        rules: drawn.rules.clone(),
+        ..*drawn
+    };
+    fragments::of(&some, 0)
+        .into_iter()
+        .filter(|fragment| !fragment.text.trim().is_empty())
+        .map(|fragment| Word {
+            text: fragment.text,
+            area: fragment.bbox,
+        })
+        .collect()
 }
 
 fn union(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
