@@ -83,7 +83,8 @@ impl Sketch {
 
     /// How much two texts have in common, in whole percent, rounded down, the same from either side:
     /// the runs they share over the runs of one of them, on average, `2r/(1+r)` of Broder's
-    /// resemblance `r`. A letter read again with one in fifty characters wrong keeps about 83 %.
+    /// resemblance `r`. A letter with one in a hundred characters misread here and there keeps about 88 %, one in
+    /// fifty about 79 %, one in twenty 56 %; with the same share changed in runs of five, 96, 93, 83 %.
     /// `None` where one of them is too short to tell.
     pub fn resemblance(&self, other: &Self) -> Option<u8> {
         let (one, two) = (self.whole()?, other.whole()?);

@@ -99,10 +99,7 @@ fn each_language_has_its_analyser() {
 
 #[test]
 fn a_passage_in_another_language_has_its_analyser() {
-    let texts = [
-        "Réclamations des riverains.",
-        "Street lighting.",
-    ];
+    let texts = ["Réclamations des riverains.", "Street lighting."];
     let mut mixed = document(1, &texts);
     mixed.passages[1].language = Some("en".to_owned());
     let bench = Bench::new(vec![mixed, document(2, &texts)]);
