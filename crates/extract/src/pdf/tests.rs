@@ -1,8 +1,10 @@
 //! Pages drawn here in code: reading order, forms, files, damage and bombs.
 
+mod flat;
 mod forms;
 mod layout;
 mod locked;
+mod signed;
 
 use std::io::Write;
 
@@ -124,6 +126,12 @@ fn check(content: &str, expected: &str) -> Extraction {
     let read = read(&builder.finish(&[page], ""), &Budgets::default());
     assert_eq!(read.text.as_str(), expected);
     read
+}
+
+/// The fields of this name.
+fn named<'a>(read: &'a Extraction, name: &str) -> Vec<&'a domain::Field> {
+    let fields = read.layout.fields.iter();
+    fields.filter(|field| field.name == name).collect()
 }
 
 fn codes(read: &Extraction) -> Vec<(NoteCode, Option<u32>)> {

@@ -165,12 +165,19 @@ fn walk(xml: &str, limits: Limits, mut visit: impl FnMut(&Event)) {
 fn data(xml: &str, limits: Limits) -> Vec<Datum> {
     let mut open: Vec<Element> = Vec::new();
     let (mut out, mut within, mut outside) = (Vec::new(), false, 0usize);
+    // How deep in a value with typography, whose elements are not fields.
+    let mut rich = 0usize;
     walk(xml, limits, |event| match event {
         Event::Start(start) => {
             let name = start.local_name().as_ref().to_owned();
             if !within {
                 // Data stand within `datasets`, the element of that name of the vocabulary.
                 within = name == "data" && start.name().as_ref().contains(':');
+                return;
+            }
+            let is_rich = || attribute(start, "xmlns").is_some_and(|ns| ns.ends_with("/xhtml"));
+            if rich > 0 || name == "body" && is_rich() {
+                rich += 1;
                 return;
             }
             if open.len() >= limits.depth {
@@ -191,7 +198,13 @@ fn data(xml: &str, limits: Limits) -> Vec<Datum> {
                 names: BTreeMap::new(),
             });
         }
-        Event::Empty(start) if within => {
+        Event::End(end) if rich > 0 => {
+            rich -= 1;
+            if let Some(element) = open.last_mut().filter(|_| end.local_name().as_ref() == "p") {
+                element.text.push('\n');
+            }
+        }
+        Event::Empty(start) if within && rich == 0 => {
             if let Some(above) = open.last_mut() {
                 above.parent = true;
                 numbered(&mut above.names, start.local_name().as_ref().to_owned());
@@ -349,6 +362,12 @@ mod tests {
                 ("form1.ligne.Prix", None, Some("1")),
                 ("form1.ligne[1].Prix", None, Some("2")),
             ]
+        );
+        let rich = "<x:data><f><Note><body xmlns='http://www.w3.org/1999/xhtml'><p>un <b>deux</b></p>\
+            <p>trois</p></body></Note></f></x:data>";
+        assert_eq!(
+            shown(&data(rich, LIMITS)),
+            [("f.Note", None, Some("un deux\ntrois"))]
         );
         let few = Limits {
             fields: 1,
