@@ -6,7 +6,7 @@ use crate::draft::Draft;
 use crate::office::odf::Odf;
 use crate::rows::{TableKind, Workbook};
 use crate::sniff::{self, Kind};
-use crate::{Extraction, Input, charset, ocr, read_as};
+use crate::{Extraction, Input, charset, contained, ocr, read_as};
 
 pub use crate::isolation::frames;
 
@@ -81,7 +81,7 @@ pub fn read(format: Format, bytes: &[u8], budgets: &Budgets) -> Extraction {
         ..Input::default()
     };
     let mut draft = Draft::new(budgets);
-    read_as(&kind, &input, &mut draft);
+    contained(&mut draft, |draft| read_as(&kind, &input, draft));
     draft.finish()
 }
 

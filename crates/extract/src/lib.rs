@@ -128,22 +128,24 @@ pub fn extract(input: &Input, budgets: &Budgets) -> Extraction {
         row::read(input, &mut draft);
         return draft.finish();
     }
-    // A parser's panic depends on the bytes alone: it is the file's damage, and said as such. What
-    // was read before it stays.
-    let read = catch_unwind(AssertUnwindSafe(|| sniff_and_read(input, &mut draft)));
-    if read.is_err() {
-        draft.note(NoteCode::DamagedFile, None);
-    }
+    contained(&mut draft, |draft| {
+        let kind = sniff::sniff(input, draft.budgets);
+        draft.media_type = kind.media_type().into();
+        for mismatch in kind.mismatches(input) {
+            draft.note(NoteCode::NameMismatch, Some(mismatch));
+        }
+        read_as(&kind, input, draft);
+    });
     draft.finish()
 }
 
-fn sniff_and_read(input: &Input, draft: &mut Draft) {
-    let kind = sniff::sniff(input, draft.budgets);
-    draft.media_type = kind.media_type().into();
-    for mismatch in kind.mismatches(input) {
-        draft.note(NoteCode::NameMismatch, Some(mismatch));
+/// Reads, whatever happens: a parser's panic depends on the bytes alone, so it is the file's damage
+/// and said as such, and what was read before it stays.
+fn contained<'b>(draft: &mut Draft<'b>, read: impl FnOnce(&mut Draft<'b>)) {
+    if catch_unwind(AssertUnwindSafe(|| read(draft))).is_err() {
+        draft.note(NoteCode::DamagedFile, None);
     }
-    read_as(&kind, input, draft);
+    draft.note_if_empty();
 }
 
 /// Reads the bytes as what they are.

@@ -2,8 +2,10 @@
 //! made around what is fuzzed, where the format is a package of parts; and what holds for every
 //! extraction, whatever it was made of.
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Write};
-use std::panic::set_hook;
+use std::panic::{catch_unwind, set_hook};
+use std::sync::Mutex;
 
 use domain::Span;
 use extract::fuzzed::{self, Format};
@@ -18,6 +20,7 @@ pub fn budgets() -> Budgets {
         pages: 8,
         glyphs: 20_000,
         draws: 20_000,
+        operators: 20_000,
         objects: 20_000,
         stream_bytes: 1 << 20,
         pixels: 1 << 20,
@@ -36,12 +39,23 @@ pub fn budgets() -> Budgets {
 /// Lets a dependency panic where that is contained, as in the reading child: the parsers are read
 /// as others wrote them. A panic in our own code aborts, contained or not.
 pub fn begin() {
-    set_hook(Box::new(|panic| {
-        let place = panic.location().map_or("", |place| place.file());
+    let known = Mutex::new(BTreeSet::new());
+    set_hook(Box::new(move |panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let foreign = place.contains("/registry/") || place.starts_with("/rustc/");
         if !foreign {
             eprintln!("{panic}");
             std::process::abort();
+        }
+        // Each of theirs is told once.
+        if known
+            .lock()
+            .is_ok_and(|mut known| known.insert(place.clone()))
+        {
+            eprintln!("contained: {place}");
         }
     }));
 }
@@ -145,7 +159,11 @@ pub fn compound(input: &[u8], main: &str) -> Vec<u8> {
         file.flush()?;
         Ok(file.into_inner().into_inner())
     };
-    made().unwrap_or_default()
+    // Making a file is not what is looked at.
+    catch_unwind(made)
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or_default()
 }
 
 /// A target: reads what an expression makes of the input.

@@ -2,8 +2,9 @@
 //!
 //! The interpreter draws each page on a device that only keeps glyphs and lines; `layout` puts them
 //! in reading order; once all pages are there, `roles` tells headers and headings and `sheets`
-//! whether their letters make sense. Two guards stand before it: `bounds` measures compressed
-//! streams before they are inflated, and the device stops the interpreter when a budget is reached.
+//! whether their letters make sense. Guards stand before it: `nesting` puts out what lies too deep,
+//! `bounds` measures compressed streams before they are inflated, `operators` counts what forms draw
+//! in forms, and the device stops the interpreter when a budget is reached.
 
 mod bidi;
 mod bounds;
@@ -14,6 +15,8 @@ mod grid;
 mod layers;
 mod layout;
 mod letters;
+pub(crate) mod nesting;
+pub(crate) mod operators;
 mod roles;
 mod rules;
 mod sheets;
@@ -33,6 +36,7 @@ use crate::draft::Draft;
 use bounds::Bounds;
 use glyphs::{Canvas, Spent, Stop};
 use layers::Hidden;
+use operators::Operators;
 use sheets::Sheets;
 
 /// After this many pages the fonts kept for the next ones are dropped, so that memory depends on
@@ -41,7 +45,11 @@ const PAGES_PER_CACHE: usize = 64;
 
 /// Reads a document.
 pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
-    let Ok(loaded) = catch_unwind(|| Pdf::new(bytes.to_vec())) else {
+    let (bounded, too_deep) = nesting::bounded(bytes, draft.budgets.depth);
+    if too_deep {
+        draft.reached(Budget::Depth);
+    }
+    let Ok(loaded) = catch_unwind(|| Pdf::new(bounded)) else {
         draft.note(NoteCode::DamagedFile, Some("PDF".into()));
         return;
     };
@@ -95,6 +103,7 @@ fn has_end(bytes: &[u8]) -> bool {
 
 fn pages(pdf: &Pdf, draft: &mut Draft) {
     let mut bounds = Bounds::new(draft.budgets.stream_bytes);
+    let mut operators = Operators::new(draft.budgets.operators);
     let mut spent = Spent::default();
     let mut cache = InterpreterCache::new();
     let hidden = Hidden::of(pdf);
@@ -112,11 +121,15 @@ fn pages(pdf: &Pdf, draft: &mut Draft) {
         if i > 0 && i % PAGES_PER_CACHE == 0 {
             cache = InterpreterCache::new();
         }
-        let fits = catch_unwind(AssertUnwindSafe(|| bounds.page_fits(page)));
-        match fits {
-            Ok(true) => {}
-            Ok(false) => {
-                let detail = Budget::StreamBytes.reached(draft.budgets);
+        // Streams first: counting operators inflates them.
+        let beyond = catch_unwind(AssertUnwindSafe(|| match bounds.page_fits(page) {
+            false => Some(Budget::StreamBytes),
+            true => (!operators.page_fits(page)).then_some(Budget::Operators),
+        }));
+        match beyond {
+            Ok(None) => {}
+            Ok(Some(budget)) => {
+                let detail = budget.reached(draft.budgets);
                 sheets.note(NoteCode::BudgetReached, Some(detail));
                 continue;
             }
