@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Write};
 
-use domain::Span;
+use domain::{Note, NoteCode, Span};
 use zip::write::SimpleFileOptions;
 
 use crate::{Budgets, Extraction, Input, extract};
