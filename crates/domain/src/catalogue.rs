@@ -192,6 +192,10 @@ impl Said for NoteCode {
                 "files nested too deeply",
             ),
             Self::HiddenText => lang.pick("contenu masqué, lu aussi", "hidden content, read too"),
+            Self::UnexpandedReference => lang.pick(
+                "renvoi laissé tel quel, son texte n’est pas lu",
+                "reference left as it is, its text is not read",
+            ),
         }
     }
 }

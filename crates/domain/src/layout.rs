@@ -396,7 +396,7 @@ pub struct Attachment {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum NoteCode {
-    /// The file has no bytes.
+    /// The file has no bytes, or nothing in it.
     Empty,
     /// The format is known but not read yet.
     NotReadableYet,
@@ -437,6 +437,9 @@ pub enum NoteCode {
     NestedTooDeep,
     /// Text that people do not see on the page: hidden sheets, rows, layers.
     HiddenText,
+    /// A reference to a text that the file declares elsewhere (an XML entity): it was left as it
+    /// is, because expanding them is how a small file becomes an endless one.
+    UnexpandedReference,
 }
 
 /// Something that could not be read or was surprising. Deterministic: what depends on load or on

@@ -36,7 +36,7 @@ pub struct Quality {
 }
 
 /// Notes that mean that something of the document is not in its text.
-const LOSSES: [NoteCode; 10] = [
+const LOSSES: [NoteCode; 11] = [
     NoteCode::NotReadableYet,
     NoteCode::UnknownFormat,
     NoteCode::Encrypted,
@@ -47,6 +47,7 @@ const LOSSES: [NoteCode; 10] = [
     NoteCode::BudgetReached,
     NoteCode::AttachmentUnreadable,
     NoteCode::NestedTooDeep,
+    NoteCode::UnexpandedReference,
 ];
 
 impl Quality {

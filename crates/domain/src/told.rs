@@ -45,6 +45,18 @@ fn detail(note: &Note, lang: Lang) -> Option<String> {
         (NoteCode::ReadByOcr, "image") => lang.pick("page en image", "the page is an image"),
         (NoteCode::ReadByOcr, _) => lang.pick("texte illisible", "garbled text"),
         (NoteCode::Turned | NoteCode::LowConfidence, _) => return None,
+        // What a person can do about it.
+        (NoteCode::Encrypted, format @ ("Office" | "XLS")) => {
+            let what_to_do = lang.pick(
+                "à enregistrer sans mot de passe puis à redéposer",
+                "to be saved without a password and handed in again",
+            );
+            return Some(format!("{format}, {what_to_do}"));
+        }
+        (NoteCode::BudgetReached, detail) if detail.ends_with(" left out") => {
+            let said = lang.pick(" de plus laissés de côté", " more left out");
+            return Some(detail.replace(" left out", said));
+        }
         (_, detail) => detail,
     };
     Some(words.to_owned())

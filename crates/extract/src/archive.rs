@@ -31,8 +31,9 @@ pub(crate) fn read_zip(bytes: &[u8], password: Option<&str>, draft: &mut Draft) 
         if name.ends_with('/') || is_housekeeping(&name) {
             continue;
         }
-        if !room(draft) {
-            return;
+        if !draft.has_room() {
+            draft.leave_out();
+            continue;
         }
         let member = match password.filter(|_| encrypted) {
             Some(password) => archive.by_index_decrypt(index, password.as_bytes()),
@@ -90,15 +91,6 @@ fn attach(member: ZipFile<Cursor<&[u8]>>, number: String, name: String, draft: &
     } else {
         draft.attach(number, name, MEMBER.into(), &bytes);
     }
-}
-
-/// Whether another attachment may be taken out; says so once where not.
-fn room(draft: &mut Draft) -> bool {
-    let room = (draft.attachment_count() as u64) < draft.budgets.attachments;
-    if !room {
-        draft.reached(Budget::Attachments);
-    }
-    room
 }
 
 /// Reads a gzip: one file.
@@ -172,9 +164,6 @@ pub(crate) fn read_tar(bytes: &[u8], draft: &mut Draft) {
                 let name = long_name.take().unwrap_or_else(|| tar_name(head));
                 if name.ends_with('/') || is_housekeeping(&name) {
                     continue;
-                }
-                if !room(draft) {
-                    return;
                 }
                 let number = (draft.attachment_count() + 1).to_string();
                 draft.attach(number, name, MEMBER.into(), data);
@@ -309,6 +298,14 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_of_nothing_is_said_to_be_empty() {
+        let nothing = [Note::document(NoteCode::Empty, None)];
+        check(&zip(&[]), "envoi.zip", &[], &nothing);
+        check(&zip(&[(".DS_Store", b"x")]), "envoi.zip", &[], &nothing);
+        check(&tar(&[("dossier/", b'5', b"")]), "envoi.tar", &[], &nothing);
+    }
+
+    #[test]
     fn names_of_consoles_are_read() {
         assert_eq!(
             super::member_name(b"\x82t\x82\\pi\x8aces.txt"),
@@ -342,10 +339,59 @@ mod tests {
         };
         let members: Vec<_> = (0..9).map(|n| (n.to_string(), [b'x'])).collect();
         let members: Vec<_> = members.iter().map(|(n, b)| (n.as_str(), &b[..])).collect();
-        let read = read(&zip(&members), "envoi.zip", &budgets);
-        assert_eq!(read.children.len(), 2);
-        let note = Note::document(NoteCode::BudgetReached, "attachments 2".to_owned());
-        assert_eq!(read.layout.notes, [note]);
+        let packed: Vec<_> = members.iter().map(|(n, b)| (*n, b'0', *b)).collect();
+        let note = Note::document(
+            NoteCode::BudgetReached,
+            "attachments 2, 7 left out".to_owned(),
+        );
+        for (bytes, name) in [(zip(&members), "envoi.zip"), (tar(&packed), "envoi.tar")] {
+            let read = read(&bytes, name, &budgets);
+            assert_eq!(read.children.len(), 2);
+            assert_eq!(read.layout.notes, [note.clone()]);
+        }
+        assert_eq!(
+            domain::told::notes(&[note], domain::Lang::Fr),
+            [
+                "limite atteinte, la suite n’a pas été lue : attachments 2, 7 de plus laissés de côté"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_archive_of_copies_of_itself_says_at_every_level_what_it_left_out() {
+        // Twelve levels, of five copies of the level below and a letter: 5^12 letters.
+        let budgets = Budgets {
+            attachments: 3,
+            ..Budgets::default()
+        };
+        let mut bytes = zip(&[("lettre.txt", b"fond")]);
+        for _ in 0..12 {
+            let names: Vec<String> = (0..5).map(|n| format!("{n}.zip")).collect();
+            let mut members: Vec<_> = names.iter().map(|n| (n.as_str(), &bytes[..])).collect();
+            members.push(("lettre.txt", b"en haut"));
+            bytes = zip(&members);
+        }
+        let (mut level, mut levels) = (vec![bytes], 0);
+        while let Some(bytes) = level.pop() {
+            levels += 1;
+            let found = read(&bytes, "r.zip", &budgets);
+            let bottom = found.children.len() == 1;
+            assert!(bottom || found.children.len() == 3);
+            let expected = Note::document(
+                NoteCode::BudgetReached,
+                "attachments 3, 3 left out".to_owned(),
+            );
+            assert!(bottom || found.layout.notes == [expected]);
+            // One of the copies is as good as the others.
+            level = found
+                .children
+                .into_iter()
+                .take(1)
+                .map(|c| c.bytes)
+                .collect();
+            level.retain(|bytes| bytes.starts_with(b"PK"));
+        }
+        assert_eq!(levels, 13);
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub struct Budgets {
     pub glyphs: u64,
     /// Drawing operations followed over all pages of a document.
     pub draws: u64,
+    /// Operators of pages that draw forms, over all pages of a document; those of a form count each
+    /// time that it is drawn.
+    pub operators: u64,
     /// Objects of a PDF, parts of an archive, events of an XML part.
     pub objects: u64,
     /// Bytes of one compressed stream or archive part once inflated.
@@ -33,7 +36,8 @@ pub struct Budgets {
     pub attachments: u64,
     /// Bytes of all attachments taken out.
     pub attachment_bytes: u64,
-    /// How deep containers nest: form fields, members of a row, tables in tables.
+    /// How deep containers nest: objects of a PDF, form fields, elements of XML, members of a row,
+    /// tables in tables.
     pub depth: u32,
     /// Rows of a table at intake.
     pub rows: u64,
@@ -48,6 +52,7 @@ impl Default for Budgets {
             pages: 2_000,
             glyphs: 8_000_000,
             draws: 20_000_000,
+            operators: 20_000_000,
             objects: 2_000_000,
             stream_bytes: 64 << 20,
             pixels: 60_000_000,
@@ -70,6 +75,7 @@ pub(crate) enum Budget {
     Pages,
     Glyphs,
     Draws,
+    Operators,
     Objects,
     StreamBytes,
     Pixels,
@@ -91,6 +97,7 @@ impl Budget {
             Self::Pages => ("pages", u64::from(budgets.pages)),
             Self::Glyphs => ("glyphs", budgets.glyphs),
             Self::Draws => ("draws", budgets.draws),
+            Self::Operators => ("operators", budgets.operators),
             Self::Objects => ("objects", budgets.objects),
             Self::StreamBytes => ("stream_bytes", budgets.stream_bytes),
             Self::Pixels => ("pixels", budgets.pixels),

@@ -92,6 +92,8 @@ pub(crate) struct Draft<'b> {
     characters: u64,
     lines: u64,
     attachment_bytes: u64,
+    /// Attachments beyond the budget, which are not even named.
+    left_out: u64,
 }
 
 impl<'b> Draft<'b> {
@@ -111,6 +113,7 @@ impl<'b> Draft<'b> {
             characters: 0,
             lines: 0,
             attachment_bytes: 0,
+            left_out: 0,
         }
     }
 
@@ -127,6 +130,16 @@ impl<'b> Draft<'b> {
     pub(crate) fn reached(&mut self, budget: Budget) {
         let detail = budget.reached(self.budgets);
         self.note(NoteCode::BudgetReached, Some(detail));
+    }
+
+    /// Says so when nothing was read and nothing says why: a presentation without slides, an archive
+    /// of empty folders.
+    pub(crate) fn note_if_empty(&mut self) {
+        let silent = self.notes.is_empty() && self.left_out == 0;
+        if silent && self.pages.is_empty() && self.attachments.is_empty() && self.fields.is_empty()
+        {
+            self.note(NoteCode::Empty, None);
+        }
     }
 
     /// Starts a page; sizes are in points, 0 where there are none. `false` when no more pages may
@@ -388,8 +401,8 @@ impl<'b> Draft<'b> {
 
     /// Adds an attachment and its bytes.
     pub(crate) fn attach(&mut self, part: String, name: String, media_type: String, bytes: &[u8]) {
-        if self.attachments.len() as u64 >= self.budgets.attachments {
-            self.reached(Budget::Attachments);
+        if !self.has_room() {
+            self.left_out += 1;
             return;
         }
         let size = bytes.len() as u64;
@@ -415,15 +428,27 @@ impl<'b> Draft<'b> {
 
     /// Names an attachment that could not be taken out.
     pub(crate) fn attach_unreadable(&mut self, part: String, name: String, media_type: String) {
-        self.note(NoteCode::AttachmentUnreadable, Some(format!("part {part}")));
-        if (self.attachments.len() as u64) < self.budgets.attachments {
-            self.attachments.push(Attachment {
-                name,
-                part,
-                media_type,
-                size: 0,
-            });
+        if !self.has_room() {
+            self.left_out += 1;
+            return;
         }
+        self.note(NoteCode::AttachmentUnreadable, Some(format!("part {part}")));
+        self.attachments.push(Attachment {
+            name,
+            part,
+            media_type,
+            size: 0,
+        });
+    }
+
+    /// Whether another attachment may be named.
+    pub(crate) fn has_room(&self) -> bool {
+        (self.attachments.len() as u64) < self.budgets.attachments
+    }
+
+    /// Counts an attachment that there is no room for: a note says how many there were.
+    pub(crate) fn leave_out(&mut self) {
+        self.left_out += 1;
     }
 
     /// How many bytes of attachments may still be taken out.
@@ -439,6 +464,11 @@ impl<'b> Draft<'b> {
 
     /// The stored text and its layout.
     pub(crate) fn finish(mut self) -> Extraction {
+        if self.left_out > 0 {
+            let limit = Budget::Attachments.reached(self.budgets);
+            let detail = format!("{limit}, {} left out", self.left_out);
+            self.note(NoteCode::BudgetReached, Some(detail));
+        }
         self.pages.iter_mut().for_each(DraftPage::end_block);
         if self.infer_pairs {
             self.infer();

@@ -27,7 +27,7 @@
 //! - the output is a function of the bytes, the name, the declared type and the budgets: no clock,
 //!   no thread, no hash order, nothing installed on the machine;
 //! - `extract` never fails and never panics on purpose: bad input is data, and notes say what could
-//!   not be read; a parser's panic on one page costs that page;
+//!   not be read; a parser's panic on one page costs that page, elsewhere what follows it;
 //! - every span indexes the stored text exactly;
 //! - notes come from content and budgets only. What depends on load is a [`isolation::ReadFault`],
 //!   never a note.
@@ -44,6 +44,8 @@ pub mod view;
 mod archive;
 mod charset;
 mod draft;
+#[cfg(fuzzing)]
+pub mod fuzzed;
 mod html;
 mod image;
 mod language;
@@ -57,6 +59,8 @@ mod row;
 mod sheet;
 mod sniff;
 mod xml;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::arrival::{ROW_MEDIA_TYPE, RowColumns};
 use domain::{Layout, NoteCode, StoredText};
@@ -126,37 +130,53 @@ pub fn extract(input: &Input, budgets: &Budgets) -> Extraction {
         row::read(input, &mut draft);
         return draft.finish();
     }
-    let kind = sniff::sniff(input, budgets);
-    draft.media_type = kind.media_type().into();
-    for mismatch in kind.mismatches(input) {
-        draft.note(NoteCode::NameMismatch, Some(mismatch));
-    }
-    match &kind {
-        Kind::Pdf => pdf::read(input.bytes, input.password, &mut draft),
-        Kind::Docx => office::docx::read(input.bytes, &mut draft),
-        Kind::Odf(odf) => office::odf::read(input.bytes, *odf, &mut draft),
-        Kind::Pptx => office::pptx::read(input.bytes, &mut draft),
-        Kind::Rtf => office::rtf::read(input.bytes, &mut draft),
-        Kind::Table(TableKind::Workbook(kind)) => {
-            let book = sheet::read(input.bytes, *kind, &mut draft);
-            sheet::write(book, &mut draft);
+    contained(&mut draft, |draft| {
+        let kind = sniff::sniff(input, draft.budgets);
+        draft.media_type = kind.media_type().into();
+        for mismatch in kind.mismatches(input) {
+            draft.note(NoteCode::NameMismatch, Some(mismatch));
         }
-        Kind::Html => html::read(input.bytes, &mut draft),
-        Kind::Image(format) => image::read(input.bytes, *format, &mut draft),
-        Kind::Mail => mail::read(input.bytes, &mut draft),
-        Kind::Table(_) | Kind::Json => plain::read_lines(input.bytes, &mut draft),
-        Kind::Text | Kind::Markdown => plain::read(input.bytes, &mut draft),
+        read_as(&kind, input, draft);
+    });
+    draft.finish()
+}
+
+/// Reads, whatever happens: a parser's panic depends on the bytes alone, so it is the file's damage
+/// and said as such, and what was read before it stays.
+fn contained<'b>(draft: &mut Draft<'b>, read: impl FnOnce(&mut Draft<'b>)) {
+    if catch_unwind(AssertUnwindSafe(|| read(draft))).is_err() {
+        draft.note(NoteCode::DamagedFile, None);
+    }
+    draft.note_if_empty();
+}
+
+/// Reads the bytes as what they are.
+fn read_as(kind: &Kind, input: &Input, draft: &mut Draft) {
+    match kind {
+        Kind::Pdf => pdf::read(input.bytes, input.password, draft),
+        Kind::Docx => office::docx::read(input.bytes, draft),
+        Kind::Odf(odf) => office::odf::read(input.bytes, *odf, draft),
+        Kind::Pptx => office::pptx::read(input.bytes, draft),
+        Kind::Rtf => office::rtf::read(input.bytes, draft),
+        Kind::Table(TableKind::Workbook(kind)) => {
+            let book = sheet::read(input.bytes, *kind, draft);
+            sheet::write(book, draft);
+        }
+        Kind::Html => html::read(input.bytes, draft),
+        Kind::Image(format) => image::read(input.bytes, *format, draft),
+        Kind::Mail => mail::read(input.bytes, draft),
+        Kind::Table(_) | Kind::Json => plain::read_lines(input.bytes, draft),
+        Kind::Text | Kind::Markdown => plain::read(input.bytes, draft),
         Kind::Encrypted(format) => draft.note(NoteCode::Encrypted, Some((*format).into())),
-        Kind::Zip => archive::read_zip(input.bytes, input.password, &mut draft),
-        Kind::Gzip => archive::read_gzip(input.bytes, input.file_name, &mut draft),
-        Kind::Tar => archive::read_tar(input.bytes, &mut draft),
-        Kind::Mbox => mail::read_mbox(input.bytes, &mut draft),
-        Kind::Msg => msg::read(input.bytes, &mut draft),
-        Kind::Xml => xml::read(input.bytes, &mut draft),
-        Kind::Svg => xml::read_svg(input.bytes, &mut draft),
+        Kind::Zip => archive::read_zip(input.bytes, input.password, draft),
+        Kind::Gzip => archive::read_gzip(input.bytes, input.file_name, draft),
+        Kind::Tar => archive::read_tar(input.bytes, draft),
+        Kind::Mbox => mail::read_mbox(input.bytes, draft),
+        Kind::Msg => msg::read(input.bytes, draft),
+        Kind::Xml => xml::read(input.bytes, draft),
+        Kind::Svg => xml::read_svg(input.bytes, draft),
         Kind::Damaged(format) => draft.note(NoteCode::DamagedFile, Some((*format).into())),
         Kind::Known { name, .. } => draft.note(NoteCode::NotReadableYet, Some(name.clone())),
         Kind::Unknown => draft.note(NoteCode::UnknownFormat, None),
     }
-    draft.finish()
 }

@@ -4,7 +4,6 @@ use domain::{Coverage, Field, FieldKind, NoteCode, Signature};
 use mail_parser::mailbox::mbox::MessageIterator;
 use mail_parser::{Address, Encoding, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
-use crate::budgets::Budget;
 use crate::draft::Draft;
 use crate::{html, plain};
 
@@ -34,9 +33,9 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
 /// Reads a mailbox: each message becomes a document.
 pub(crate) fn read_mbox(bytes: &[u8], draft: &mut Draft) {
     for message in MessageIterator::new(bytes) {
-        if draft.attachment_count() as u64 >= draft.budgets.attachments {
-            draft.reached(Budget::Attachments);
-            return;
+        if !draft.has_room() {
+            draft.leave_out();
+            continue;
         }
         let number = (draft.attachment_count() + 1).to_string();
         let name = format!("message-{number}.eml");

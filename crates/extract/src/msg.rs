@@ -9,7 +9,6 @@ use cfb::CompoundFile;
 use domain::NoteCode;
 use mail_parser::DateTime;
 
-use crate::budgets::Budget;
 use crate::draft::Draft;
 use crate::{charset, html, mail, plain};
 
@@ -65,9 +64,9 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
     headers(&mut message, draft);
     body(&mut message, draft);
     for storage in message.storages("__attach_version1.0_#", draft.budgets.objects) {
-        if draft.attachment_count() as u64 >= draft.budgets.attachments {
-            draft.reached(Budget::Attachments);
-            break;
+        if !draft.has_room() {
+            draft.leave_out();
+            continue;
         }
         attachment(&mut message, &storage, draft);
     }

@@ -542,6 +542,25 @@ fn same_family(named: &str, content: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[test]
+    fn an_encrypted_office_file_is_said_to_be_one() {
+        let mut file = cfb::CompoundFile::create(Cursor::new(Vec::new())).unwrap();
+        for stream in ["EncryptionInfo", "EncryptedPackage"] {
+            file.create_stream(stream).unwrap();
+        }
+        let bytes = file.into_inner().into_inner();
+        let input = Input {
+            bytes: &bytes,
+            file_name: Some("demande.docx"),
+            ..Input::default()
+        };
+        let notes = crate::extract(&input, &Budgets::default()).layout.notes;
+        assert_eq!(
+            domain::told::notes(&notes, domain::Lang::En),
+            ["password needed: Office, to be saved without a password and handed in again"]
+        );
+    }
+
     fn check(name: Option<&str>, bytes: &[u8], expected: &str, mismatch: Option<&str>) {
         let input = Input {
             bytes,

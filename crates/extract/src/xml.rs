@@ -91,7 +91,7 @@ fn follow(bytes: &[u8], fields: bool, draft: &mut Draft) {
             Ok(Event::GeneralRef(e)) => match reference(&e) {
                 Some(c) => text(&mut open, c.encode_utf8(&mut [0; 4])),
                 None => {
-                    draft.note(NoteCode::NotReadableYet, Some("XML entities".into()));
+                    draft.note(NoteCode::UnexpandedReference, Some("XML".into()));
                     text(&mut open, &format!("&{};", e.as_ref()));
                 }
             },
@@ -132,6 +132,9 @@ fn attributes(e: &BytesStart, open: &[Element], fields: bool, draft: &mut Draft)
             continue;
         }
         let said = quick_xml::escape::unescape(&attribute.value);
+        if said.is_err() {
+            draft.note(NoteCode::UnexpandedReference, Some("XML".into()));
+        }
         let said = said.as_deref().unwrap_or(&attribute.value);
         value(open, Some(attribute.key.local_name().as_ref()), said, draft);
     }
@@ -212,7 +215,7 @@ fn declared(bytes: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{NoteCode, Span};
+    use domain::{Note, NoteCode, Span};
 
     use crate::{Budgets, Extraction, Input, extract};
 
@@ -281,10 +284,19 @@ mod tests {
     fn entities_are_not_expanded() {
         let read = read(
             b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b 'bbbb'><!ENTITY f SYSTEM 'file:///etc/passwd'>]>\
-              <a>&b;&f;</a>",
+              <a n='&c;'>&b;&f;</a>",
         );
-        assert_eq!(read.text.as_str(), "a : &b;&f;");
-        assert_eq!(read.layout.notes[0].code, NoteCode::NotReadableYet);
+        assert_eq!(read.text.as_str(), "a@n : &c;\na : &b;&f;");
+        // One note for what is the same, and no other.
+        let note = Note::document(NoteCode::UnexpandedReference, "XML".to_owned());
+        assert_eq!(read.layout.notes, [note]);
+        assert!(
+            read.layout
+                .quality
+                .unwrap()
+                .left_out
+                .contains(&NoteCode::UnexpandedReference)
+        );
     }
 
     #[test]

@@ -25,6 +25,7 @@ const CASES: &[common::Case] = &[
     ("forms_that_draw_forms", forms_that_draw_forms),
     ("trees_that_are_rings", trees_that_are_rings),
     ("deep_arrays", deep_arrays),
+    ("forms_that_double", forms_that_double),
     ("endless_operators", endless_operators),
     ("a_page_of_a_million_points", a_page_of_a_million_points),
     ("images_of_400_million_pixels", images_of_400_million_pixels),
@@ -41,7 +42,7 @@ const CASES: &[common::Case] = &[
 /// What a document that was read whole ends with.
 const READ: &str = "read";
 /// Notes that say how far a document was read.
-const BOUNDED: &[&str] = &["budget-reached", "nested-too-deep"];
+const BOUNDED: &[&str] = &["budget-reached", "nested-too-deep", "unexpanded-reference"];
 /// Notes that say that it is broken, or of a kind that is not read.
 const BROKEN: &[&str] = &[
     "damaged-file",
@@ -179,8 +180,60 @@ fn trees_that_are_rings() {
     check("names", "a.pdf", &bytes, &all);
 }
 
+/// The document is read in the time that it takes honest ones, and one of its notes is this budget.
+fn check_budget(what: &str, bytes: &[u8], budget: &str) {
+    let began = Instant::now();
+    let input = Input {
+        bytes,
+        file_name: Some("a.pdf"),
+        ..Input::default()
+    };
+    let read = reader(limits()).read(&input).unwrap();
+    let details: Vec<_> = read.layout.notes.iter().map(|note| &note.detail).collect();
+    println!("{what}: {details:?} in {:.1?}", began.elapsed());
+    let said = details.iter().flat_map(|detail| detail.iter());
+    assert!(
+        said.clone().any(|detail| detail == budget),
+        "{what}: {details:?}"
+    );
+    assert_eq!(read.layout.pages.len(), 1, "{what}");
+}
+
+fn forms_that_double() {
+    // Thirty forms, each drawing the next one twice and nothing else; with resources of their own,
+    // with those of the page, and as what an annotation looks like.
+    let names: String = (0..31).map(|n| format!("/F{n} {} 0 R ", n + 5)).collect();
+    let shared = format!("/Resources << /XObject << {names} >> >>");
+    for (what, own, page) in [
+        ("own", shared.as_str(), "/Contents 4 0 R "),
+        ("shared", "", "/Contents 4 0 R "),
+        (
+            "annotation",
+            shared.as_str(),
+            "/Annots [<< /Rect [0 0 9 9] /AP << /N 5 0 R >> >>] ",
+        ),
+    ] {
+        let mut objects = vec![(String::new(), b"/F0 Do".to_vec())];
+        for n in 1..31 {
+            let dict = format!("/Type /XObject /Subtype /Form /BBox [0 0 9 9] {own}");
+            objects.push((dict, format!("/F{n} Do /F{n} Do").into_bytes()));
+        }
+        let bytes = pdf(&format!("{page}{shared}"), &objects);
+        check_budget(what, &bytes, "operators 20000000");
+    }
+    // One that draws itself twice: the interpreter goes fifty deep.
+    let itself = "/Type /XObject /Subtype /Form /BBox [0 0 9 9]".to_owned();
+    let objects = [
+        (String::new(), b"/F0 Do".to_vec()),
+        (itself, b"/F0 Do /F0 Do".to_vec()),
+    ];
+    let bytes = pdf(&format!("/Contents 4 0 R {shared}"), &objects);
+    check_budget("itself", &bytes, "operators 20000000");
+}
+
 fn deep_arrays() {
     let all = [&[READ], BOUNDED, BROKEN, LIMITS];
+    let began = Instant::now();
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
     let catalogue = "<< /Type /Catalog /Pages 2 0 R /Names 4 0 R /AcroForm 4 0 R >>";
     let bytes = objects(&[catalogue, PAGES, PAGE, &deep]);
@@ -188,6 +241,16 @@ fn deep_arrays() {
     let deep = format!("{} 1 {}", "<< /A ".repeat(200_000), ">>".repeat(200_000));
     let bytes = objects(&[catalogue, PAGES, PAGE, &deep]);
     check("a dictionary", "a.pdf", &bytes, &all);
+    check_budget("a dictionary", &bytes, "depth 64");
+    let bytes = objects(&[catalogue, PAGES, PAGE, &"<< /A ".repeat(200_000)]);
+    check_budget("a dictionary that does not end", &bytes, "depth 64");
+    let bytes = objects(&[catalogue, PAGES, PAGE, &"[ ".repeat(200_000)]);
+    check_budget("an array that does not end", &bytes, "depth 64");
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 fn endless_operators() {

@@ -263,7 +263,8 @@ pub(crate) fn set_aside(reason: &str, w: Words) -> String {
     match reason {
         "time-limit" => w.time_limit(),
         "memory-limit" => w.memory_limit(),
-        "crashed" | "panic" => w.crashed(),
+        "output-limit" => w.output_limit(),
+        "crashed" | "panic" | "protocol" => w.crashed(),
         "broken-input" | "broken-output" | "undeclared-output" => w.broken_data(),
         other => return other.to_owned(),
     }

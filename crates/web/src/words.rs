@@ -76,6 +76,7 @@ words! {
     // Why a document was set aside
     time_limit: "lecture trop longue", "reading took too long";
     memory_limit: "document trop lourd à lire", "document too heavy to read";
+    output_limit: "document trop volumineux une fois lu", "document too large once read";
     broken_data: "une donnée interne est abîmée", "internal data is damaged";
     crashed: "la lecture a échoué", "reading failed";
 

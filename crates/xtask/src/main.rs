@@ -6,6 +6,7 @@
 //! | [`demo`] | the three pipelines on `fixtures/`, from file to proof |
 //! | [`test`], [`postgres`] | every test, with a PostgreSQL that answers |
 //! | [`fixtures`] | makes `fixtures/` |
+//! | [`fuzz`] | every parser on inputs that grow out of the fixtures |
 //! | [`program`] | runs cargo and the built binary |
 //!
 //! It links none of the crates it works on, so that it builds in seconds and can set up the
@@ -13,6 +14,7 @@
 
 mod demo;
 mod fixtures;
+mod fuzz;
 mod postgres;
 mod program;
 mod setup;
@@ -58,6 +60,14 @@ enum Command {
     Fixtures,
     /// Write `schemas/` again from the types.
     Schemas,
+    /// Look for inputs that crash a parser or that it never comes back from.
+    Fuzz {
+        /// Seconds for each target.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// The target; without one, each after the other.
+        target: Option<String>,
+    },
     /// Measure.
     Bench {
         /// Arguments of the benches.
@@ -75,6 +85,9 @@ fn main() -> Result<ExitCode> {
         Command::Test { full, runner } => return test::run(&workspace, *full, runner),
         Command::Fixtures => fixtures::generate(workspace.root())?,
         Command::Schemas => program::write_schemas(&workspace)?,
+        Command::Fuzz { seconds, target } => {
+            return fuzz::run(&workspace, target.as_deref(), *seconds);
+        }
         Command::Bench { benches } => return program::bench(&workspace, benches),
     }
     Ok(ExitCode::SUCCESS)

@@ -189,7 +189,11 @@ const WORLDS: [(&str, &[&str], &[&str]); 26] = [
     ("free space", &["fs4"], &["greffier"]),
     ("directions of writing", &["unicode-bidi"], &["extract"]),
     // Only makes fixtures; PDF's own digests are MD5.
-    ("making fixtures", &["pdf-writer", "md-5"], &["xtask", "benches"]),
+    (
+        "making fixtures",
+        &["pdf-writer", "md-5"],
+        &["xtask", "benches"],
+    ),
 ];
 
 /// The names of what a crate is built with.

@@ -199,3 +199,29 @@ fn exactly(from: &mut impl Read, bytes: u64) -> io::Result<Vec<u8>> {
     }
     Ok(out)
 }
+
+/// Reads the bytes as what a child and a parent may be told, for fuzzing: neither may be harmed by
+/// the other.
+#[cfg(fuzzing)]
+pub fn frames(mut bytes: &[u8]) {
+    let mut asked = bytes;
+    while let Ok(Some((request, _))) = read::<Request>(&mut asked) {
+        // What can be read can be written.
+        assert!(head(&request, 0).is_ok());
+    }
+    while let Ok(Some((answer, body))) = read::<Answer>(&mut bytes) {
+        let Answer { said, .. } = answer;
+        if let Said::Read {
+            layout,
+            text_bytes,
+            children,
+        } = said
+        {
+            let length = body.len();
+            if let Some(read) = extraction(*layout, text_bytes, children, body) {
+                let children: usize = read.children.iter().map(|child| child.bytes.len()).sum();
+                assert_eq!(read.text.as_str().len() + children, length);
+            }
+        }
+    }
+}

@@ -34,6 +34,8 @@ use serde::{Deserialize, Serialize};
 
 pub use child::serve;
 pub use confine::{Confine, Confinement, confine};
+#[cfg(fuzzing)]
+pub use frame::frames;
 pub use limits::{Limits, arm_cpu, limit};
 pub use reader::{Clock, ReadFault, Reader};
 

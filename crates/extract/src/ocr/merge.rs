@@ -82,6 +82,7 @@ const fn unbounded() -> Budgets {
         input_bytes: u64::MAX,
         pages: u32::MAX,
         glyphs: u64::MAX,
+        operators: u64::MAX,
         draws: u64::MAX,
         objects: u64::MAX,
         stream_bytes: u64::MAX,

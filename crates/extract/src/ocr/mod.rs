@@ -222,3 +222,8 @@ impl Reading {
         self.lines.iter().map(letters).sum()
     }
 }
+/// How many words an answer has, for fuzzing.
+#[cfg(fuzzing)]
+pub(crate) fn words(tsv: &str) -> usize {
+    tsv::words(tsv).len()
+}

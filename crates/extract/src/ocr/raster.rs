@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::OcrSettings;
 use super::image::GreyImage;
 use super::upright::{self, Lie};
-use crate::Input;
+use crate::pdf::{nesting, operators::Operators};
+use crate::{Budgets, Input};
 
 /// Coarser than this nothing can be recognised.
 const DPI_MIN: f64 = 70.0;
@@ -147,9 +148,13 @@ pub(crate) fn raster(
 /// A page of a PDF.
 fn drawn(input: &Input, index: usize, settings: &OcrSettings) -> Result<GreyImage, Unrastered> {
     let password = input.password.unwrap_or_default();
-    let pdf =
-        Pdf::new_with_password(input.bytes.to_vec(), password).map_err(|_| Unrastered::Damaged)?;
+    let budgets = Budgets::default();
+    let (bytes, _) = nesting::bounded(input.bytes, budgets.depth);
+    let pdf = Pdf::new_with_password(bytes, password).map_err(|_| Unrastered::Damaged)?;
     let page = pdf.pages().get(index).ok_or(Unrastered::Damaged)?;
+    if !Operators::new(budgets.operators).page_fits(page) {
+        return Err(Unrastered::TooLarge);
+    }
     let (width, height) = page.render_dimensions();
     let area = f64::from(width) * f64::from(height) / (72.0 * 72.0);
     if !(area.is_finite() && area > 0.0) {

@@ -120,8 +120,8 @@ pub(crate) fn walk<'b>(
                 Some(c) => visit(Node::Text(c.encode_utf8(&mut [0; 4])), draft),
                 // Entities that a part declares itself are not expanded: that is how bombs are made.
                 None => {
-                    draft.note(NoteCode::DamagedFile, Some(format!("{what}: entity")));
-                    CONTINUE
+                    draft.note(NoteCode::UnexpandedReference, Some(what.into()));
+                    visit(Node::Text(&format!("&{};", e.as_ref())), draft)
                 }
             },
             Ok(_) => CONTINUE,
@@ -225,10 +225,8 @@ mod tests {
                 CONTINUE
             },
         );
-        assert_eq!(seen, "<a 1 < 2 1 < 2>x & y <d  ></d></a>");
-        assert_eq!(
-            draft.finish().layout.notes[0].detail.as_deref(),
-            Some("part: entity")
-        );
+        assert_eq!(seen, "<a 1 < 2 1 < 2>x & y &bomb;<d  ></d></a>");
+        let note = domain::Note::document(NoteCode::UnexpandedReference, "part".to_owned());
+        assert_eq!(draft.finish().layout.notes, [note]);
     }
 }

@@ -61,10 +61,6 @@ pub(super) fn read(pdf: &Pdf, draft: &mut Draft) {
     let mut bounds = Bounds::new(draft.budgets.stream_bytes);
     let mut seen = BTreeSet::new();
     for spec in specs {
-        if draft.attachment_count() as u64 >= draft.budgets.attachments {
-            draft.reached(Budget::Attachments);
-            return;
-        }
         file(&spec, &mut bounds, &mut seen, draft);
     }
 }
@@ -91,6 +87,10 @@ fn file(spec: &Dict, bounds: &mut Bounds, seen: &mut BTreeSet<(u32, i32)>, draft
     // The name tree and a page may show the same file.
     let id = stream.obj_id();
     if !seen.insert((id.obj_number, id.gen_number)) {
+        return;
+    }
+    if !draft.has_room() {
+        draft.leave_out();
         return;
     }
     let part = (draft.attachment_count() + 1).to_string();

@@ -1,9 +1,11 @@
 //! PDF (ISO 32000): text with places, form fields, embedded files.
 //!
 //! The interpreter draws each page on a device that only keeps glyphs and lines; `layout` puts them
-//! in reading order, `beside` and `flat` look at what stands around fields; once all pages are there, `roles` tells headers and headings and `sheets`
-//! whether their letters make sense. Two guards stand before it: `bounds` measures compressed
-//! streams before they are inflated, and the device stops the interpreter when a budget is reached.
+//! in reading order, `beside` and `flat` look at what stands around fields; once all pages are there,
+//! `roles` tells headers and headings and `sheets` whether their letters make sense. Guards stand
+//! before it: `nesting` puts out what lies too deep, `bounds` measures compressed streams before they
+//! are inflated, `operators` counts what forms draw in forms, and the device stops the interpreter
+//! when a budget is reached.
 
 mod beside;
 mod bidi;
@@ -16,6 +18,8 @@ mod grid;
 mod layers;
 mod layout;
 mod letters;
+pub(crate) mod nesting;
+pub(crate) mod operators;
 mod roles;
 mod rules;
 mod sheets;
@@ -35,6 +39,7 @@ use crate::draft::Draft;
 use bounds::Bounds;
 use glyphs::{Canvas, Spent, Stop};
 use layers::Hidden;
+use operators::Operators;
 use sheets::{Seen, Sheets};
 
 /// After this many pages the fonts kept for the next ones are dropped, so that memory depends on
@@ -43,7 +48,11 @@ const PAGES_PER_CACHE: usize = 64;
 
 /// Reads a document.
 pub(crate) fn read(bytes: &[u8], password: Option<&str>, draft: &mut Draft) {
-    let Ok(loaded) = catch_unwind(|| open(bytes, password)) else {
+    let (bounded, too_deep) = nesting::bounded(bytes, draft.budgets.depth);
+    if too_deep {
+        draft.reached(Budget::Depth);
+    }
+    let Ok(loaded) = catch_unwind(|| open(&bounded, password)) else {
         draft.note(NoteCode::DamagedFile, Some("PDF".into()));
         return;
     };
@@ -114,6 +123,7 @@ fn has_end(bytes: &[u8]) -> bool {
 /// Reads the pages. Returns what of each is for the form's fields.
 fn pages(pdf: &Pdf, draft: &mut Draft) -> Vec<Seen> {
     let mut bounds = Bounds::new(draft.budgets.stream_bytes);
+    let mut operators = Operators::new(draft.budgets.operators);
     let mut spent = Spent::default();
     let mut cache = InterpreterCache::new();
     let hidden = Hidden::of(pdf);
@@ -131,11 +141,15 @@ fn pages(pdf: &Pdf, draft: &mut Draft) -> Vec<Seen> {
         if i > 0 && i % PAGES_PER_CACHE == 0 {
             cache = InterpreterCache::new();
         }
-        let fits = catch_unwind(AssertUnwindSafe(|| bounds.page_fits(page)));
-        match fits {
-            Ok(true) => {}
-            Ok(false) => {
-                let detail = Budget::StreamBytes.reached(draft.budgets);
+        // Streams first: counting operators inflates them.
+        let beyond = catch_unwind(AssertUnwindSafe(|| match bounds.page_fits(page) {
+            false => Some(Budget::StreamBytes),
+            true => (!operators.page_fits(page)).then_some(Budget::Operators),
+        }));
+        match beyond {
+            Ok(None) => {}
+            Ok(Some(budget)) => {
+                let detail = budget.reached(draft.budgets);
                 sheets.note(NoteCode::BudgetReached, Some(detail));
                 continue;
             }

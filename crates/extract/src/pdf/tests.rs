@@ -459,6 +459,10 @@ fn bombs_cost_their_page_and_are_named() {
         "/X Do",
         &format!("/Resources << /XObject << /X {next} 0 R >> >>"),
     );
+    check(builder, page, "operators 20000000");
+    // Shapes without end on one page.
+    let mut builder = Builder::new();
+    let page = builder.page(&"0 0 m 9 9 l S ".repeat(3_000), "");
     check(builder, page, "draws 2000");
     // Too much text: what was read before the limit stays.
     let mut builder = Builder::new();

@@ -147,10 +147,11 @@ impl Survey {
 }
 
 /// Looks at the records of every sheet: `None` when one announces or fills a rectangle beyond the
-/// budgets.
+/// budgets, or when they are encrypted.
 fn survey(stream: &[u8], draft: &mut Draft) -> Option<Survey> {
     const BOF: u16 = 0x0809;
     const EOF: u16 = 0x000a;
+    const FILE_PASS: u16 = 0x002f;
     const FORMAT: u16 = 0x041e;
     const XF: u16 = 0x00e0;
     const DIMENSIONS: u16 = 0x0200;
@@ -191,6 +192,11 @@ fn survey(stream: &[u8], draft: &mut Draft) -> Option<Survey> {
                     total = total.saturating_add(rows.saturating_mul(columns));
                     (rows, columns) = (0, 0);
                 }
+            }
+            // What follows is encrypted, and says nothing: least of all how large it is.
+            FILE_PASS => {
+                draft.note(NoteCode::Encrypted, Some("XLS".into()));
+                return None;
             }
             FORMAT => {
                 if let Some((id, code)) = at(0).zip(format_code(data, biff8)) {
@@ -309,6 +315,31 @@ mod tests {
             assert!(survey.is_none());
             assert_eq!(note.as_deref(), Some("objects 2000000"));
         }
+    }
+
+    #[test]
+    fn an_encrypted_workbook_is_said_to_be_one() {
+        // After the mark, noise that would announce a rectangle beyond all budgets.
+        let noise = record(0x0200, &words(&[0, 0, 0xffff, 0xffff, 0, 256, 0]));
+        let pass = record(0x002f, &[0; 54]);
+        let stream = [record(0x0809, &words(&[0x0600, 5])), pass, noise].concat();
+        let mut file = cfb::CompoundFile::create(Cursor::new(Vec::new())).unwrap();
+        let mut workbook = file.create_stream("Workbook").unwrap();
+        std::io::Write::write_all(&mut workbook, &stream).unwrap();
+        drop(workbook);
+        let bytes = file.into_inner().into_inner();
+        let input = crate::Input {
+            bytes: &bytes,
+            file_name: Some("budget.xls"),
+            ..crate::Input::default()
+        };
+        let notes = crate::extract(&input, &Budgets::default()).layout.notes;
+        let expected = domain::Note::document(NoteCode::Encrypted, "XLS".to_owned());
+        assert_eq!(notes, [expected]);
+        assert_eq!(
+            domain::told::notes(&notes, domain::Lang::Fr),
+            ["protégé par un mot de passe : XLS, à enregistrer sans mot de passe puis à redéposer"]
+        );
     }
 
     #[test]

@@ -1,0 +1,7 @@
+//! ODS: the parts of a package.
+#![no_main]
+
+use extract::fuzzed::Format;
+use extract_fuzz::{package, read};
+
+extract_fuzz::target!(|data| read(Format::Ods, &package(data, "content.xml")));

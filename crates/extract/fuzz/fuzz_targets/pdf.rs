@@ -1,0 +1,7 @@
+//! PDF: objects, pages, forms, embedded files.
+#![no_main]
+
+use extract::fuzzed::Format;
+use extract_fuzz::read;
+
+extract_fuzz::target!(|data| read(Format::Pdf, data));
