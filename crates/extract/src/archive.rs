@@ -347,7 +347,7 @@ mod tests {
         for (bytes, name) in [(zip(&members), "envoi.zip"), (tar(&packed), "envoi.tar")] {
             let read = read(&bytes, name, &budgets);
             assert_eq!(read.children.len(), 2);
-            assert_eq!(read.layout.notes, [note.clone()]);
+            assert_eq!(read.layout.notes, std::slice::from_ref(&note));
         }
         assert_eq!(
             domain::told::notes(&[note], domain::Lang::Fr),

@@ -81,8 +81,8 @@ fn led(line: &str, range: Range<usize>) -> Option<Pair> {
         .chars()
         .all(|c| !c.is_alphanumeric() || c == '\u{fffd}');
     let more = stop.is_some_and(|stop| after[stop..].contains(char::is_alphanumeric));
-    (!unknown && !more && !(is_page && stop.is_none()) && is_label(label_text))
-        .then_some(Pair { label, value })
+    let marks_a_page = is_page && stop.is_none();
+    (!unknown && !more && !marks_a_page && is_label(label_text)).then_some(Pair { label, value })
 }
 
 /// The field a pair makes.

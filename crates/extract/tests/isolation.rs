@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use extract::isolation::{Confine, Confinement, ProcessLimits, ReadFault, Reader, confine};
 use extract::{Budgets, extract};
 
-use common::{deflate, input, pdf, reader};
+use common::{deflate, input, pdf, reader, reader_with};
 
 const CASES: &[common::Case] = &[
     ("reads_as_in_process", reads_as_in_process),
@@ -268,10 +268,16 @@ fn a_second_try_is_alone() {
 }
 
 fn processor_time_is_limited() {
-    let reader = reader(ProcessLimits {
+    // Its operators would be counted, and stop it before any clock does.
+    let budgets = Budgets {
+        operators: u64::MAX,
+        ..Budgets::default()
+    };
+    let limits = ProcessLimits {
         cpu_seconds: 1,
         ..limits()
-    });
+    };
+    let reader = reader_with(limits, budgets);
     let fault = reader.read(&input(&slow_pdf())).unwrap_err();
     assert_eq!(fault.code(), "time-limit", "{fault}");
     // The next document gets a child and time of its own.

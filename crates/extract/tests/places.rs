@@ -183,7 +183,7 @@ fn each_budget_that_is_hit_is_named() {
             attachments: 1,
             ..default()
         },
-        "attachments 1",
+        "attachments 1, 1 left out",
         "De : a@b.fr\nÀ : c@d.fr\n\nun",
     );
 }

@@ -51,12 +51,17 @@ pub(crate) fn run(cases: &[Case], other: impl Fn(&[String]) -> bool) {
 
 /// A reader whose children are this program, with the default budgets.
 pub(crate) fn reader(limits: ProcessLimits) -> Reader {
+    reader_with(limits, Budgets::default())
+}
+
+/// A reader with budgets of its own.
+pub(crate) fn reader_with(limits: ProcessLimits, budgets: Budgets) -> Reader {
     let args = vec![
         "serve".into(),
         serde_json::to_string(&limits).unwrap().into(),
     ];
     let program = std::env::current_exe().unwrap();
-    Reader::new(program, args, limits, Budgets::default())
+    Reader::new(program, args, limits, budgets)
 }
 
 /// A document without a name.
