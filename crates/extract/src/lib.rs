@@ -180,3 +180,22 @@ fn read_as(kind: &Kind, input: &Input, draft: &mut Draft) {
         Kind::Unknown => draft.note(NoteCode::UnknownFormat, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_parser_costs_what_follows_it() {
+        let budgets = Budgets::default();
+        let mut draft = Draft::new(&budgets);
+        contained(&mut draft, |draft| {
+            plain::read(b"avant", draft);
+            panic!("a parser's");
+        });
+        let read = draft.finish();
+        assert_eq!(read.text.as_str(), "avant");
+        let codes: Vec<_> = read.layout.notes.iter().map(|note| note.code).collect();
+        assert_eq!(codes, [NoteCode::DamagedFile]);
+    }
+}

@@ -32,7 +32,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use domain::{NoteCode, PageBox};
 use hayro_interpret::InterpreterCache;
 use hayro_syntax::page::Page;
-use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
+use hayro_syntax::{DecryptionError, LoadPdfError, Pdf, PdfData};
 
 use crate::budgets::Budget;
 use crate::draft::Draft;
@@ -52,7 +52,7 @@ pub(crate) fn read(bytes: &[u8], password: Option<&str>, draft: &mut Draft) {
     if too_deep {
         draft.reached(Budget::Depth);
     }
-    let Ok(loaded) = catch_unwind(|| open(&bounded, password)) else {
+    let Ok(loaded) = catch_unwind(|| open(bounded.into(), password)) else {
         draft.note(NoteCode::DamagedFile, Some("PDF".into()));
         return;
     };
@@ -103,12 +103,10 @@ pub(crate) fn read(bytes: &[u8], password: Option<&str>, draft: &mut Draft) {
 }
 
 /// Opens a document: without a password where that does, since one is given for many files.
-fn open(bytes: &[u8], password: Option<&str>) -> Result<Pdf, LoadPdfError> {
+fn open(data: PdfData, password: Option<&str>) -> Result<Pdf, LoadPdfError> {
     let locked = LoadPdfError::Decryption(DecryptionError::PasswordProtected);
-    match (Pdf::new(bytes.to_vec()), password) {
-        (Err(error), Some(password)) if error == locked => {
-            Pdf::new_with_password(bytes.to_vec(), password)
-        }
+    match (Pdf::new(data.clone()), password) {
+        (Err(error), Some(password)) if error == locked => Pdf::new_with_password(data, password),
         (opened, _) => opened,
     }
 }
