@@ -376,6 +376,26 @@ pub struct Field {
     pub inferred: bool,
 }
 
+impl Field {
+    /// A declared field that says its name and nothing else.
+    pub fn new(name: impl Into<String>, kind: FieldKind) -> Self {
+        Self {
+            name: name.into(),
+            label: None,
+            kind,
+            value: None,
+            checked: None,
+            options: Vec::new(),
+            page: None,
+            bbox: None,
+            span: None,
+            required: false,
+            read_only: false,
+            inferred: false,
+        }
+    }
+}
+
 /// A file within the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -143,18 +143,8 @@ mod tests {
     #[test]
     fn reads_the_flattened_row() {
         let field = |name: &str, value: &str| Field {
-            name: name.into(),
-            label: None,
-            kind: FieldKind::Column,
             value: Some(value.into()),
-            checked: None,
-            options: vec![],
-            page: None,
-            bbox: None,
-            span: None,
-            required: false,
-            read_only: false,
-            inferred: false,
+            ..Field::new(name, FieldKind::Column)
         };
         let report = FieldReport::from_fields(&[
             field("id", "R-0412"),

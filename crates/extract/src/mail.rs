@@ -90,18 +90,10 @@ pub(crate) fn write_headers(values: [(&str, &str, Option<String>); 5], draft: &m
         }
         let place = draft.labelled(0, label, &value, None);
         let field = Field {
-            name: name.into(),
             label: Some(label.into()),
-            kind: FieldKind::Column,
             value: Some(value),
-            checked: None,
-            options: Vec::new(),
             page: Some(1),
-            bbox: None,
-            span: None,
-            required: false,
-            read_only: false,
-            inferred: false,
+            ..Field::new(name, FieldKind::Column)
         };
         draft.field(field, place);
     }

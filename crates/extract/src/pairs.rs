@@ -88,18 +88,12 @@ fn led(line: &str, range: Range<usize>) -> Option<Pair> {
 /// The field a pair makes.
 pub(crate) fn field(label: String, value: String, page: u32, bbox: Option<PageBox>) -> Field {
     Field {
-        name: label.clone(),
-        label: Some(label),
-        kind: FieldKind::Pair,
+        label: Some(label.clone()),
         value: Some(value),
-        checked: None,
-        options: Vec::new(),
         page: Some(page),
         bbox,
-        span: None,
-        required: false,
-        read_only: false,
         inferred: true,
+        ..Field::new(label, FieldKind::Pair)
     }
 }
 

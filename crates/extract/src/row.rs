@@ -49,18 +49,8 @@ pub(crate) fn read(input: &Input, draft: &mut Draft) {
 
 fn field(name: String, value: String) -> Field {
     Field {
-        name,
-        label: None,
-        kind: FieldKind::Column,
         value: Some(value).filter(|value| !value.is_empty()),
-        checked: None,
-        options: Vec::new(),
-        page: None,
-        bbox: None,
-        span: None,
-        required: false,
-        read_only: false,
-        inferred: false,
+        ..Field::new(name, FieldKind::Column)
     }
 }
 

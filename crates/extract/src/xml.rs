@@ -163,18 +163,10 @@ fn value(open: &[Element], attribute: Option<&str>, said: &str, draft: &mut Draf
     }
     let place = draft.labelled(0, &label, &said, None);
     let field = Field {
-        name,
         label: Some(label),
-        kind: FieldKind::Column,
         value: Some(said),
-        checked: None,
-        options: Vec::new(),
         page: Some(1),
-        bbox: None,
-        span: None,
-        required: false,
-        read_only: false,
-        inferred: false,
+        ..Field::new(name, FieldKind::Column)
     };
     draft.field(field, place);
 }

@@ -105,6 +105,14 @@ struct Run {
     records_seen: u64,
 }
 
+/// What a stage wrote that rows say beside its record.
+#[derive(Default)]
+struct Written {
+    children: Vec<Admission>,
+    route: Option<RouteView>,
+    likeness: Option<Vec<i64>>,
+}
+
 impl Worker {
     /// Does what a task asks. Once this returns, whatever happened is durable.
     ///
@@ -368,10 +376,13 @@ impl Worker {
             ids,
             output.quality,
         );
+        let written = Written {
+            children,
+            route,
+            likeness,
+        };
         let completed = self
-            .commit(
-                task, run, statement, attempt, started, children, route, likeness,
-            )
+            .commit(task, run, statement, attempt, started, written)
             .await?;
         Ok(match completed {
             Completed::New | Completed::StillOwed => Handled::Done,
@@ -408,16 +419,7 @@ impl Worker {
         );
         let started = self.clock.now();
         let completed = self
-            .commit(
-                task,
-                run,
-                statement,
-                attempt,
-                started,
-                Vec::new(),
-                None,
-                None,
-            )
+            .commit(task, run, statement, attempt, started, Written::default())
             .await?;
         Ok(match completed {
             Completed::New | Completed::StillOwed => Handled::Quarantined { reason },
@@ -463,10 +465,6 @@ impl Worker {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one transaction, each part named once"
-    )]
     async fn commit(
         &self,
         task: &Task,
@@ -474,9 +472,7 @@ impl Worker {
         statement: Statement,
         attempt: u32,
         started: domain::Timestamp,
-        children: Vec<Admission>,
-        route: Option<RouteView>,
-        likeness: Option<Vec<i64>>,
+        written: Written,
     ) -> Result<Completed, Error> {
         let outcome = statement.outcome;
         let models = !statement.models.is_empty();
@@ -497,10 +493,10 @@ impl Worker {
             record: Some(record),
             settings: Some(run.settings.clone()),
             next,
-            children,
+            children: written.children,
             state,
-            route,
-            likeness,
+            route: written.route,
+            likeness: written.likeness,
             records_seen: Some(run.records_seen),
         };
         Ok(self.vault.ledger.complete(&completion).await?)

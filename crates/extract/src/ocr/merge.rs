@@ -367,18 +367,11 @@ mod tests {
         before.layout.fields = ["Roy", "Martin"]
             .into_iter()
             .map(|value| Field {
-                name: format!("f.{value}"),
                 label: Some("Nom".into()),
-                kind: FieldKind::Text,
                 value: Some(value.into()),
-                checked: None,
-                options: Vec::new(),
                 page: Some(2),
                 bbox: Some(PageBox::new(10.0, 10.0, 90.0, 20.0)),
-                span: None,
-                required: false,
-                read_only: false,
-                inferred: false,
+                ..Field::new(format!("f.{value}"), FieldKind::Text)
             })
             .collect();
         let reading = Reading {

@@ -148,18 +148,12 @@ fn field(widget: &Widget, kind: FieldKind, seen: &[Seen]) -> Field {
     let label = widget.field.label.clone();
     let label = label.filter(|label| !label.trim().is_empty());
     let mut made = Field {
-        name: widget.field.name.clone(),
         label: label.or_else(|| beside.and_then(|beside| beside.label.clone())),
-        kind,
-        value: None,
-        checked: None,
-        options: Vec::new(),
         page: widget.page,
         bbox: widget.bbox,
-        span: None,
         required: flags & 2 != 0,
         read_only: flags & 1 != 0,
-        inferred: false,
+        ..Field::new(widget.field.name.clone(), kind)
     };
     let drawn = || beside.and_then(|beside| beside.shown.clone());
     match kind {

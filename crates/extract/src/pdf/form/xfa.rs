@@ -69,17 +69,8 @@ fn field(datum: Datum) -> Field {
     let last = datum.name.rsplit('.').next().unwrap_or(&datum.name);
     Field {
         label: datum.label.or_else(|| Some(last.to_owned())),
-        name: datum.name,
-        kind: FieldKind::Text,
         value: datum.value,
-        checked: None,
-        options: Vec::new(),
-        page: None,
-        bbox: None,
-        span: None,
-        required: false,
-        read_only: false,
-        inferred: false,
+        ..Field::new(datum.name, FieldKind::Text)
     }
 }
 
