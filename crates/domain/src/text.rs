@@ -76,6 +76,11 @@ impl StoredText {
     /// NUL and other controls (but tab and LF) become spaces; form feeds, which only separate
     /// pages, become LF.
     pub fn page(raw: &str) -> String {
+        // Most lines have nothing to change.
+        let is_plain = |b: u8| matches!(b, b' '..=b'~' | b'\n' | b'\t');
+        if raw.bytes().all(is_plain) {
+            return raw.to_owned();
+        }
         let mut out = String::with_capacity(raw.len());
         let mut chars = raw.chars().peekable();
         while let Some(c) = chars.next() {

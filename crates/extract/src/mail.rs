@@ -4,6 +4,7 @@ use domain::{Coverage, Field, FieldKind, NoteCode, Signature};
 use mail_parser::mailbox::mbox::MessageIterator;
 use mail_parser::{Address, Encoding, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
+use crate::charset::{self, Decoded};
 use crate::draft::Draft;
 use crate::{html, plain};
 
@@ -66,15 +67,22 @@ fn signature(message: &Message, draft: &mut Draft) {
 }
 
 fn headers(message: &Message, draft: &mut Draft) {
+    // What cannot be understood stays as it was written.
+    let or_written = |name: &str, value: Option<String>| {
+        value
+            .filter(|value| !value.is_empty())
+            .or_else(|| message.header_raw(name).map(str::to_owned))
+    };
     let date = message
         .date()
         .filter(|date| date.is_valid())
         .map(|date| date.to_rfc3339());
+    let people = |name, address: Option<&Address>| or_written(name, address.map(addresses));
     let values = [
-        ("from", "De", message.from().map(addresses)),
-        ("to", "À", message.to().map(addresses)),
-        ("cc", "Cc", message.cc().map(addresses)),
-        ("date", "Date", date),
+        ("from", "De", people("From", message.from())),
+        ("to", "À", people("To", message.to())),
+        ("cc", "Cc", people("Cc", message.cc())),
+        ("date", "Date", or_written("Date", date)),
         ("subject", "Objet", message.subject().map(str::to_owned)),
     ];
     write_headers(values, draft);
@@ -129,12 +137,32 @@ fn body(message: &Message, draft: &mut Draft) {
         if part.is_encoding_problem {
             draft.note(NoteCode::InvalidBytes, Some("transfer encoding".into()));
         }
+        let decoded = undeclared(message, part);
+        if let Some(decoded) = &decoded {
+            decoded.note(draft);
+        }
+        let decoded = decoded.as_ref().map(|decoded| decoded.text.as_str());
         match &part.body {
-            PartType::Text(text) => plain::paragraphs(text, draft),
-            PartType::Html(text) => html::read_str(text, draft),
+            PartType::Text(text) => plain::paragraphs(decoded.unwrap_or(text), draft),
+            PartType::Html(text) => html::read_str(decoded.unwrap_or(text), draft),
             _ => {}
         }
     }
+}
+
+/// The text of a part that says nothing of its characters, or that they are ASCII, and has others
+/// as they are: mail programs send UTF-8 so.
+fn undeclared(message: &Message, part: &MessagePart) -> Option<Decoded> {
+    let charset = part.content_type().and_then(|t| t.attribute("charset"));
+    let says = charset.is_some_and(|name| {
+        !["us-ascii", "ascii"]
+            .iter()
+            .any(|ascii| name.eq_ignore_ascii_case(ascii))
+    });
+    let written = (part.encoding == Encoding::None && !says)
+        .then(|| (message.raw_message()).get(part.offset_body as usize..part.offset_end as usize))
+        .flatten()?;
+    (!written.is_ascii()).then(|| charset::decode(written, None))
 }
 
 fn attachment(message: &Message, part: &MessagePart, draft: &mut Draft) {
@@ -253,6 +281,21 @@ mod tests {
                     b"From: x@exemple.fr\r\nSubject: dedans\r\n\r\nCorps".as_slice()
                 ),
             ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_kept_as_it_is() {
+        // A year that nobody writes, a group without members, UTF-8 that nothing announces.
+        let read = read(
+            "From: a@exemple.fr\r\nTo: undisclosed-recipients:;\r\n\
+             Date: Mon, 30 Jun 360900 15:33:50 +0600\r\nSubject: re\r\nMIME-Version: 1.0\r\n\
+             Content-Type: text/plain; charset=us-ascii\r\n\r\nEnvoy\u{e9} du guichet\r\n",
+        );
+        assert_eq!(
+            read.text.as_str(),
+            "De : a@exemple.fr\nÀ : undisclosed-recipients:;\n\
+             Date : Mon, 30 Jun 360900 15:33:50 +0600\nObjet : re\n\nEnvoyé du guichet"
         );
     }
 

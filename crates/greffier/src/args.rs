@@ -406,6 +406,25 @@ pub enum EvalWhat {
     /// How much of documents is read: words found, right and in order, form fields, beside other
     /// readers of this machine (pdftotext, mutool, LibreOffice, Python).
     Extract(EvalExtract),
+    /// How well documents are found by words, by meaning and by both, beside bm25s.
+    Search(EvalSearch),
+}
+
+/// Options of `eval search`. Files that end in `.xz` are unpacked.
+#[derive(Clone, Debug, Args)]
+pub struct EvalSearch {
+    /// JSON Lines of {"id","title","text"}.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub corpus: PathBuf,
+    /// JSON Lines of {"id","text"}.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub queries: PathBuf,
+    /// Question, document and relevance, a line each, as TREC has them or separated by tabs.
+    #[arg(long, value_name = "FILE.tsv")]
+    pub qrels: PathBuf,
+    /// An encoder of models.toml, several times for several; else the default one.
+    #[arg(long, value_name = "NAME")]
+    pub encoder: Vec<String>,
 }
 
 /// Options of `eval extract`.

@@ -97,6 +97,7 @@ pub(super) struct Canvas<'b> {
     /// Finds letters drawn twice to look bold.
     grid: Grid,
     faces: Vec<Face>,
+    codes: Codes,
     rules: Rules,
     /// Replacement text of marked content (ISO 32000-2, 14.9.4), innermost last; `None` once used.
     actual: Vec<Option<Actual>>,
@@ -126,6 +127,7 @@ impl<'b> Canvas<'b> {
             annotations_from: None,
             grid: Grid::new(f64::from(width), f64::from(height)),
             faces: Vec::new(),
+            codes: Codes::default(),
             rules: Rules::default(),
             actual: Vec::new(),
             visible: 0,
@@ -187,11 +189,7 @@ impl<'b> Canvas<'b> {
     }
 
     fn glyph(&mut self, transform: Affine, glyph: &FontGlyph<'_>, font: u16) {
-        let advance = match glyph {
-            FontGlyph::Outline(glyph) => glyph.advance_width(),
-            FontGlyph::Type3(glyph) => glyph.advance_width(),
-        };
-        let advance = f64::from(advance.unwrap_or(500.0).clamp(-10_000.0, 10_000.0));
+        let advance = self.codes.of(glyph).advance;
         let origin = transform * Point::ZERO;
         let along = (transform * Point::new(1000.0, 0.0)) - origin;
         let up = (transform * Point::new(0.0, 1000.0)) - origin;
@@ -225,15 +223,14 @@ impl<'b> Canvas<'b> {
             origin + end + up * -0.2,
             origin + end + up * 0.8,
         ];
-        let fold = |f: fn(f64, f64) -> f64, of: fn(&Point) -> f64| {
-            corners.iter().map(of).reduce(f).unwrap_or_default() as f32
-        };
-        let bbox = [
-            fold(f64::min, |p| p.x),
-            fold(f64::min, |p| p.y),
-            fold(f64::max, |p| p.x),
-            fold(f64::max, |p| p.y),
-        ];
+        let mut area = [f64::MAX, f64::MAX, f64::MIN, f64::MIN];
+        for corner in corners {
+            area[0] = area[0].min(corner.x);
+            area[1] = area[1].min(corner.y);
+            area[2] = area[2].max(corner.x);
+            area[3] = area[3].max(corner.y);
+        }
+        let bbox = area.map(|v| v as f32);
         let turn = turn(direction);
         let u0 = origin.x * direction.x + origin.y * direction.y;
         let base = origin.y * direction.x - origin.x * direction.y;
@@ -291,28 +288,7 @@ impl<'b> Canvas<'b> {
                 Actual::Used => Text::Nothing,
             };
         }
-        let text = match glyph.as_unicode() {
-            Some(BfString::Char(c)) => plain(c),
-            Some(BfString::String(s)) => {
-                let mut out = String::with_capacity(s.len());
-                for c in s.chars() {
-                    match plain(c) {
-                        Text::Char(c) => out.push(c),
-                        Text::Str(s) => out.push_str(&s),
-                        Text::Nothing => {}
-                    }
-                }
-                let mut chars = out.chars();
-                match (chars.next(), chars.next()) {
-                    (Some(c), None) => Text::Char(c),
-                    (None, _) => Text::Nothing,
-                    _ if bidi::is_rtl(&out) => Text::Str(out.chars().rev().collect()),
-                    _ => Text::Str(out.into()),
-                }
-            }
-            None if glyph.char_code() == 32 => Text::Char(' '),
-            None => Text::Char('\u{fffd}'),
-        };
+        let text = self.codes.of(glyph).text.clone();
         match &text {
             Text::Char(c) if c.is_whitespace() => {}
             Text::Char('\u{fffd}') => {
@@ -376,6 +352,86 @@ fn turn(direction: Vec2) -> u8 {
         .to_degrees()
         .rem_euclid(360.0);
     ((degrees / 5.0).round() as i64).rem_euclid(72) as u8
+}
+
+/// What the codes of a run stand for. Asking the font means looking names up in tables, and a line
+/// says most of its letters several times. Only one run: nothing tells the fonts of two apart.
+struct Codes {
+    run: u32,
+    /// By the last byte of the code.
+    known: Vec<Option<Known>>,
+}
+
+struct Known {
+    run: u32,
+    code: u32,
+    text: Text,
+    /// In thousandths of the font size.
+    advance: f64,
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self {
+            run: 0,
+            known: std::iter::repeat_with(|| None).take(256).collect(),
+        }
+    }
+}
+
+impl Codes {
+    fn begin_run(&mut self) {
+        self.run = self.run.wrapping_add(1);
+    }
+
+    fn of(&mut self, glyph: &FontGlyph<'_>) -> &Known {
+        let (run, code) = (self.run, glyph.char_code());
+        let slot = &mut self.known[usize::from(code as u8)];
+        let fresh = slot
+            .as_ref()
+            .is_some_and(|known| known.run == run && known.code == code);
+        if !fresh {
+            *slot = None;
+        }
+        slot.get_or_insert_with(|| {
+            let advance = match glyph {
+                FontGlyph::Outline(glyph) => glyph.advance_width(),
+                FontGlyph::Type3(glyph) => glyph.advance_width(),
+            };
+            Known {
+                run,
+                code,
+                text: said(glyph),
+                advance: f64::from(advance.unwrap_or(500.0).clamp(-10_000.0, 10_000.0)),
+            }
+        })
+    }
+}
+
+/// What a glyph stands for, by its font.
+fn said(glyph: &FontGlyph<'_>) -> Text {
+    match glyph.as_unicode() {
+        Some(BfString::Char(c)) => plain(c),
+        Some(BfString::String(s)) => {
+            let mut out = String::with_capacity(s.len());
+            for c in s.chars() {
+                match plain(c) {
+                    Text::Char(c) => out.push(c),
+                    Text::Str(s) => out.push_str(&s),
+                    Text::Nothing => {}
+                }
+            }
+            let mut chars = out.chars();
+            match (chars.next(), chars.next()) {
+                (Some(c), None) => Text::Char(c),
+                (None, _) => Text::Nothing,
+                _ if bidi::is_rtl(&out) => Text::Str(out.chars().rev().collect()),
+                _ => Text::Str(out.into()),
+            }
+        }
+        None if glyph.char_code() == 32 => Text::Char(' '),
+        None => Text::Char('\u{fffd}'),
+    }
 }
 
 /// What a character is in plain text: ligatures in letters, no private codes.
@@ -445,6 +501,7 @@ impl<'a> Device<'a> for Canvas<'_> {
             return;
         }
         let font = self.font_of(run);
+        self.codes.begin_run();
         for glyph in run.glyphs() {
             self.glyph(props.transform * glyph.transform(), glyph, font);
         }

@@ -14,7 +14,8 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Grid {
     columns: usize,
     rows: usize,
-    cell: f64,
+    /// Cells a point.
+    scale: f64,
     heads: Vec<u32>,
     /// What was added before in the same cell, by number.
     chain: Vec<u32>,
@@ -28,7 +29,7 @@ impl Grid {
         Self {
             columns,
             rows,
-            cell,
+            scale: 1.0 / cell,
             heads: vec![NONE; columns * rows],
             chain: Vec::new(),
         }
@@ -67,10 +68,10 @@ impl Grid {
     }
 
     fn column(&self, x: f64) -> usize {
-        ((x / self.cell).max(0.0) as usize).min(self.columns - 1)
+        ((x * self.scale).max(0.0) as usize).min(self.columns - 1)
     }
 
     fn row(&self, y: f64) -> usize {
-        ((y / self.cell).max(0.0) as usize).min(self.rows - 1)
+        ((y * self.scale).max(0.0) as usize).min(self.rows - 1)
     }
 }

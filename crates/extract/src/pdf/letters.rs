@@ -248,6 +248,9 @@ const WITHOUT_ACCENTS: [&str; 32] = [
     "tlphone",
 ];
 
+/// Letters of the shortest and of the longest of them.
+const WITHOUT_ACCENTS_LETTERS: std::ops::RangeInclusive<usize> = 3..=13;
+
 /// This many different ones are no accident.
 const WITHOUT_ACCENTS_MIN: usize = 3;
 
@@ -268,14 +271,18 @@ pub(super) fn accents_are_wrong<'a>(lines: impl Iterator<Item = &'a str>) -> boo
         }
         let (mut two, mut one) = (' ', ' ');
         for c in line.chars().chain([' ']) {
-            letters += usize::from(c.is_alphabetic());
-            within += usize::from(two.is_lowercase() && is_odd(one) && c.is_lowercase());
+            within += usize::from(is_odd(one) && two.is_lowercase() && c.is_lowercase());
             (two, one) = (one, c);
             if c.is_alphabetic() {
-                word.extend(c.to_lowercase());
+                letters += 1;
+                match c.is_ascii() {
+                    true => word.push(c.to_ascii_lowercase()),
+                    false => word.extend(c.to_lowercase()),
+                }
                 continue;
             }
-            if let Ok(at) = WITHOUT_ACCENTS.binary_search(&word.as_str())
+            if WITHOUT_ACCENTS_LETTERS.contains(&word.len())
+                && let Ok(at) = WITHOUT_ACCENTS.binary_search(&word.as_str())
                 && let Some(known) = WITHOUT_ACCENTS.get(at)
                 && !missing.contains(known)
             {
@@ -425,5 +432,8 @@ mod tests {
     #[test]
     fn the_list_of_words_is_in_order() {
         assert!(WITHOUT_ACCENTS.is_sorted());
+        let lengths = WITHOUT_ACCENTS.map(str::len);
+        assert_eq!(lengths.iter().min(), Some(WITHOUT_ACCENTS_LETTERS.start()));
+        assert_eq!(lengths.iter().max(), Some(WITHOUT_ACCENTS_LETTERS.end()));
     }
 }

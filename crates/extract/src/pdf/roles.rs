@@ -238,6 +238,9 @@ fn size(block: &TextBlock) -> f32 {
 }
 
 fn looks_like_heading(block: &TextBlock) -> bool {
+    if block.lines.len() > HEADING_LINES_MAX {
+        return false;
+    }
     let text = |line: &TextLine| line.text.chars().filter(|c| c.is_alphabetic()).count();
     let letters: usize = block.lines.iter().map(text).sum();
     let characters: usize = block
@@ -249,8 +252,7 @@ fn looks_like_heading(block: &TextBlock) -> bool {
         .lines
         .last()
         .is_some_and(|line| line.text.ends_with([':', ';', ',', '.']) && !is_numbered(&line.text));
-    block.lines.len() <= HEADING_LINES_MAX
-        && (3..=HEADING_CHARACTERS_MAX).contains(&characters)
+    (3..=HEADING_CHARACTERS_MAX).contains(&characters)
         && letters >= 3
         && letters * 2 >= characters
         && !ends_like_prose

@@ -82,6 +82,15 @@ pub(super) fn unavailable(error: &anyhow::Error) -> Fault {
     }
 }
 
+/// What is encoded of a passage: the title before it, unless the passage says it.
+pub fn in_context(title: &str, passage: &str) -> String {
+    if title.is_empty() || passage.contains(title) {
+        passage.to_owned()
+    } else {
+        format!("{title}\n{passage}")
+    }
+}
+
 impl Stage for Embed {
     fn name(&self) -> StageName {
         name("embed")
@@ -123,12 +132,7 @@ impl Stage for Embed {
             .passages
             .iter()
             .map(|p| {
-                let passage = p.span().of(text).unwrap_or_default();
-                if title.is_empty() || passage.contains(title) {
-                    passage.to_owned()
-                } else {
-                    format!("{title}\n{passage}")
-                }
+                in_context(title, p.span().of(text).unwrap_or_default())
             })
             .collect();
         if texts.is_empty() {

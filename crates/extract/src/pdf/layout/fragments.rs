@@ -52,8 +52,13 @@ struct Joint<'a> {
 
 /// The fragments of the text with this turn, as they were drawn. Right-to-left text is drawn in
 /// either direction: where there is some, signs are taken from left to right instead.
-pub(super) fn of(drawn: &Drawn, turn: u8) -> Vec<Fragment> {
-    let rtl = drawn.glyphs.iter().any(|glyph| match &glyph.text {
+pub(super) fn of<'a>(
+    drawn: &'a Drawn,
+    glyphs: impl Iterator<Item = &'a Glyph> + Clone,
+    turn: u8,
+) -> Vec<Fragment> {
+    let glyphs = glyphs.filter(move |glyph| glyph.turn == turn);
+    let rtl = glyphs.clone().any(|glyph| match &glyph.text {
         Text::Char(c) => bidi::is_rtl_char(*c),
         Text::Str(s) => bidi::is_rtl(s),
         Text::Nothing => false,
@@ -72,7 +77,6 @@ pub(super) fn of(drawn: &Drawn, turn: u8) -> Vec<Fragment> {
         faces: &drawn.faces,
         down,
     };
-    let glyphs = drawn.glyphs.iter().filter(|glyph| glyph.turn == turn);
     if rtl {
         from_left_to_right(glyphs.collect()).for_each(|glyph| builder.add(glyph));
     } else {

@@ -50,7 +50,7 @@ pub(super) fn blocks(drawn: &Drawn) -> Vec<TextBlock> {
     turns.dedup();
     let mut out = Vec::new();
     for turn in turns {
-        let mut fragments = fragments::of(drawn, turn);
+        let mut fragments = fragments::of(drawn, drawn.glyphs.iter(), turn);
         let mut leaves = Vec::new();
         if fragments.len() > FRAGMENTS_MAX {
             leaves.push(fragments);
@@ -85,19 +85,11 @@ pub(super) struct Word {
 }
 
 /// The fragments that these signs of a page make, horizontal ones only, as they were drawn.
-pub(super) fn words<'a>(drawn: &Drawn, signs: impl Iterator<Item = &'a Glyph>) -> Vec<Word> {
-    let glyphs: Vec<Glyph> = signs.filter(|glyph| glyph.turn == 0).cloned().collect();
-    if glyphs.is_empty() {
-        return Vec::new();
-    }
-    let some = Drawn {
-        glyphs,
-        annotations_from: 0,
-        faces: drawn.faces.clone(),
-        rules: drawn.rules.clone(),
-        ..*drawn
-    };
-    fragments::of(&some, 0)
+pub(super) fn words<'a>(
+    drawn: &'a Drawn,
+    signs: impl Iterator<Item = &'a Glyph> + Clone,
+) -> Vec<Word> {
+    fragments::of(drawn, signs, 0)
         .into_iter()
         .filter(|fragment| !fragment.text.trim().is_empty())
         .map(|fragment| Word {

@@ -2,6 +2,8 @@
 
 mod extract;
 mod peers;
+mod search;
 mod words;
 
 pub use extract::extract;
+pub use search::search;

@@ -35,7 +35,8 @@ else:
             print(label, ":", mail[name])
     date = mail["date"] and mail["date"].datetime
     if date:
-        print("Date :", date.isoformat())
+        # The time of no zone in one way of writing it.
+        print("Date :", date.isoformat().replace("+00:00", "Z"))
     body = mail.get_body(preferencelist=("plain", "html"))
     if body is not None:
         text = body.get_content()
