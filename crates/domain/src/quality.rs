@@ -50,6 +50,16 @@ const LOSSES: [NoteCode; 11] = [
     NoteCode::UnexpandedReference,
 ];
 
+/// Notes of a page that recognition was tried on without success.
+const IN_VAIN: [NoteCode; 3] = [
+    NoteCode::DamagedPage,
+    NoteCode::BudgetReached,
+    NoteCode::LowConfidence,
+];
+
+/// More of the characters than this make no sense: the text says something else than the document.
+const GARBLED_PERMILLE_MAX: u16 = 100;
+
 impl Quality {
     /// The sheet of a layout and the stored text it refers to.
     pub fn of(layout: &Layout, text: &str) -> Self {
@@ -69,8 +79,10 @@ impl Quality {
             let words = page.span.of(text).unwrap_or_default();
             let characters = words.chars().filter(|c| !c.is_whitespace()).count() as u64;
             sheet.characters += characters;
+            // Where OCR was tried in vain, it left a note of why.
             let waits = page.read_by == ReadBy::Text
-                && on(page.number, &[NoteCode::NeedsOcr, NoteCode::GarbledText]);
+                && on(page.number, &[NoteCode::NeedsOcr, NoteCode::GarbledText])
+                && !on(page.number, &IN_VAIN);
             match page.read_by {
                 ReadBy::Ocr => sheet.read_by_ocr += 1,
                 ReadBy::Text if waits => sheet.waiting_for_ocr += 1,
@@ -110,6 +122,17 @@ impl Quality {
         sheet.left_out.sort();
         sheet.left_out.dedup();
         sheet
+    }
+
+    /// Whether all of the document is in its text, as far as its pages tell: not what its
+    /// attachments say, which are documents of their own.
+    pub fn is_whole(&self) -> bool {
+        // A page that was garbled and was read by OCR is there.
+        let read_otherwise = [NoteCode::NeedsOcr, NoteCode::GarbledText];
+        !self.waits_for_ocr()
+            && self.partly_read == 0
+            && self.garbled_permille <= GARBLED_PERMILLE_MAX
+            && (self.left_out.iter()).all(|code| read_otherwise.contains(code))
     }
 
     /// Whether a page still waits for OCR.

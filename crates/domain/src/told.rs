@@ -130,6 +130,15 @@ impl Quality {
             parts.push(partly);
         }
         let pages = format!("{} page{}", self.pages, s(self.pages));
+        if parts.is_empty() && self.pages == 0 && self.left_out.is_empty() {
+            let own = "aucune page à lui : ce qu’il contient est dans ses pièces jointes";
+            return lang
+                .pick(
+                    own,
+                    "no page of its own: what it holds is in its attachments",
+                )
+                .to_owned();
+        }
         if parts.is_empty() {
             parts.push(lang.pick("rien n’a été lu", "nothing was read").to_owned());
         }

@@ -22,6 +22,12 @@ pub(crate) fn read_zip(bytes: &[u8], password: Option<&str>, draft: &mut Draft) 
         draft.note(NoteCode::DamagedFile, Some("ZIP".into()));
         return;
     };
+    // Of two members of one name only the last can be asked for.
+    let hidden = members(bytes).saturating_sub(archive.len());
+    if hidden > 0 {
+        let detail = format!("{hidden} of the name of another");
+        draft.note(NoteCode::AttachmentUnreadable, Some(detail));
+    }
     for index in 0..archive.len() {
         let number = (draft.attachment_count() + 1).to_string();
         let Some((name, encrypted)) = listed(&mut archive, index) else {
@@ -48,6 +54,23 @@ pub(crate) fn read_zip(bytes: &[u8], password: Option<&str>, draft: &mut Draft) 
                 draft.attach_unreadable(number, name, MEMBER.into());
             }
         }
+    }
+}
+
+/// How many members the archive says it has, in the record at its end (APPNOTE, 4.3.16); 0 where
+/// there is none, or where another record says it.
+fn members(bytes: &[u8]) -> usize {
+    const END: &[u8] = b"PK\x05\x06";
+    const ELSEWHERE: u16 = u16::MAX;
+    let Some(at) = bytes.windows(END.len()).rposition(|w| w == END) else {
+        return 0;
+    };
+    match bytes.get(at + 10..at + 12) {
+        Some(&[low, high]) => match u16::from_le_bytes([low, high]) {
+            ELSEWHERE => 0,
+            members => usize::from(members),
+        },
+        _ => 0,
     }
 }
 

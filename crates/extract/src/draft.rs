@@ -132,12 +132,14 @@ impl<'b> Draft<'b> {
         self.note(NoteCode::BudgetReached, Some(detail));
     }
 
-    /// Says so when nothing was read and nothing says why: a presentation without slides, an archive
-    /// of empty folders.
+    /// Says so when nothing was read and nothing says why: a presentation without slides, a text
+    /// of blank lines, an archive of empty folders.
     pub(crate) fn note_if_empty(&mut self) {
         let silent = self.notes.is_empty() && self.left_out == 0;
-        if silent && self.pages.is_empty() && self.attachments.is_empty() && self.fields.is_empty()
-        {
+        // A page with a size is paper, blank or not; one without only holds what was read.
+        let paper = self.pages.iter().any(|page| page.width > 0.0);
+        let read = paper || self.has_text();
+        if silent && !read && self.attachments.is_empty() && self.fields.is_empty() {
             self.note(NoteCode::Empty, None);
         }
     }

@@ -72,7 +72,10 @@ pub(crate) fn read(bytes: &[u8], format: ImageFormat, draft: &mut Draft) {
                 ImageFormat::Bmp => bmp_dpi(bytes),
                 _ => None,
             };
-            page(size, dpi, orientation, draft);
+            if page(size, dpi, orientation, draft) && has_frames(bytes, format) {
+                let detail = "frames after the first".to_owned();
+                draft.note(NoteCode::NotReadableYet, Some(detail));
+            }
         }
         Err(ImageError::Limits(_)) => too_large(draft),
         Err(_) => draft.note(NoteCode::DamagedFile, Some(name(format).into())),
@@ -89,6 +92,64 @@ fn header(bytes: &[u8], format: ImageFormat) -> Result<((u32, u32), Orientation)
     // A damaged EXIF does not make the image unreadable.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok((size, orientation))
+}
+
+/// Whether an image has more than one frame; only the first is read.
+fn has_frames(bytes: &[u8], format: ImageFormat) -> bool {
+    let frames = match format {
+        ImageFormat::Gif => gif_frames(bytes),
+        ImageFormat::WebP => webp_frames(bytes),
+        _ => None,
+    };
+    frames.is_some()
+}
+
+/// Finds a second frame (GIF89a specification, 15 to 27).
+fn gif_frames(bytes: &[u8]) -> Option<()> {
+    let table = |flags: u8| match flags & 0x80 {
+        0 => 0,
+        _ => 3usize << ((flags & 7) + 1),
+    };
+    let mut at = 13 + table(*bytes.get(10)?);
+    let mut frames = 0;
+    loop {
+        match *bytes.get(at)? {
+            b'!' => at += 2,
+            b',' => {
+                frames += 1;
+                if frames > 1 {
+                    return Some(());
+                }
+                // The descriptor, its colours, and the size of the codes.
+                at += 11 + table(*bytes.get(at + 9)?);
+            }
+            _ => return None,
+        }
+        // Blocks of data, the last of which is empty.
+        loop {
+            let length = usize::from(*bytes.get(at)?);
+            at += length + 1;
+            if length == 0 {
+                break;
+            }
+        }
+    }
+}
+
+/// Finds a second frame (RFC 9649, 2.7.1).
+fn webp_frames(bytes: &[u8]) -> Option<()> {
+    let mut rest = bytes.get(12..)?;
+    let mut frames = 0;
+    loop {
+        let (kind, after) = rest.split_first_chunk::<4>()?;
+        let (length, _) = after.split_first_chunk::<4>()?;
+        frames += u8::from(kind == b"ANMF");
+        if frames > 1 {
+            return Some(());
+        }
+        let length = u32::from_le_bytes(*length) as usize;
+        rest = rest.get(length.checked_add(length % 2)?.checked_add(8)?..)?;
+    }
 }
 
 /// One page for each directory, as scanners and fax machines write them.
@@ -401,6 +462,30 @@ mod tests {
         assert_eq!(read.layout.pages.len(), 1);
         let note = domain::Note::document(NoteCode::BudgetReached, "pages 1".to_owned());
         assert!(read.layout.notes.contains(&note));
+    }
+
+    #[test]
+    fn frames_after_the_first_are_said() {
+        let notes = |bytes: &[u8], format| {
+            let budgets = Budgets::default();
+            let mut draft = Draft::new(&budgets);
+            super::read(bytes, format, &mut draft);
+            let notes = draft.finish().layout.notes;
+            notes.iter().any(|n| n.code == NoteCode::NotReadableYet)
+        };
+        let frame = b",\0\0\0\0\x02\0\x02\0\0\x02\x02\x4c\x01\0";
+        let head = b"GIF89a\x02\0\x02\0\x80\0\0\0\0\0\xff\xff\xff";
+        let one = [&head[..], b"!\xfe\x02,,\0", frame, b";"].concat();
+        let two = [&head[..], frame, frame, b";"].concat();
+        assert!(!notes(&one, ImageFormat::Gif));
+        assert!(notes(&two, ImageFormat::Gif));
+        let chunk = |kind: &[u8; 4]| [&kind[..], &[3, 0, 0, 0], b"abc\0"].concat();
+        let webp = [b"RIFF....WEBP".to_vec(), chunk(b"ANMF"), chunk(b"ANMF")].concat();
+        assert_eq!(webp_frames(&webp), Some(()));
+        assert_eq!(webp_frames(&webp[..28]), None);
+        for cut in 0..two.len() {
+            gif_frames(&two[..cut]);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use cfb::CompoundFile;
 use domain::NoteCode;
@@ -269,6 +270,9 @@ fn written_out(message: &mut Message, storage: &str, limit: u64) -> Option<Vec<u
         let inner = Path::new("/").join(path.strip_prefix(root).ok()?);
         if !is_stream {
             out.create_storage(&inner).ok()?;
+            // The same message makes the same bytes whenever it is read.
+            out.set_created_time(&inner, UNIX_EPOCH).ok()?;
+            out.set_modified_time(&inner, UNIX_EPOCH).ok()?;
             continue;
         }
         let mut bytes = message.stream(path.to_str()?)?;
@@ -278,6 +282,7 @@ fn written_out(message: &mut Message, storage: &str, limit: u64) -> Option<Vec<u
         }
         out.create_stream(&inner).ok()?.write_all(&bytes).ok()?;
     }
+    out.set_modified_time("/", UNIX_EPOCH).ok()?;
     out.flush().ok()?;
     Some(out.into_inner().into_inner())
 }

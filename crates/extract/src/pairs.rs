@@ -111,7 +111,7 @@ fn pair(line: &str, range: Range<usize>) -> Option<Pair> {
     let unknown = value_text
         .chars()
         .all(|c| c == '\u{fffd}' || c.is_whitespace());
-    if unknown || value_text.starts_with("//") || !is_label(label_text) {
+    if unknown || value_text.starts_with("//") || !is_label(label_text) || is_blank(value_text) {
         return None;
     }
     // "à 14:30", "verset 3:16": a time or a reference, not a pair.
@@ -147,6 +147,17 @@ fn without_leaders(line: &str, range: Range<usize>) -> Range<usize> {
         text.len()
     };
     trimmed(line, range.start + start..range.start + end.max(start))
+}
+
+/// Whether what stands where a value would is only the next label, or the answers to choose from.
+fn is_blank(value: &str) -> bool {
+    if value.ends_with(':') {
+        return true;
+    }
+    let folded = domain::text::fold(value);
+    let mut words = folded.split_whitespace();
+    let answers = |word: &str| matches!(word, "oui" | "non" | "m" | "f" | "/" | "ou");
+    words.clone().count() > 1 && words.all(answers)
 }
 
 /// Whether a text may be the label of a field.
@@ -231,6 +242,10 @@ mod tests {
     #[test]
     fn leaves_prose_times_and_addresses_alone() {
         for line in [
+            "Nationalité : Régime social :",
+            "Le : à :",
+            "Handicapé : oui non",
+            "Sexe : M / F",
             "https://exemple.fr/page",
             "Rendez-vous à 14:30",
             "Bonjour Madame : voici",

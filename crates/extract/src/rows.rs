@@ -4,10 +4,15 @@
 mod workbook;
 
 use domain::{Note, NoteCode};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::budgets::{Budget, Budgets};
-use crate::{charset, sniff};
+use crate::{Input, charset, sniff};
 
 /// What kind of table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +40,7 @@ pub enum Workbook {
 }
 
 /// One row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// From 1, the header not counted.
     pub number: u64,
@@ -48,7 +53,7 @@ pub struct Row {
 }
 
 /// A line that is no row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadLine {
     /// From 1.
     pub line: u64,
@@ -57,7 +62,7 @@ pub struct BadLine {
 }
 
 /// What is wrong with a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BadLineReason {
     /// Not JSON.
     NotJson,
@@ -70,7 +75,7 @@ pub enum BadLineReason {
 }
 
 /// A table in rows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rows {
     /// The rows that could be read, in order.
     pub rows: Vec<Row>,
@@ -81,15 +86,64 @@ pub struct Rows {
     /// The delimiter of a CSV file.
     pub delimiter: Option<char>,
     /// The encoding used.
-    pub encoding: &'static str,
+    pub encoding: String,
     /// The sheet of a workbook that was split.
     pub sheet: Option<String>,
     /// Other sheets of the workbook that hold something: not split.
     pub other_sheets: Vec<String>,
 }
 
+impl Rows {
+    /// Gives columns the names that a pipeline knows them by: `names` has, for each, the titles that
+    /// people give them. Neither case, accents nor signs count: "Équipe" is `equipe`, "Saisi le" is
+    /// `saisi_le`. A row keeps what it has under a name already.
+    pub fn name_columns(&mut self, names: &BTreeMap<String, Vec<String>>) {
+        let known: BTreeMap<String, &String> = names
+            .iter()
+            .flat_map(|(name, titles)| {
+                let all = titles.iter().chain([name]);
+                all.map(move |title| (plain_title(title), name))
+            })
+            .collect();
+        for row in &mut self.rows {
+            let titles: Vec<(String, &String)> = row
+                .value
+                .keys()
+                .filter(|title| !names.contains_key(*title))
+                .filter_map(|title| Some((title.clone(), *known.get(&plain_title(title))?)))
+                .collect();
+            let mut value = row.value.clone();
+            for (title, name) in titles {
+                if !value.contains_key(name)
+                    && let Some(cell) = value.remove(&title)
+                {
+                    value.insert(name.clone(), cell);
+                }
+            }
+            // Names cannot make a row lose the form that it had.
+            if value != row.value
+                && let Ok(json) = domain::canonical::to_bytes(&value)
+            {
+                (row.value, row.json) = (value, json);
+            }
+        }
+    }
+
+    /// The titles of all columns, sorted.
+    pub fn titles(&self) -> BTreeSet<&str> {
+        let all = self.rows.iter().flat_map(|row| row.value.keys());
+        all.map(String::as_str).collect()
+    }
+}
+
+/// A title without case, accents and signs.
+fn plain_title(title: &str) -> String {
+    let folded = domain::text::fold(title);
+    folded.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
 /// Why a file gives no rows at all.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowsError {
     /// There is no header, so no column has a name.
     #[error("the table has no header line")]
@@ -148,6 +202,16 @@ pub fn is_table(file_name: Option<&str>, bytes: &[u8]) -> Option<TableKind> {
     }
 }
 
+/// What came of splitting a document into rows: nothing where it is no table.
+pub type Split = Option<Result<Rows, RowsError>>;
+
+/// Splits a document into rows where it is a table; a workbook only if those are wanted.
+pub(crate) fn split(input: &Input, workbooks: bool, budgets: &Budgets) -> Split {
+    let kind = is_table(input.file_name, input.bytes)
+        .filter(|kind| workbooks || !matches!(kind, TableKind::Workbook(_)))?;
+    Some(rows(input.bytes, kind, budgets))
+}
+
 /// Splits a table into rows.
 ///
 /// Columns are named by the header; repeated titles get `_2`, `_3`; an empty title is `column_N`.
@@ -168,7 +232,7 @@ pub fn rows(bytes: &[u8], kind: TableKind, budgets: &Budgets) -> Result<Rows, Ro
         bad_lines: Vec::new(),
         notes: Vec::new(),
         delimiter: None,
-        encoding: encoding_rs::UTF_8.name(),
+        encoding: encoding_rs::UTF_8.name().into(),
         sheet: None,
         other_sheets: Vec::new(),
     };
@@ -177,7 +241,7 @@ pub fn rows(bytes: &[u8], kind: TableKind, budgets: &Budgets) -> Result<Rows, Ro
         return Ok(table);
     }
     let decoded = charset::decode(bytes, None);
-    table.encoding = decoded.encoding;
+    table.encoding = decoded.encoding.into();
     for (yes, code) in [
         (decoded.guessed, NoteCode::EncodingGuessed),
         (decoded.invalid, NoteCode::InvalidBytes),
@@ -232,7 +296,7 @@ fn delimited(
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)
-        .from_reader(text.as_bytes());
+        .from_reader(Cursor::new(text.as_bytes()));
     let header = match reader.headers() {
         Ok(header) if header.iter().any(|title| !title.trim().is_empty()) => header.clone(),
         _ => return Err(RowsError::NoHeader),
@@ -244,10 +308,32 @@ fn delimited(
     let titles = titles(header.iter().take(columns_max));
     let width = header.len();
     let mut record = csv::StringRecord::new();
-    // Where the present reader began: bytes and lines before it.
-    let (mut base, mut lines) = (0usize, 0u64);
+    let mut quotes = Quotes::new(text, delimiter);
     loop {
-        let line = lines + reader.position().line();
+        let before = reader.position().clone();
+        let start = quotes.begins(&before);
+        if start >= text.len() {
+            return Ok(());
+        }
+        let line = before.line() + blank_lines(text, &before);
+        if let Some(next) = quotes.after_unclosed(start) {
+            if full(table, budgets) {
+                return Ok(());
+            }
+            // A quotation mark that nobody closed would swallow every row that follows: the line
+            // is refused and reading goes on below it.
+            table.bad_lines.push(BadLine {
+                line,
+                reason: BadLineReason::BadRecord,
+            });
+            let mut below = csv::Position::new();
+            below.set_byte(next as u64).set_line(line + 1);
+            // Text in memory can be read from anywhere.
+            if reader.seek(below).is_err() {
+                return Ok(());
+            }
+            continue;
+        }
         match reader.read_record(&mut record) {
             Ok(false) => return Ok(()),
             Ok(true) => {}
@@ -261,24 +347,6 @@ fn delimited(
         }
         if full(table, budgets) {
             return Ok(());
-        }
-        let rest = text.get(base..).unwrap_or_default();
-        let line = line + blank_lines(rest, record.position());
-        if let Some(next) = after_unclosed(rest, record.position(), reader.position()) {
-            // A quotation mark that nobody closed would swallow every row that follows: the line
-            // is refused and reading goes on below it.
-            table.bad_lines.push(BadLine {
-                line,
-                reason: BadLineReason::BadRecord,
-            });
-            base += next;
-            lines = line;
-            reader = csv::ReaderBuilder::new()
-                .delimiter(delimiter)
-                .flexible(true)
-                .has_headers(false)
-                .from_reader(text.get(base..).unwrap_or_default().as_bytes());
-            continue;
         }
         if record.len() != width {
             let detail = format!("line {line}: {} cells, {width} columns", record.len());
@@ -298,24 +366,109 @@ fn delimited(
     }
 }
 
-/// Where the line after a record begins, when the record runs over several lines because of a
-/// quotation mark that is never closed: closed ones, and doubled ones within, come in pairs.
-fn after_unclosed(text: &str, start: Option<&csv::Position>, end: &csv::Position) -> Option<usize> {
-    let at = |position: &csv::Position| usize::try_from(position.byte()).ok();
-    let (start, end) = (at(start?)?, at(end)?);
-    let raw = text.get(start..end)?;
-    let raw = raw.trim_start_matches(['\n', '\r']);
-    let start = end - raw.len();
-    let first = raw.find('\n')?;
-    let spans_lines = raw[first..].chars().any(|c| c != '\n' && c != '\r');
-    let odd = raw.bytes().filter(|b| *b == b'"').count() % 2 == 1;
-    (spans_lines && odd).then_some(start + first + 1)
+/// Where records end that run over several lines. Asked for one record after the other, it passes
+/// over the text once, however many quotation marks are never closed.
+struct Quotes<'t> {
+    text: &'t [u8],
+    delimiter: u8,
+    /// The quotation marks from here to `end` were counted.
+    from: usize,
+    /// The next line that closes a cell left open by the lines before it: where it begins and ends.
+    /// All lines up to it close at the same one.
+    closing: usize,
+    end: usize,
+    odd: bool,
+}
+
+impl<'t> Quotes<'t> {
+    fn new(text: &'t str, delimiter: u8) -> Self {
+        Self {
+            text: text.as_bytes(),
+            delimiter,
+            from: 0,
+            closing: 0,
+            end: 0,
+            odd: false,
+        }
+    }
+
+    /// Where the record begins that is looked for at this position: blank lines are none.
+    fn begins(&self, position: &csv::Position) -> usize {
+        let at = usize::try_from(position.byte()).map_or(self.text.len(), |at| at);
+        let rest = self.text.get(at..).unwrap_or_default();
+        let blank = rest.iter().take_while(|b| matches!(**b, b'\n' | b'\r'));
+        at + blank.count()
+    }
+
+    /// Where the line after the one at `start` begins, when the record there runs over several
+    /// lines because of a quotation mark that is never closed: closed ones, and doubled ones
+    /// within, come in pairs.
+    fn after_unclosed(&mut self, start: usize) -> Option<usize> {
+        let first = self.line_end(start);
+        if !self.leaves_open(start..first, false) {
+            return None;
+        }
+        if start < self.closing {
+            self.odd ^= self.is_odd(self.from..start);
+        } else {
+            self.closing = first;
+            self.end = self.line_end(first);
+            while self.closing < self.text.len() && self.leaves_open(self.closing..self.end, true) {
+                self.closing = self.end;
+                self.end = self.line_end(self.closing);
+            }
+            self.odd = self.is_odd(start..self.end);
+        }
+        self.from = start;
+        if !self.odd {
+            return None;
+        }
+        let record = self.text.get(start..self.end)?;
+        let first = record.iter().position(|b| *b == b'\n')?;
+        let spans_lines = record[first..].iter().any(|b| !matches!(b, b'\n' | b'\r'));
+        spans_lines.then_some(start + first + 1)
+    }
+
+    fn line_end(&self, start: usize) -> usize {
+        let rest = self.text.get(start..).unwrap_or_default();
+        let line = rest.iter().position(|b| matches!(b, b'\n' | b'\r'));
+        line.map_or(self.text.len(), |at| start + at + 1)
+    }
+
+    fn is_odd(&self, range: Range<usize>) -> bool {
+        let marks = self.text.get(range).unwrap_or_default().iter();
+        marks.filter(|b| **b == b'"').count() % 2 == 1
+    }
+
+    /// Whether a quoted cell goes on after a line; `open` when one goes on from the line before.
+    fn leaves_open(&self, line: Range<usize>, open: bool) -> bool {
+        #[derive(Clone, Copy, PartialEq)]
+        enum At {
+            Start,
+            Plain,
+            Quoted,
+            /// After a mark within a quoted cell: its end, or the first of two.
+            Mark,
+        }
+        let mut at = if open { At::Quoted } else { At::Start };
+        for byte in self.text.get(line).unwrap_or_default() {
+            at = match (at, *byte) {
+                (At::Quoted, b'"') => At::Mark,
+                (At::Quoted, _) | (At::Start | At::Mark, b'"') => At::Quoted,
+                (_, byte) if byte == self.delimiter => At::Start,
+                // The end of the line.
+                (at, b'\n' | b'\r') => at,
+                _ => At::Plain,
+            };
+        }
+        at == At::Quoted
+    }
 }
 
 /// How many blank lines stand between where a record was looked for and where it begins.
-fn blank_lines(text: &str, position: Option<&csv::Position>) -> u64 {
-    let at = position.and_then(|position| usize::try_from(position.byte()).ok());
-    let rest = at
+fn blank_lines(text: &str, position: &csv::Position) -> u64 {
+    let rest = usize::try_from(position.byte())
+        .ok()
         .and_then(|at| text.as_bytes().get(at..))
         .unwrap_or_default();
     let blank = rest.iter().take_while(|b| matches!(**b, b'\n' | b'\r'));
@@ -464,6 +617,14 @@ mod tests {
     }
 
     #[test]
+    fn many_quotation_marks_that_are_not_closed_are_read_in_one_pass() {
+        let text = format!("a,b\n{}x\"\n", "a\",\"b\n".repeat(125_000));
+        let table = rows(text.as_bytes(), TableKind::Csv, &Budgets::default()).unwrap();
+        assert_eq!((table.rows.len(), table.bad_lines.len()), (1, 125_000));
+        assert_eq!(table.rows.last().map(|row| row.line), Some(125_002));
+    }
+
+    #[test]
     fn finds_delimiters_and_quotes() {
         let table = check(
             b"id;texte\n1;\"a, b; c\"\n\n2;d,e\n",
@@ -567,6 +728,29 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn records_end_where_the_parser_ends_them(text in "[a\",\n\r]{1,24}") {
+            let mut quotes = Quotes::new(&text, b',');
+            let mut reader = csv::ReaderBuilder::new()
+                .flexible(true)
+                .has_headers(false)
+                .from_reader(text.as_bytes());
+            let mut record = csv::StringRecord::new();
+            loop {
+                let start = quotes.begins(reader.position());
+                quotes.after_unclosed(start);
+                let known = start < quotes.closing && quotes.from == start;
+                if !reader.read_record(&mut record).unwrap() {
+                    break;
+                }
+                if known {
+                    // What follows a carriage return of a pair is passed over later.
+                    let end = reader.position().byte() as usize;
+                    proptest::prop_assert_eq!(text[..quotes.end].trim_end(), text[..end].trim_end());
+                }
+            }
+        }
+
         #[test]
         fn any_bytes_give_rows_or_an_error(bytes: Vec<u8>) {
             for kind in [TableKind::Csv, TableKind::Tsv, TableKind::JsonLines] {

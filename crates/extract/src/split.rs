@@ -51,12 +51,20 @@ pub fn split(text: &str, layout: &Layout, settings: &SplitSettings) -> Vec<Passa
             });
         }
     };
+    let mut headings = headings.into_iter().peekable();
+    // A list of short lines is no list of headings: those that follow one another share a passage.
+    let mut only_headings = false;
     for sentence in sentences(text, &[], usize::MAX) {
         let characters = sentence.of(text).map_or(0, |s| s.chars().count());
-        if let Some(heading) = headings.iter().find(|h| h.contains(sentence)) {
-            close(&mut open, section);
+        while headings.next_if(|h| h.end <= sentence.start).is_some() {}
+        let heading = headings.peek().filter(|h| h.contains(sentence));
+        if let Some(heading) = heading {
+            if !only_headings {
+                close(&mut open, section);
+            }
             section = Some(*heading);
         }
+        only_headings = heading.is_some();
         match &mut open {
             Some((span, so_far)) if *so_far + characters <= settings.characters => {
                 *span = Span::new(span.start, sentence.end);

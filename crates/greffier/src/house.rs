@@ -44,6 +44,7 @@ pub struct House {
     pub models: Arc<Models>,
     /// Working threads.
     pub threads: usize,
+    has_password: bool,
 }
 
 /// Proof that this process is the one that works on the data directory; released when dropped,
@@ -102,6 +103,7 @@ impl House {
         });
         let (pipelines_dir, models) = models(global, threads)?;
         let models = Arc::new(models);
+        let has_password = password.is_some();
         let shop = Workshop {
             models: models.clone(),
             reading: Arc::new(Reading {
@@ -131,7 +133,13 @@ impl House {
             desk,
             models,
             threads,
+            has_password,
         })
+    }
+
+    /// Whether a password was given for the files that have one.
+    pub fn has_password(&self) -> bool {
+        self.has_password
     }
 
     /// Takes the right to work on the data directory.

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use domain::canonical;
+use domain::message::Task;
 use domain::record::{Act, ActFormat, Record, Verdict};
 use domain::{
-    Agent, Arrival, Completeness, Decision, DocumentId, Kind, Layout, Named, Outcome, PipelineName,
-    Probability, RunOutcome, ServiceId, Statement, StoredText, SubjectId,
+    Agent, Arrival, Completeness, Decision, DocumentId, Kind, Layout, Named, NoteCode, Outcome,
+    PipelineName, Probability, RunOutcome, ServiceId, Statement, StoredText, SubjectId,
 };
 use privacy::Envelope;
 
@@ -139,6 +140,37 @@ impl Desk {
                 candidates: found.iter().map(|row| row.id).collect(),
             }),
         }
+    }
+
+    /// Has a document read again that could not be read for want of a password: in a new generation,
+    /// beside what was recorded then. `false` when it was read, or waits to be.
+    ///
+    /// # Errors
+    /// When something of it cannot be read.
+    pub async fn read_again_if_locked(&self, id: DocumentId) -> Result<bool, Error> {
+        let Some(row) = self.vault.ledger.document(id).await? else {
+            return Ok(false);
+        };
+        let (pipeline, parent) = (row.pipeline.clone(), row.parent);
+        let opened = self.open(row).await?;
+        let locked = opened.layout.as_ref().is_some_and(|layout| {
+            let mut whole = layout.notes.iter().filter(|note| note.page.is_none());
+            layout.pages.is_empty() && whole.any(|note| note.code == NoteCode::Encrypted)
+        });
+        let pipeline = self.pipelines.get(&pipeline)?;
+        let Some(stage) = pipeline.first(parent.is_some()).filter(|_| locked) else {
+            return Ok(false);
+        };
+        let generations = opened.records.iter().map(|(r, _)| r.statement().generation);
+        let task = Task {
+            document: id.into(),
+            pipeline: pipeline.name().clone(),
+            stage: stage.clone(),
+            generation: generations.max().unwrap_or(0) + 1,
+            class: pipeline.source.file.class,
+        };
+        self.vault.ledger.owe(&task).await?;
+        Ok(true)
     }
 
     /// Opens a document.

@@ -41,6 +41,10 @@ pub struct PipelineFile {
     /// Which columns mean what, in tables.
     #[serde(default)]
     pub rows: RowColumns,
+    /// What people title the columns of tables, by the name that this file knows a column by:
+    /// neither case, accents nor signs count.
+    #[serde(default)]
+    pub columns: BTreeMap<String, Vec<String>>,
     /// Settings of stages, by stage. Each stage documents its own.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]

@@ -10,6 +10,7 @@ use super::confine::{Confine, Confinement, confine};
 use super::frame::{self, Answer, Job, Request, Said, State};
 use super::limits::{Limits, arm_cpu, limit};
 use crate::ocr::{self, Raster, Unrastered};
+use crate::rows::{self, Split};
 use crate::{Extraction, Input, extract};
 
 /// Stack of the thread that parses: recursive parsers get room, and an overflow still ends in a
@@ -43,6 +44,7 @@ pub fn serve(limits: &ProcessLimits) -> io::Result<()> {
 enum Done {
     Read(Box<Extraction>),
     Rastered(Result<Raster, Unrastered>),
+    Rows(Split),
 }
 
 fn answer_all(
@@ -67,11 +69,15 @@ fn answer_all(
                 Job::Raster { page, settings } => {
                     Done::Rastered(ocr::raster::raster(&input, *page, settings))
                 }
+                Job::Rows { workbooks } => {
+                    Done::Rows(rows::split(&input, *workbooks, &request.budgets))
+                }
             }
         }));
         let (said, body) = match read {
             Ok(Done::Read(extraction)) => Said::read(*extraction),
             Ok(Done::Rastered(raster)) => Said::rastered(raster),
+            Ok(Done::Rows(split)) => (Said::Rows, serde_json::to_vec(&split)?),
             Err(_) => (Said::Panicked, Vec::new()),
         };
         let state = State {

@@ -22,6 +22,8 @@ pub(super) enum Job {
     Read,
     /// One page of it, from 1, as an image.
     Raster { page: u32, settings: OcrSettings },
+    /// Split into rows where it is a table; of workbooks only if they are wanted.
+    Rows { workbooks: bool },
 }
 
 /// Head of a request; the body is the document.
@@ -69,6 +71,8 @@ pub(super) enum Said {
         text_bytes: u64,
         children: Vec<ChildHead>,
     },
+    /// The rows, as JSON in the body.
+    Rows,
     /// A parser panicked; the child ends.
     Panicked,
 }

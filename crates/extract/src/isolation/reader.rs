@@ -18,6 +18,7 @@ use super::gate::Gate;
 use super::pump::{Failure, Pipes};
 use super::{Confinement, ProcessLimits};
 use crate::ocr::{GreyImage, OcrSettings, Raster, Unrastered};
+use crate::rows::Split;
 use crate::{Budgets, Extraction, Input};
 
 /// Why a document was not read. All of these depend on the machine and its load: they lead to a
@@ -262,6 +263,22 @@ impl Reader {
                 .map(|image| Ok(Raster { image, placing }))
                 .ok_or_else(|| protocol("lengths do not fit the body", None)),
             Said::Unrastered { why } => Ok(Err(why)),
+            _ => Err(protocol("an answer to another request", None)),
+        }
+    }
+
+    /// Splits a table into rows; `None` when the document is none, or is a workbook and those are not
+    /// wanted. Blocks.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read). A table that gives no rows is an answer.
+    pub fn rows(&self, input: &Input, workbooks: bool) -> Result<Split, ReadFault> {
+        let _pass = self.gate.together();
+        let (answer, body) = self.answer(input, Job::Rows { workbooks })?;
+        match answer.said {
+            Said::Rows => {
+                serde_json::from_slice(&body).map_err(|_| protocol("rows that are none", None))
+            }
             _ => Err(protocol("an answer to another request", None)),
         }
     }

@@ -19,16 +19,17 @@ use styles::Styles;
 /// Folders whose files are documents of their own.
 const EMBEDDED: [&str; 2] = ["word/embeddings/", "word/afchunk"];
 
-/// The parts that hold text, in the order they are read.
-const STORIES: [(&str, Part); 8] = [
-    ("word/header", Part::Header),
-    ("word/document", Part::Body),
-    ("word/diagrams/data", Part::Body),
-    ("word/charts/chart", Part::Body),
-    ("word/footnotes", Part::Body),
-    ("word/endnotes", Part::Body),
-    ("word/comments", Part::Body),
-    ("word/footer", Part::Footer),
+/// The parts that hold text, in the order they are read: how their names begin, and the kind of the
+/// relationship to those of other names.
+const STORIES: [(&str, &str, Part); 8] = [
+    ("word/header", "header", Part::Header),
+    ("word/document", "officeDocument", Part::Body),
+    ("word/diagrams/data", "diagramData", Part::Body),
+    ("word/charts/chart", "chart", Part::Body),
+    ("word/footnotes", "footnotes", Part::Body),
+    ("word/endnotes", "endnotes", Part::Body),
+    ("word/comments", "comments", Part::Body),
+    ("word/footer", "footer", Part::Footer),
 ];
 
 /// Reads a document.
@@ -52,8 +53,29 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
     }
     // First pages, even and odd pages have headers of their own, mostly the same.
     let mut seen = BTreeSet::new();
-    for (start, part) in STORIES {
-        for name in package.numbered(start) {
+    // The package says which part is the main one; most call it `word/document.xml`.
+    let main = package.relationships("", draft).of_kind("officeDocument");
+    let related: Vec<_> = main
+        .iter()
+        .map(|main| package.relationships(main, draft))
+        .collect();
+    let mut body = package.numbered("word/document");
+    body.extend(main.iter().filter(|name| package.has(name)).cloned());
+    if body.is_empty() {
+        draft.note(NoteCode::DamagedFile, Some("DOCX: main part".into()));
+    }
+    for (start, kind, part) in STORIES {
+        let mut names = package.numbered(start);
+        let others = match kind {
+            "officeDocument" => main.clone(),
+            kind => related.iter().flat_map(|r| r.of_kind(kind)).collect(),
+        };
+        for other in others {
+            if !names.contains(&other) {
+                names.push(other);
+            }
+        }
+        for name in names {
             let Some(text) = package.text(&name, draft) else {
                 continue;
             };
@@ -69,8 +91,10 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
     for folder in EMBEDDED {
         package.attach(folder, draft);
     }
-    // A scan pasted into a document says nothing else.
-    if !draft.has_text() {
-        package.attach("word/media/", draft);
+    let margins = package.pictures_of_margins(&["word/header", "word/footer"], &body, draft);
+    match draft.has_text() {
+        true => package.attach_pictures("word/media/", &margins, draft),
+        // A scan pasted into a document says nothing else.
+        false => package.attach("word/media/", draft),
     }
 }

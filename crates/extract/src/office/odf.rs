@@ -31,6 +31,9 @@ impl Odf {
     }
 }
 
+/// Where pictures are.
+pub(crate) const PICTURES: &str = "Pictures/";
+
 /// Reads a document.
 pub(crate) fn read(bytes: &[u8], odf: Odf, draft: &mut Draft) {
     let Some(mut package) = Package::open(bytes, odf.name(), draft) else {
@@ -49,22 +52,29 @@ pub(crate) fn read(bytes: &[u8], odf: Odf, draft: &mut Draft) {
     }
     let mut margins = Margins::default();
     let mut styles = BTreeMap::new();
+    let mut pictures = BTreeSet::new();
     if let Some(text) = package.text("styles.xml", draft) {
         margins.read(&text, &mut styles, draft);
+        pictures = package.names(PICTURES).into_iter().collect();
+        pictures.retain(|path| text.contains(path.as_str()));
     }
     if odf == Odf::Text {
         margins.write(Part::Header, draft);
     }
     match package.text("content.xml", draft) {
-        Some(text) => Walker::new(odf, styles).read(&text, "content.xml", draft),
+        Some(text) => {
+            pictures.retain(|path| !text.contains(path.as_str()));
+            Walker::new(odf, styles).read(&text, "content.xml", draft);
+        }
         None => draft.note(NoteCode::DamagedFile, Some("content.xml".into())),
     }
     if odf == Odf::Text {
         margins.write(Part::Footer, draft);
     }
     objects(&mut package, draft);
-    if !draft.has_text() {
-        package.attach("Pictures/", draft);
+    match draft.has_text() {
+        true => package.attach_pictures(PICTURES, &pictures, draft),
+        false => package.attach(PICTURES, draft),
     }
 }
 

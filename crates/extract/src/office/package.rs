@@ -1,6 +1,6 @@
 //! An archive of parts (ECMA-376 part 2, ODF part 2): parts by name, inflated within the budgets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
 
 use domain::NoteCode;
@@ -14,6 +14,9 @@ use crate::draft::Draft;
 
 /// All parts of one archive may inflate to this many times what one part may.
 const PARTS_OVER_PART: u64 = 4;
+
+/// Logos, lines and bullets have fewer bytes; a page that was scanned has more.
+const DECORATION_BYTES_MAX: usize = 5_000;
 
 /// An open archive.
 pub(crate) struct Package<'a> {
@@ -46,6 +49,13 @@ impl<'a> Package<'a> {
             names,
             inflated: 0,
         })
+    }
+
+    /// Whether there is a part of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names
+            .binary_search_by(|n| n.as_str().cmp(name))
+            .is_ok()
     }
 
     /// Names of the parts that begin like this, in the order of their numbers: `slide2` before
@@ -121,6 +131,49 @@ impl<'a> Package<'a> {
                 None => draft.attach_unreadable(path, name, kind),
             }
         }
+    }
+
+    /// Makes the pictures of a folder attachments, whatever else the document says: a scan may be
+    /// pasted into a letter. Small ones are decoration, and so is what only `margins` show.
+    pub(crate) fn attach_pictures(
+        &mut self,
+        folder: &str,
+        margins: &BTreeSet<String>,
+        draft: &mut Draft,
+    ) {
+        for path in self.names(folder) {
+            if margins.contains(&path) {
+                continue;
+            }
+            let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+            let kind = media_type(&name).to_owned();
+            match self.bytes(&path, draft) {
+                Some(bytes) if bytes.len() <= DECORATION_BYTES_MAX => {}
+                Some(bytes) => draft.attach(path, name, kind, &bytes),
+                None => draft.attach_unreadable(path, name, kind),
+            }
+        }
+    }
+
+    /// The pictures that parts with names like `margins` show, and `body` do not.
+    pub(crate) fn pictures_of_margins(
+        &mut self,
+        margins: &[&str],
+        body: &[String],
+        draft: &mut Draft,
+    ) -> BTreeSet<String> {
+        let parts = margins.iter().flat_map(|start| self.numbered(start));
+        let parts: Vec<String> = parts.collect();
+        let mut found = BTreeSet::new();
+        for part in parts {
+            found.extend(self.relationships(&part, draft).of_kind("image"));
+        }
+        for part in body {
+            for picture in self.relationships(part, draft).of_kind("image") {
+                found.remove(&picture);
+            }
+        }
+        found
     }
 
     /// The relationships of a part: identifier to the part it names. Those that lead outside of
@@ -222,6 +275,8 @@ pub(crate) fn media_type(name: &str) -> &'static str {
         Some("png") => "image/png",
         Some("jpg" | "jpeg") => "image/jpeg",
         Some("tif" | "tiff") => "image/tiff",
+        Some("gif") => "image/gif",
+        Some("bmp") => "image/bmp",
         _ => "application/octet-stream",
     }
 }

@@ -18,16 +18,17 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
     if let Some(core) = package.text("docProps/core.xml", draft) {
         draft.title = xml::element_text(&core, "title", "docProps/core.xml", draft);
     }
-    for name in slides(&mut package, draft) {
+    let slides = slides(&mut package, draft);
+    for name in &slides {
         if !draft.page(0.0, 0.0) {
             return;
         }
-        let Some(text) = package.text(&name, draft) else {
+        let Some(text) = package.text(name, draft) else {
             draft.note_page(NoteCode::DamagedPage, None);
             continue;
         };
         slide(&text, draft).write(Part::Body, draft);
-        let relationships = package.relationships(&name, draft);
+        let relationships = package.relationships(name, draft);
         for kind in ["diagramData", "chart", "notesSlide", "comments"] {
             for part in relationships.of_kind(kind) {
                 if let Some(text) = package.text(&part, draft) {
@@ -37,8 +38,14 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
         }
     }
     package.attach("ppt/embeddings/", draft);
-    if !draft.has_text() {
-        package.attach("ppt/media/", draft);
+    let masters = [
+        "ppt/slideMasters/slideMaster",
+        "ppt/slideLayouts/slideLayout",
+    ];
+    let margins = package.pictures_of_margins(&masters, &slides, draft);
+    match draft.has_text() {
+        true => package.attach_pictures("ppt/media/", &margins, draft),
+        false => package.attach("ppt/media/", draft),
     }
 }
 

@@ -8,13 +8,11 @@ use crate::budgets::Budget;
 use crate::draft::Draft;
 
 /// Destinations that hold no text of the document. Those marked with `\*` are skipped as well.
-const SKIPPED: [&str; 24] = [
+const SKIPPED: [&str; 22] = [
     "fonttbl",
     "colortbl",
     "stylesheet",
     "info",
-    "pict",
-    "object",
     "fldinst",
     "generator",
     "themedata",
@@ -48,6 +46,8 @@ struct State {
     fallback: usize,
     part: Part,
     note: bool,
+    /// Within the pictures of lists.
+    bullets: bool,
 }
 
 struct Rtf<'a> {
@@ -66,6 +66,10 @@ struct Rtf<'a> {
     /// Characters to leave out after `\u`.
     to_skip: usize,
     in_row: bool,
+    /// A picture or an embedded object was passed over.
+    picture: bool,
+    /// Something stands after the end of the document.
+    stray: bool,
 }
 
 /// Reads a document.
@@ -85,6 +89,7 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
             fallback: 1,
             part: Part::Body,
             note: false,
+            bullets: false,
         },
         groups: Vec::new(),
         body: Story::default(),
@@ -94,8 +99,13 @@ pub(crate) fn read(bytes: &[u8], draft: &mut Draft) {
         surrogate: None,
         to_skip: 0,
         in_row: false,
+        picture: false,
+        stray: false,
     };
     rtf.run(draft);
+    if rtf.picture {
+        draft.note(NoteCode::NotReadableYet, Some("picture".into()));
+    }
     let Rtf {
         body,
         header,
@@ -136,11 +146,16 @@ impl Rtf<'_> {
                             }
                             self.state = state;
                         }
-                        None => return,
+                        // What was closed once too often goes on.
+                        None => self.stray = true,
                     }
-                    if self.groups.is_empty() {
+                    if self.groups.is_empty() && self.ends_here() {
+                        if self.stray {
+                            draft.note(NoteCode::DamagedFile, Some("RTF".into()));
+                        }
                         return;
                     }
+                    self.stray |= self.groups.is_empty();
                 }
                 b'\\' => self.control(),
                 b'\r' | b'\n' | 0 => {}
@@ -149,6 +164,13 @@ impl Rtf<'_> {
         }
         self.flush();
         draft.note(NoteCode::DamagedFile, Some("RTF".into()));
+    }
+
+    /// Whether nothing follows that anybody would read.
+    fn ends_here(&self) -> bool {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        rest.iter()
+            .all(|b| b.is_ascii_whitespace() || matches!(b, 0 | 0x1a | b'}'))
     }
 
     fn story(&mut self) -> &mut Story {
@@ -301,6 +323,13 @@ impl Rtf<'_> {
                 self.encoding = Encoding::for_label(label.as_bytes()).unwrap_or(WINDOWS_1252);
             }
             "mac" => self.encoding = encoding_rs::MACINTOSH,
+            // The pictures of bullets are decoration.
+            "listpicture" => self.state.bullets = true,
+            // Programs of today put theirs where those before them do not look.
+            "pict" | "object" => {
+                self.picture |= !self.state.bullets;
+                self.state.skipped = true;
+            }
             _ if self.state.skipped => {}
             "v" => self.state.hidden = on,
             "plain" => self.state.hidden = false,
@@ -409,6 +438,22 @@ mod tests {
         let deep = [br"{\rtf1 a".to_vec(), b"{".repeat(5000)].concat();
         check(&deep, "a", &["depth 64"]);
         check(br"{\rtf1 a\'zz\bin99999999 b}", "azz", &["RTF"]);
+    }
+
+    #[test]
+    fn what_follows_a_group_closed_once_too_often_is_read() {
+        check(br"{\rtf1 un}} {\b deux} }", "un deux", &["RTF"]);
+        check(b"{\\rtf1 un}}\r\n", "un", &[]);
+    }
+
+    #[test]
+    fn pictures_are_said_once() {
+        check(
+            br"{\rtf1 un {\pict\pngblip 8950}{\*\shppict{\pict 89}}{\object x} deux}",
+            "un  deux",
+            &["picture"],
+        );
+        check(br"{\rtf1{\*\listpicture{\pict 89}}un}", "un", &[]);
     }
 
     proptest::proptest! {

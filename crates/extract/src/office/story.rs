@@ -22,7 +22,7 @@ const CONTROLS_MAX: usize = 16;
 /// Text with the form controls in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Piece {
-    text: String,
+    pub(crate) text: String,
     role: BlockRole,
     controls: Vec<Control>,
 }
@@ -32,6 +32,19 @@ pub(crate) struct Piece {
 struct Control {
     field: Field,
     range: Option<Range<usize>>,
+    /// What it is called where nothing beside it says so.
+    hint: Option<String>,
+}
+
+impl Control {
+    /// A control that shows nothing of its own.
+    fn bare(field: Field) -> Self {
+        Self {
+            field,
+            range: None,
+            hint: None,
+        }
+    }
 }
 
 /// What is known of a control before its content is read.
@@ -122,12 +135,40 @@ pub(crate) struct Story {
 }
 
 impl Piece {
-    fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.text.trim().is_empty() && self.controls.is_empty()
     }
 
+    /// Takes what is blank off its end and, unless `indented`, off its start.
+    pub(crate) fn trim(&mut self, indented: bool) {
+        self.text.truncate(self.text.trim_end().len());
+        let lead = self.text.len() - self.text.trim_start().len();
+        if indented || lead == 0 {
+            return;
+        }
+        self.text.drain(..lead);
+        for control in &mut self.controls {
+            // A control that shows nothing stands in what is blank.
+            let shift = |at: usize| at.saturating_sub(lead);
+            control.range = control.range.take().map(|r| shift(r.start)..shift(r.end));
+        }
+    }
+
+    /// Adds a control, what it shows, and what it is called where nothing beside it says so.
+    pub(crate) fn push_control(&mut self, field: Field, shown: &str, hint: Option<String>) {
+        let start = self.text.len();
+        self.text.push_str(shown);
+        let range = Some(start..self.text.len());
+        self.controls.push(Control { field, range, hint });
+    }
+
+    /// The fields of its controls, in order.
+    pub(crate) fn fields_mut(&mut self) -> impl Iterator<Item = &mut Field> {
+        self.controls.iter_mut().map(|control| &mut control.field)
+    }
+
     /// Adds another piece after this one.
-    fn append(&mut self, other: Self, separator: &str) {
+    pub(crate) fn append(&mut self, other: Self, separator: &str) {
         if !self.text.is_empty() && !other.text.trim().is_empty() {
             self.text.push_str(separator);
         }
@@ -261,18 +302,22 @@ impl Story {
                         let lead = text.len() - text.trim_start().len();
                         start + lead..start + lead + shown.len()
                     });
-                piece.controls.push(Control { field, range });
+                piece.controls.push(Control {
+                    field,
+                    range,
+                    hint: None,
+                });
             }
             // A control around whole paragraphs: it hangs on the last of them.
             None => match self.items.last_mut() {
-                Some(Item::Paragraph(piece)) => piece.controls.push(Control { field, range: None }),
+                Some(Item::Paragraph(piece)) => piece.controls.push(Control::bare(field)),
                 Some(Item::Row(cells)) if !cells.is_empty() => {
                     if let Some(cell) = cells.last_mut() {
-                        cell.controls.push(Control { field, range: None });
+                        cell.controls.push(Control::bare(field));
                     }
                 }
                 _ => self.items.push(Item::Paragraph(Piece {
-                    controls: vec![Control { field, range: None }],
+                    controls: vec![Control::bare(field)],
                     ..Piece::default()
                 })),
             },
@@ -408,7 +453,7 @@ enum Before {
     Long,
 }
 
-fn write_paragraph(piece: Piece, part: Part, before: Before, draft: &mut Draft) -> Before {
+fn write_paragraph(mut piece: Piece, part: Part, before: Before, draft: &mut Draft) -> Before {
     if piece.is_blank() {
         if part == Part::Body {
             draft.end_block();
@@ -443,12 +488,18 @@ fn write_paragraph(piece: Piece, part: Part, before: Before, draft: &mut Draft) 
             Before::Long
         }
     };
-    let place = draft.line(piece.text.trim(), None);
-    let lead = piece.text.len() - piece.text.trim_start().len();
+    piece.trim(false);
+    write_line(piece, draft);
+    after
+}
+
+/// Writes one line, or several of a paragraph, to the last page of the draft.
+pub(crate) fn write_line(piece: Piece, draft: &mut Draft) {
+    let place = draft.line(&piece.text, None);
     let labels = labels(&piece, None, None);
     for (control, label) in piece.controls.into_iter().zip(labels) {
         let prefix = |range: &Range<usize>| {
-            let raw = piece.text.get(lead..range.start).unwrap_or_default();
+            let raw = piece.text.get(..range.start).unwrap_or_default();
             let line = raw.rsplit('\n').next().unwrap_or_default();
             StoredText::page(line)
         };
@@ -456,12 +507,12 @@ fn write_paragraph(piece: Piece, part: Part, before: Before, draft: &mut Draft) 
             let value = StoredText::page(piece.text.get(range.clone())?);
             find(place?, &prefix(range), &value, draft)
         });
-        add(control.field, label, found, draft);
+        add(control.field, label.or(control.hint), found, draft);
     }
-    after
 }
 
-fn write_row(cells: Vec<Piece>, part: Part, draft: &mut Draft) {
+/// Writes a row of a table to the last page of the draft.
+pub(crate) fn write_row(cells: Vec<Piece>, part: Part, draft: &mut Draft) {
     let collapsed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let texts: Vec<String> = cells.iter().map(|cell| collapsed(&cell.text)).collect();
     let place = match part {
@@ -494,6 +545,7 @@ fn write_row(cells: Vec<Piece>, part: Part, draft: &mut Draft) {
                 let prefix = StoredText::page(&format!("{prefix}{head_said}"));
                 find(place?, &prefix, &value, draft)
             });
+            let label = label.or_else(|| control.hint.clone());
             add(control.field.clone(), label, found, draft);
         }
         if let Some(text) = texts.get(i) {
@@ -566,7 +618,7 @@ fn labels(piece: &Piece, before: Option<&Piece>, after: Option<&Piece>) -> Vec<O
 }
 
 /// The last line of a text, without leaders and colon, where it is short enough for a label.
-fn label(text: &str) -> Option<String> {
+pub(crate) fn label(text: &str) -> Option<String> {
     let trim = |text: &str| -> String {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let edge = |c: char| {

@@ -12,6 +12,9 @@ use hayro_syntax::page::Page;
 /// DEFLATE cannot do better than 1032 to 1.
 const DEFLATE_RATIO_MAX: u64 = 1032;
 
+/// Opening marks in a map of characters: three for each code of two bytes.
+const MAP_MARKS_MAX: usize = 3 * 65_536;
+
 /// Dictionaries followed for one page. What lies beyond is left to the process's limits.
 const DICTS_MAX: usize = 20_000;
 
@@ -19,6 +22,8 @@ const DICTS_MAX: usize = 20_000;
 pub(super) struct Bounds {
     limit: u64,
     seen: BTreeMap<(u32, i32), bool>,
+    /// Maps of characters, likewise.
+    maps: BTreeMap<(u32, i32), bool>,
 }
 
 impl Bounds {
@@ -26,6 +31,7 @@ impl Bounds {
         Self {
             limit,
             seen: BTreeMap::new(),
+            maps: BTreeMap::new(),
         }
     }
 
@@ -37,10 +43,19 @@ impl Bounds {
             Some(Object::Array(array)) => array.iter::<Stream>().collect(),
             _ => Vec::new(),
         };
-        let mut total = 0;
+        // Content streams are put together before they are read; one may be named many times.
+        let most: u64 = contents.iter().map(at_most).fold(0, u64::saturating_add);
+        let mut total = 0u64;
+        let mut known: BTreeMap<(u32, i32), u64> = BTreeMap::new();
         for stream in &contents {
-            total += self.inflated(stream);
-            // Content streams are put together before they are read.
+            if most <= self.limit {
+                break;
+            }
+            let id = stream.obj_id();
+            let size = *known
+                .entry((id.obj_number, id.gen_number))
+                .or_insert_with(|| self.measured(stream));
+            total = total.saturating_add(size);
             if total > self.limit {
                 return false;
             }
@@ -129,8 +144,37 @@ impl Bounds {
                 .into_iter()
                 .filter_map(|key| descriptor.as_ref()?.get::<Stream>(key));
             let maps = font.get::<Stream>(b"ToUnicode").into_iter();
-            programs.chain(maps).all(|stream| self.fits(&stream))
+            let fit = programs.chain(maps).all(|stream| self.fits(&stream));
+            let map = font.get::<Stream>(b"ToUnicode");
+            fit && map.is_none_or(|map| self.map_fits(&map))
         })
+    }
+
+    /// Whether a map of characters has no more entries than there are codes of two bytes: ranges
+    /// that overlap make it grow with their square.
+    fn map_fits(&mut self, map: &Stream) -> bool {
+        let id = map.obj_id();
+        let key = (id.obj_number, id.gen_number);
+        if let Some(fits) = self.maps.get(&key) {
+            return *fits;
+        }
+        let marks = map
+            .decoded_data()
+            .map_or(0, |data| data.iter().filter(|b| **b == b'<').count());
+        // An entry is written with two or three of them.
+        let fits = marks <= MAP_MARKS_MAX;
+        self.maps.insert(key, fits);
+        fits
+    }
+
+    /// Size once inflated, of a stream whose size counts for itself.
+    fn measured(&self, stream: &Stream) -> u64 {
+        match stream.filters().first() {
+            Some(Filter::FlateDecode) if stream.filters().len() == 1 => {
+                count(&stream.raw_data(), self.limit)
+            }
+            _ => self.inflated(stream),
+        }
     }
 
     /// Size once inflated, counted up to one byte over the limit. Only DEFLATE is measured: other
@@ -162,6 +206,13 @@ impl Bounds {
             }
         }
     }
+}
+
+/// What a stream inflates to at most.
+fn at_most(stream: &Stream) -> u64 {
+    let size = stream.raw_data().len() as u64;
+    let stages = stream.filters().len().min(3) as u32;
+    size.saturating_mul(DEFLATE_RATIO_MAX.saturating_pow(stages))
 }
 
 /// What drawing an object with this dictionary may draw in turn.

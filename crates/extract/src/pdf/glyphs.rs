@@ -230,7 +230,14 @@ impl<'b> Canvas<'b> {
             area[2] = area[2].max(corner.x);
             area[3] = area[3].max(corner.y);
         }
-        let bbox = area.map(|v| v as f32);
+        // What hangs over the edge of the page is not on it.
+        let (width, height) = (self.width, self.height);
+        let bbox = [
+            area[0].clamp(0.0, width) as f32,
+            area[1].clamp(0.0, height) as f32,
+            area[2].clamp(0.0, width) as f32,
+            area[3].clamp(0.0, height) as f32,
+        ];
         let turn = turn(direction);
         let u0 = origin.x * direction.x + origin.y * direction.y;
         let base = origin.y * direction.x - origin.x * direction.y;

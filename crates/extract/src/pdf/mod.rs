@@ -10,6 +10,7 @@
 mod beside;
 mod bidi;
 mod bounds;
+mod comments;
 mod files;
 mod flat;
 mod form;
@@ -177,6 +178,8 @@ fn pages(pdf: &Pdf, draft: &mut Draft) -> Vec<Seen> {
         let depth = draft.budgets.depth;
         let spots = catch_unwind(AssertUnwindSafe(|| form::spots(page, depth)));
         sheets.add(canvas.finish(), &spots.unwrap_or_default());
+        let comments = catch_unwind(AssertUnwindSafe(|| comments::of(page)));
+        sheets.comment(comments.unwrap_or_default());
         if let Some(budget) = stop {
             let detail = budget.reached(draft.budgets);
             sheets.note(NoteCode::BudgetReached, Some(detail));

@@ -2,7 +2,8 @@
 //!
 //! A file without a sound table of its objects is searched for them, and every opening mark found
 //! on the way is followed as deep as it goes: two hundred thousand dictionaries in one another take
-//! it minutes. No honest file nests objects directly by more than a handful.
+//! it minutes. No honest file nests objects directly by more than a handful. Where the table is sound
+//! the bytes of streams are not looked at by the parser either, and stay as they are.
 
 /// This many objects that do not close what they open are damage; more are a bomb that pretends to
 /// end again and again.
@@ -11,6 +12,7 @@ const UNCLOSED_MAX: usize = 1_000;
 /// The bytes with everything put out that lies deeper than `depth`, and whether anything did.
 pub(crate) fn bounded(bytes: &[u8], depth: u32) -> (Vec<u8>, bool) {
     let mut out = bytes.to_vec();
+    let searched = !has_table(bytes);
     let mut scan = Scan {
         max: depth as usize,
         level: 0,
@@ -26,9 +28,10 @@ pub(crate) fn bounded(bytes: &[u8], depth: u32) -> (Vec<u8>, bool) {
             b'<' if rest.starts_with(b"<<") => {
                 // Pixels that happen to be this mark stand in rows of it.
                 if !stream
-                    || rest
-                        .get(2)
-                        .is_none_or(|b| b.is_ascii_whitespace() || *b == b'/')
+                    || searched
+                        && rest
+                            .get(2)
+                            .is_none_or(|b| b.is_ascii_whitespace() || *b == b'/')
                 {
                     scan.opens(at);
                 }
@@ -75,6 +78,27 @@ pub(crate) fn bounded(bytes: &[u8], depth: u32) -> (Vec<u8>, bool) {
         }
     }
     (out, !scan.cuts.is_empty())
+}
+
+/// Whether the end of the file names the place of a table of objects, or of a stream that is one
+/// (ISO 32000-2, 7.5.5).
+fn has_table(bytes: &[u8]) -> bool {
+    const MARK: &[u8] = b"startxref";
+    let Some(at) = bytes.windows(MARK.len()).rposition(|w| w == MARK) else {
+        return false;
+    };
+    let digits: Vec<u8> = (bytes[at + MARK.len()..].iter())
+        .skip_while(|b| b.is_ascii_whitespace())
+        .take_while(|b| b.is_ascii_digit())
+        .copied()
+        .collect();
+    let place = std::str::from_utf8(&digits).ok();
+    let place = place.and_then(|place| place.parse::<usize>().ok());
+    let table = place
+        .and_then(|place| bytes.get(place..))
+        .unwrap_or_default();
+    let table = table.trim_ascii_start();
+    table.starts_with(b"xref") || table.first().is_some_and(u8::is_ascii_digit)
 }
 
 struct Scan {
@@ -151,6 +175,22 @@ mod tests {
         let (out, deep) = bounded(&[b"stream\n".to_vec(), b"<< /A ".repeat(900)].concat(), 3);
         assert!(deep);
         assert_eq!(out.windows(2).filter(|w| w == b"<<").count(), 3);
+    }
+
+    #[test]
+    fn streams_of_a_sound_file_stay_as_they_are() {
+        let code = b"a << b << c << d << e\n".repeat(100);
+        let mut file = [
+            b"1 0 obj <<>> stream\n".to_vec(),
+            code,
+            b"endstream endobj\n".to_vec(),
+        ]
+        .concat();
+        let place = file.len();
+        file.extend(format!("xref\n0 1\nstartxref\n{place}\n%%EOF").into_bytes());
+        check(&file, 3, &file);
+        let lost = [&file[..place], b"startxref\n7\n%%EOF"].concat();
+        assert!(bounded(&lost, 3).1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{BlockRole, NoteCode};
 
 use super::beside::{self, Beside, Spot};
+use super::comments::Comment;
 use super::flat::{self, Guess};
 use super::glyphs::{Drawn, Text};
 use super::layout::{self, TextBlock};
@@ -38,6 +39,7 @@ struct Sheet {
     width: f64,
     height: f64,
     blocks: Vec<TextBlock>,
+    comments: Vec<Comment>,
     notes: Vec<(NoteCode, Option<String>)>,
     /// Pairs of letters in each font.
     fonts: Vec<(u128, u32)>,
@@ -101,6 +103,13 @@ impl Sheets {
         sheet.blocks = blocks;
     }
 
+    /// Adds what people wrote upon the page.
+    pub(super) fn comment(&mut self, comments: Vec<Comment>) {
+        if let Some(sheet) = self.sheets.last_mut() {
+            sheet.comments = comments;
+        }
+    }
+
     /// Writes the pages. Returns what of each is for the form's fields.
     pub(super) fn write(mut self, draft: &mut Draft) -> Vec<Seen> {
         let faulty: BTreeMap<u128, Fault> = self
@@ -146,6 +155,11 @@ impl Sheets {
                 }
             }
             draft.end_block();
+            for comment in sheet.comments {
+                draft.begin_block(BlockRole::Text);
+                draft.line(&comment.text, comment.bbox);
+                draft.end_block();
+            }
         }
         seen
     }

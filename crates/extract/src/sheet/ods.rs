@@ -41,6 +41,15 @@ pub(super) fn read(bytes: &[u8], draft: &mut Draft) -> Book {
         sheet.stories.retain_mut(|story| !story.said().is_empty());
     }
     odf::objects(&mut package, draft);
+    let said = walker
+        .book
+        .sheets
+        .iter()
+        .any(|sheet| !sheet.rows.is_empty());
+    match said {
+        true => package.attach_pictures(odf::PICTURES, &BTreeSet::new(), draft),
+        false => package.attach(odf::PICTURES, draft),
+    }
     walker.book
 }
 

@@ -257,3 +257,22 @@ fn the_header_is_below_a_title() {
     let kind = TableKind::Workbook(Workbook::Ods);
     assert!(rows(&ods(""), kind, &Budgets::default()).is_err());
 }
+
+#[test]
+fn results_and_texts_that_the_file_does_not_have_are_said() {
+    let sheet = "<worksheet><sheetData><row r='1'><c r='A1' t='s'><v>0</v></c><c r='B1'><f>1+1</f><v/></c>\
+        <c r='C1' t='str'><f>A9</f><v></v></c><c r='D1'><f>1+1</f></c><c r='E1' t='s'><v>99</v></c></row>\
+        </sheetData></worksheet>";
+    let read = read(&xlsx(sheet), &Budgets::default());
+    let details: Vec<_> = (read.layout.notes.iter())
+        .filter_map(|note| note.detail.as_deref())
+        .collect();
+    assert_eq!(
+        details,
+        [
+            "formulas without a result: 2",
+            "shared texts missing: 1",
+            "sheet"
+        ]
+    );
+}

@@ -1,6 +1,6 @@
 //! Excel workbooks (ISO/IEC 29500 SpreadsheetML), part by part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use domain::NoteCode;
@@ -69,6 +69,7 @@ pub(super) fn read(bytes: &[u8], draft: &mut Draft) -> Book {
     let strings = strings
         .map(|text| strings_of(&text, draft))
         .unwrap_or_default();
+    let mut lost = Lost::default();
     for Named { name, hidden, part } in named {
         let Some(text) = package.text(&part, draft) else {
             draft.note(NoteCode::DamagedFile, Some("XLSX: sheet".into()));
@@ -84,7 +85,7 @@ pub(super) fn read(bytes: &[u8], draft: &mut Draft) -> Book {
             strings: &strings,
             epoch_1904,
         };
-        let all = cells.read(&text, &mut book, draft);
+        let all = cells.read(&text, &mut book, &mut lost, draft);
         if let Some(sheet) = book.sheets.last_mut() {
             floating(&mut package, &part, sheet, draft);
         }
@@ -92,7 +93,25 @@ pub(super) fn read(bytes: &[u8], draft: &mut Draft) -> Book {
             break;
         }
     }
+    for (count, code, what) in [
+        (
+            lost.formulas,
+            NoteCode::NotReadableYet,
+            "formulas without a result",
+        ),
+        (lost.strings, NoteCode::DamagedFile, "shared texts missing"),
+    ] {
+        if count > 0 {
+            draft.note(code, Some(format!("{what}: {count}")));
+        }
+    }
     package.attach("xl/embeddings/", draft);
+    let said = book.sheets.iter().any(|sheet| !sheet.rows.is_empty());
+    match said {
+        true => package.attach_pictures("xl/media/", &BTreeSet::new(), draft),
+        // A scan pasted into a sheet says nothing else.
+        false => package.attach("xl/media/", draft),
+    }
     book
 }
 
@@ -158,6 +177,26 @@ struct Cells<'a> {
     epoch_1904: bool,
 }
 
+/// What cells do not say.
+#[derive(Default)]
+struct Lost {
+    /// Formulas whose result the program that wrote them did not keep.
+    formulas: u64,
+    /// Shared texts that the file does not have.
+    strings: u64,
+}
+
+impl Lost {
+    fn count(&mut self, cell: &Cell, strings: usize) {
+        let value = cell.value.trim();
+        let shared = cell.kind == "s" && !value.is_empty();
+        // A formula may well result in an empty text.
+        let kept = cell.result && (cell.kind == "str" || !value.is_empty());
+        self.formulas += u64::from(cell.formula && !kept);
+        self.strings += u64::from(shared && value.parse().map_or(true, |i: usize| i >= strings));
+    }
+}
+
 /// The cell that is being read.
 #[derive(Default)]
 struct Cell {
@@ -166,11 +205,15 @@ struct Cell {
     kind: String,
     style: usize,
     value: String,
+    /// It has a formula.
+    formula: bool,
+    /// It has the element of a value.
+    result: bool,
 }
 
 impl Cells<'_> {
     /// Reads the cells of a sheet into the last of the book. `false` when no more may be kept.
-    fn read(&self, text: &str, book: &mut Book, draft: &mut Draft) -> bool {
+    fn read(&self, text: &str, book: &mut Book, lost: &mut Lost, draft: &mut Draft) -> bool {
         let mut cell = Cell::default();
         let (mut in_value, mut phonetic, mut all) = (false, false, true);
         xml::walk(text, "SpreadsheetML", draft, |node, draft| {
@@ -179,6 +222,8 @@ impl Cells<'_> {
                     in_value = matches!(tag.name(), "v" | "t");
                     match tag.name() {
                         "c" => cell.begin(&tag),
+                        "f" => cell.formula = true,
+                        "v" => cell.result = true,
                         "row" => {
                             let number = tag.attribute("r").and_then(|n| n.parse().ok());
                             cell.row = number.unwrap_or(cell.row.saturating_add(1));
@@ -200,6 +245,7 @@ impl Cells<'_> {
                     in_value = false;
                     match name.as_str() {
                         "c" => {
+                            lost.count(&cell, self.strings.len());
                             let said = self.say(&cell);
                             all = book.push(cell.row, cell.column, &said, draft);
                             if !all {
@@ -247,6 +293,7 @@ impl Cell {
         self.kind = tag.attribute("t").unwrap_or_default();
         self.style = tag.attribute("s").and_then(|s| s.parse().ok()).unwrap_or(0);
         self.value.clear();
+        (self.formula, self.result) = (false, false);
         match tag.attribute("r").as_deref().and_then(reference) {
             Some((column, row)) => (self.column, self.row) = (column, row),
             None => self.column = self.column.saturating_add(1),

@@ -498,6 +498,12 @@ pub async fn extract(
             return Ok(Ending::SomeRefused);
         }
     };
+    if (text || markdown) && extraction.text.as_str().trim().is_empty() {
+        // Nothing on standard output says nothing of why.
+        for note in domain::told::notes(&extraction.layout.notes, lang) {
+            print::note(format!("! {}: {note}", file.display()));
+        }
+    }
     if text {
         print::raw(extraction.text.as_str());
         return Ok(Ending::Done);

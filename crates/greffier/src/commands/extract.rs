@@ -26,6 +26,8 @@ struct Ended {
     /// Codes of notes, or of the fault, each once.
     codes: Vec<String>,
     failed: bool,
+    /// Neither text nor attachments nor fields.
+    empty: bool,
     took: Duration,
 }
 
@@ -34,6 +36,7 @@ struct Ended {
 struct Summary {
     read: u64,
     failed: u64,
+    empty: u64,
     codes: BTreeMap<String, u64>,
     longest: Option<(Duration, PathBuf)>,
 }
@@ -44,6 +47,7 @@ impl Summary {
             self.failed += 1;
         } else {
             self.read += 1;
+            self.empty += u64::from(ended.empty);
         }
         for code in &ended.codes {
             *self.codes.entry(code.clone()).or_default() += 1;
@@ -61,12 +65,12 @@ impl Summary {
         let seconds = took.as_secs_f64();
         print::note(match lang {
             Lang::Fr => format!(
-                "{} fichiers lus, {} non lus, {refused} refusés, en {seconds:.1} s",
-                self.read, self.failed
+                "{} fichiers lus, dont {} où rien n’a pu être lu, {} non lus, {refused} refusés, en {seconds:.1} s",
+                self.read, self.empty, self.failed
             ),
             Lang::En => format!(
-                "{} files read, {} not read, {refused} refused, in {seconds:.1} s",
-                self.read, self.failed
+                "{} files read, {} of them with nothing in them that can be read, {} not read, {refused} refused, in {seconds:.1} s",
+                self.read, self.empty, self.failed
             ),
         });
         for (code, count) in &self.codes {
@@ -188,6 +192,10 @@ fn ended(
 ) -> Ended {
     let name = file.display().to_string();
     let failed = read.is_err();
+    let empty = read.as_ref().is_ok_and(|read| {
+        let nothing = read.text.as_str().trim().is_empty() && read.layout.attachments.is_empty();
+        nothing && read.layout.fields.is_empty()
+    });
     let (line, mut codes) = match &read {
         Ok(extraction) => {
             let codes: Vec<String> = extraction
@@ -226,6 +234,7 @@ fn ended(
         line,
         codes,
         failed,
+        empty,
         took: began.elapsed(),
     }
 }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use domain::arrival::{ArrivalFormat, ROW_MEDIA_TYPE, RowColumns};
 use domain::catalogue::Said;
 use domain::{Arrival, IsoWeek, Source, Timestamp};
-use extract::Budgets;
+use extract::isolation::{ReadFault, Reader};
 use extract::ocr::OcrSettings;
-use extract::rows::{BadLineReason, TableKind, is_table, rows};
+use extract::rows::{BadLineReason, Rows, Split};
+use extract::{Budgets, Input};
 use pipeline::circumstances::Clock;
 use pipeline::engine::{self, Totals};
 use pipeline::file::Accepts;
@@ -21,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Ending;
 use crate::args::{Global, Ingest};
-use crate::house::{House, recogniser};
+use crate::house::{House, reading, recogniser};
 use crate::stages::NEEDS_OCR;
 use crate::{followers, print, reconcilers};
 
@@ -37,6 +39,8 @@ pub struct Ingested {
     pub new: u64,
     /// Arrivals that were already here.
     pub already_here: u64,
+    /// Of those, the ones that were locked and are read again with the password given.
+    pub opened_again: u64,
     /// Of the new ones, those whose bytes another document has.
     pub duplicates: u64,
     /// What was not taken in, and why.
@@ -113,8 +117,9 @@ struct Intake<'a> {
     columns: RowColumns,
     received_at: Timestamp,
     manifest: BTreeMap<String, ManifestLine>,
-    budgets: Budgets,
+    reader: Arc<Reader>,
     lang: domain::Lang,
+    has_password: bool,
     seen: Ingested,
     weeks: std::collections::BTreeSet<IsoWeek>,
 }
@@ -146,8 +151,9 @@ pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
             Some(path) => manifest(path)?,
             None => BTreeMap::new(),
         },
-        budgets: Budgets::default(),
+        reader: Arc::new((reading().reader)(Budgets::default())),
         lang: global.lang,
+        has_password: house.has_password(),
         seen: Ingested::default(),
         weeks: std::collections::BTreeSet::new(),
     };
@@ -327,6 +333,18 @@ fn report(global: &Global, seen: &Ingested) -> Result<()> {
             remark.why
         ));
     }
+    if seen.opened_again > 0 {
+        print::note(match lang {
+            domain::Lang::Fr => format!(
+                "{} document(s) protégé(s) relu(s) avec le mot de passe donné",
+                seen.opened_again
+            ),
+            domain::Lang::En => format!(
+                "{} locked document(s) read again with the password given",
+                seen.opened_again
+            ),
+        });
+    }
     print::line(match lang {
         domain::Lang::Fr => format!(
             "{} document(s) reçu(s), {} déjà là, {} en double, {} refusé(s), {} mis de côté, {} tâche(s) en attente",
@@ -363,24 +381,35 @@ impl Intake<'_> {
         };
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
         let accepts = &self.pipeline.source.file.accepts;
-        let table = accepts
-            .contains(&Accepts::Rows)
-            .then(|| is_table(name.as_deref(), &bytes))
-            .flatten()
-            // A workbook has several sheets, of which one is split: where files are taken too, it
-            // is taken whole.
-            .filter(|kind| {
-                !matches!(kind, TableKind::Workbook(_)) || !accepts.contains(&Accepts::Files)
-            });
+        // A workbook has several sheets, of which one is split: where files are taken too, it is taken
+        // whole.
+        let workbooks = !accepts.contains(&Accepts::Files);
+        let table = match accepts.contains(&Accepts::Rows) {
+            true => self.rows(name.as_deref(), &bytes, workbooks).await?,
+            false => Ok(None),
+        };
+        let table = match table {
+            Ok(table) => table,
+            Err(fault) => {
+                self.refuse(path.display().to_string(), pipeline::verify::chain(&fault));
+                return Ok(());
+            }
+        };
         match table {
-            Some(kind) => {
-                let rows = match rows(&bytes, kind, &self.budgets) {
-                    Ok(rows) => rows,
+            Some(rows) => {
+                let rows = match rows {
+                    Ok(mut rows) => {
+                        rows.name_columns(&self.pipeline.source.file.columns);
+                        rows
+                    }
                     Err(error) => {
                         self.refuse(path.display().to_string(), pipeline::verify::chain(&error));
                         return Ok(());
                     }
                 };
+                if !self.has_columns(path, &rows) {
+                    return Ok(());
+                }
                 for bad in &rows.bad_lines {
                     let path = format!("{}:{}", path.display(), bad.line);
                     self.seen.refused.push(Refused {
@@ -423,6 +452,85 @@ impl Intake<'_> {
             }
             None => self.take_file(path, relative, name, bytes).await,
         }
+    }
+
+    /// The rows of a table, split in a child process as everything is read.
+    async fn rows(
+        &self,
+        name: Option<&str>,
+        bytes: &[u8],
+        workbooks: bool,
+    ) -> Result<Result<Split, ReadFault>> {
+        let (reader, name, bytes) = (self.reader.clone(), name.map(str::to_owned), bytes.to_vec());
+        Ok(tokio::task::spawn_blocking(move || {
+            let input = Input {
+                bytes: &bytes,
+                file_name: name.as_deref(),
+                ..Input::default()
+            };
+            reader.rows(&input, workbooks)
+        })
+        .await?)
+    }
+
+    /// Whether a table has the column that holds the text: without it each of its rows would say
+    /// nothing. Others that are missing are remarked on.
+    fn has_columns(&mut self, path: &Path, rows: &Rows) -> bool {
+        let titles = rows.titles();
+        let lacks = |column: &Option<String>| {
+            column
+                .clone()
+                .filter(|column| !titles.contains(column.as_str()))
+        };
+        let has = titles.iter().copied().collect::<Vec<_>>().join(", ");
+        if rows.rows.is_empty() {
+            return true;
+        }
+        if let Some(text) = lacks(&self.columns.text) {
+            let why = match self.lang {
+                domain::Lang::Fr => format!(
+                    "n’a pas de colonne `{text}`, celle du texte : ses colonnes sont {has}. Nommez-la par --text-column, ou sous [columns] dans le fichier de la chaîne"
+                ),
+                domain::Lang::En => format!(
+                    "has no column `{text}`, which holds the text: it has {has}. Name it with --text-column, or under [columns] in the pipeline file"
+                ),
+            };
+            self.refuse(path.display().to_string(), why);
+            return false;
+        }
+        for (column, option, instead) in [
+            (
+                lacks(&self.columns.id),
+                "--id-column",
+                self.lang.pick(
+                    "chaque ligne est nommée par son rang",
+                    "rows are named by their number",
+                ),
+            ),
+            (
+                lacks(&self.columns.date),
+                "--date-column",
+                self.lang
+                    .pick("toutes sont reçues maintenant", "all are received now"),
+            ),
+        ] {
+            let Some(column) = column else { continue };
+            let why = match self.lang {
+                domain::Lang::Fr => {
+                    format!(
+                        "n’a pas de colonne `{column}` ({option}) : {instead} ; ses colonnes sont {has}"
+                    )
+                }
+                domain::Lang::En => {
+                    format!("has no column `{column}` ({option}): {instead}; it has {has}")
+                }
+            };
+            self.seen.remarks.push(Refused {
+                path: path.display().to_string(),
+                why,
+            });
+        }
+        true
     }
 
     async fn take_file(
@@ -530,13 +638,19 @@ impl Intake<'_> {
         };
         let desk = &self.house.desk;
         let clock: &dyn Clock = desk.clock.as_ref();
-        let (_, admitted) = admit(&desk.vault, &incoming, clock, &desk.build).await?;
+        let (id, admitted) = admit(&desk.vault, &incoming, clock, &desk.build).await?;
         match admitted {
             Admitted::New { duplicate_of } => {
                 self.seen.new += 1;
                 self.seen.duplicates += u64::from(duplicate_of.is_some());
             }
-            Admitted::Existing => self.seen.already_here += 1,
+            Admitted::Existing => {
+                self.seen.already_here += 1;
+                // A password often comes after the file.
+                if self.has_password && desk.read_again_if_locked(id).await? {
+                    self.seen.opened_again += 1;
+                }
+            }
         }
         Ok(())
     }

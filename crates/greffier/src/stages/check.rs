@@ -2,7 +2,7 @@
 
 use domain::form::CompletenessFormat;
 use domain::text::fold;
-use domain::{Completeness, Field, Kind, Layout, Missing, ModelRef, StageName};
+use domain::{Completeness, Field, Kind, Layout, Missing, ModelRef, ReadBy, StageName};
 use pipeline::file::{FieldFormat, Form, FormField, SourceFile};
 use pipeline::stage::{Fault, Inputs, Output, Stage};
 use privacy::identifiers::{IdentifierKind, find};
@@ -40,7 +40,7 @@ impl Stage for Check {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Kind] {
@@ -81,7 +81,11 @@ fn check(forms: &[Form], text: &str, layout: &Layout) -> Completeness {
     };
     completeness.form = Some(form.id().clone());
     completeness.recognised_by = Some(by);
-    for field in &form.fields {
+    // Recognition reads words, not which of them stand in which box: what no field says may well be
+    // written there, and nobody is told that it is missing.
+    let recognised = layout.pages.iter().any(|page| page.read_by == ReadBy::Ocr);
+    let unread = recognised && layout.fields.iter().all(|field| field.value.is_none());
+    for field in form.fields.iter().filter(|_| !unread) {
         let value = value_of(field, layout);
         match value {
             Some((value, found)) if well_formed(field.format, value) => {

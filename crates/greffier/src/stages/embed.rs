@@ -131,9 +131,7 @@ impl Stage for Embed {
         let texts: Vec<String> = set
             .passages
             .iter()
-            .map(|p| {
-                in_context(title, p.span().of(text).unwrap_or_default())
-            })
+            .map(|p| in_context(title, p.span().of(text).unwrap_or_default()))
             .collect();
         if texts.is_empty() {
             return Ok(Output::of(Kind::Vectors, VectorSet::default().to_bytes()));

@@ -1,5 +1,7 @@
 //! `extract`: bytes to text with places, fields, attachments; in a child process that can be killed.
 
+use std::collections::BTreeMap;
+
 use std::sync::Arc;
 
 use ::extract::isolation::{ReadFault, Reader};
@@ -61,7 +63,7 @@ impl Stage for Extract {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn inputs(&self) -> &'static [Kind] {
@@ -130,14 +132,26 @@ pub(super) fn password<'a>(arrival: &'a Arrival, given: Option<&'a Password>) ->
 /// archive that contains itself would go on for ever.
 const NESTING_MAX: usize = 12;
 
-/// The attachments of a document that may become documents. The part of one within an attachment
-/// begins with the attachment's own, `2.1`, so that a part says how deep it lies.
+/// The attachments of a document that may become documents. A part is a number, its place among the
+/// attachments, whatever the format calls it: `word/embeddings/a.docx` says neither how deep it lies
+/// nor how many there are. The part of one within an attachment begins with the attachment's own,
+/// `2.1`.
 fn within(
     source: &Source,
     text: &str,
     layout: &mut Layout,
     mut children: Vec<::extract::Child>,
 ) -> Vec<::extract::Child> {
+    let mut numbers: BTreeMap<String, String> = BTreeMap::new();
+    for (number, attachment) in (1u64..).zip(&mut layout.attachments) {
+        let part = std::mem::replace(&mut attachment.part, number.to_string());
+        numbers.insert(part, attachment.part.clone());
+    }
+    for child in &mut children {
+        if let Some(number) = numbers.get(&child.part) {
+            child.part.clone_from(number);
+        }
+    }
     let Source::Part { part: above, .. } = source else {
         return children;
     };
@@ -243,6 +257,33 @@ mod tests {
         let codes: Vec<_> = layout.notes.iter().map(|note| note.code).collect();
         let expected = [NoteCode::NestedTooDeep];
         assert_eq!(codes, expected[..usize::from(opened == 0)]);
+    }
+
+    #[test]
+    fn paths_within_an_office_file_are_numbered() {
+        let mut layout = Layout::empty("application/zip");
+        let path = |n: u32| format!("word/embeddings/e{n}.v2.docx");
+        layout.attachments = (1..=3)
+            .map(|n| Attachment {
+                name: "a.docx".into(),
+                part: path(n),
+                media_type: "application/zip".into(),
+                size: 1,
+            })
+            .collect();
+        let child = ::extract::Child {
+            part: path(3),
+            name: "a.docx".into(),
+            media_type: "application/zip".into(),
+            bytes: vec![b'a'],
+        };
+        let source = Source::Part {
+            parent: DocumentId::from_bytes([0; 16]),
+            part: "2".into(),
+        };
+        let children = within(&source, "", &mut layout, vec![child]);
+        assert_eq!(children[0].part, "2.3");
+        assert_eq!(layout.attachments[0].part, "2.1");
     }
 
     #[test]

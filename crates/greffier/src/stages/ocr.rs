@@ -77,7 +77,7 @@ impl Stage for Ocr {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Kind] {

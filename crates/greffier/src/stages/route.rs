@@ -2,8 +2,8 @@
 
 use domain::decision::{Classification, DecisionFormat, Method, ReviewCause};
 use domain::{
-    Completeness, Decision, FormId, Kind, Layout, ModelRef, Outcome, Probability, Reason, RuleId,
-    ServiceId, Span, StageName, Threshold,
+    Attachment, Completeness, Decision, FormId, Kind, Layout, ModelRef, Outcome, Probability,
+    Reason, RuleId, ServiceId, Span, StageName, Threshold,
 };
 use pipeline::file::{FileError, SourceFile};
 use pipeline::ledger::RouteView;
@@ -374,6 +374,24 @@ fn unicode_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}')
 }
 
+/// Whether a document only carries others: "veuillez trouver ci-joint mon courrier" says nothing of
+/// what is asked, whatever a model makes of it. The little images that sign a mail do not count.
+fn only_carries(layout: &Layout, text: &str) -> bool {
+    const SIGNATURE_BYTES_MAX: u64 = 20_000;
+    const WORDS_MIN: usize = 25;
+    let says_something = |attachment: &Attachment| {
+        !(attachment.media_type.starts_with("image/") && attachment.size <= SIGNATURE_BYTES_MAX)
+    };
+    // The first block of a mail is its header.
+    let blocks = layout.pages.iter().flat_map(|page| &page.blocks).skip(1);
+    let words: usize = blocks
+        .flat_map(|block| &block.lines)
+        .map(|line| line.span.of(text).unwrap_or_default())
+        .map(|line| line.split_whitespace().count())
+        .sum();
+    words < WORDS_MIN && layout.attachments.iter().any(says_something)
+}
+
 /// The stage.
 pub struct Route {
     rules: Rules,
@@ -394,7 +412,7 @@ impl Stage for Route {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [Kind] {
@@ -427,15 +445,14 @@ impl Stage for Route {
                 .and_then(|f| f.value.as_deref())
                 .map(str::to_lowercase)
         };
+        let text = inputs.text(Kind::Text)?;
         let seen = Seen {
-            text: inputs.text(Kind::Text)?,
+            text,
             sender: field("from"),
             recipient: field("to"),
             form: completeness.form.as_ref(),
-            partly_read: layout
-                .quality
-                .as_ref()
-                .is_some_and(|q| q.waits_for_ocr() || q.partly_read > 0),
+            partly_read: layout.quality.as_ref().is_some_and(|q| !q.is_whole())
+                || only_carries(&layout, text),
         };
         let decision = self.rules.decide(&seen, inputs.json(Kind::Classification)?);
         Output::json(Kind::Decision, &decision)

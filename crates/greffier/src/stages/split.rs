@@ -49,7 +49,7 @@ impl Stage for Split {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [Kind] {

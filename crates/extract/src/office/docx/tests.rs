@@ -349,6 +349,53 @@ fn a_scan_pasted_into_a_document_is_an_attachment() {
 }
 
 #[test]
+fn a_scan_pasted_into_a_letter_is_an_attachment() {
+    let scan = "x".repeat(20_001);
+    let relationship = |of: &str| {
+        format!(
+            "<Relationships><Relationship Id='r1' Type='x/image' Target='media/{of}'/></Relationships>"
+        )
+    };
+    let read = read(
+        &[
+            (
+                "word/document.xml",
+                &document("<w:p><w:r><w:t>Voici ma carte</w:t></w:r></w:p>"),
+            ),
+            ("word/header1.xml", "<w:hdr/>"),
+            ("word/_rels/header1.xml.rels", &relationship("logo.png")),
+            ("word/media/logo.png", &scan),
+            ("word/media/image1.jpeg", &scan),
+            ("word/media/image2.png", "x"),
+        ],
+        &Budgets::default(),
+    );
+    let names: Vec<_> = read.children.iter().map(|child| &child.name).collect();
+    assert_eq!(names, ["image1.jpeg"]);
+}
+
+#[test]
+fn the_package_says_which_part_is_the_main_one() {
+    let main = document("<w:p><w:r><w:t>Bonjour</w:t></w:r></w:p>");
+    let relationships = "<Relationships><Relationship Id='r1' \
+        Type='http://x/relationships/officeDocument' Target='word/principal.xml'/></Relationships>";
+    let parts = [
+        ("[Content_Types].xml", "<Types/>"),
+        ("_rels/.rels", relationships),
+        ("word/principal.xml", &main),
+    ];
+    let read = |parts: &[(&str, &str)]| read(parts, &Budgets::default());
+    let whole = read(&parts);
+    assert_eq!(whole.text.as_str(), "Bonjour");
+    assert!(whole.layout.notes.is_empty(), "{:?}", whole.layout.notes);
+    let lost = read(&[parts[0], parts[2]]);
+    let note = Note::document(NoteCode::DamagedFile, "DOCX: main part".to_owned());
+    assert_eq!(lost.layout.notes, [note]);
+    let blank = read(&[("word/document.xml", &document("<w:p/>"))]);
+    assert_eq!(blank.layout.notes, [Note::document(NoteCode::Empty, None)]);
+}
+
+#[test]
 fn latin_1_and_characters_of_several_bytes_keep_their_places() {
     let text = "<?xml version='1.0' encoding='ISO-8859-1'?><w:p><w:r><w:t>Prénom : Zoé\u{e0}</w:t></w:r></w:p>";
     let latin: Vec<u8> = text

@@ -230,3 +230,27 @@ fn a_presentation_has_a_page_a_slide() {
     );
     assert_eq!(read.text.as_str(), "Un\n\nForme\u{c}Deux");
 }
+
+#[test]
+fn a_scan_pasted_into_a_letter_is_an_attachment() {
+    let scan = "x".repeat(20_001);
+    let body = content(
+        "",
+        "<text:p>Voici<draw:image xlink:href='Pictures/carte.png'/></text:p>",
+    );
+    let read = read(
+        TEXT,
+        &[
+            ("content.xml", &body),
+            (
+                "styles.xml",
+                "<s><draw:image xlink:href='Pictures/logo.png'/></s>",
+            ),
+            ("Pictures/carte.png", &scan),
+            ("Pictures/logo.png", &scan),
+            ("Pictures/puce.png", "x"),
+        ],
+    );
+    let names: Vec<_> = read.children.iter().map(|child| &child.name).collect();
+    assert_eq!(names, ["carte.png"]);
+}

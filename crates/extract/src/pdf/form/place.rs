@@ -79,7 +79,14 @@ pub(in crate::pdf) fn find(
     let at = text.find(&value)?;
     let (block, line, start) = origins[at];
     let (end_block, end_line, last) = origins[at + value.len() - 1];
-    (block == end_block).then_some(Place {
+    // A line beside the box between two of its own would be within the place.
+    let mut lines: Vec<usize> = origins[at..at + value.len()]
+        .iter()
+        .map(|(_, line, _)| *line)
+        .collect();
+    lines.dedup();
+    let whole = lines.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+    (block == end_block && whole).then_some(Place {
         page,
         block,
         start: (line, start),

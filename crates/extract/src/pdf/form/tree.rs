@@ -87,10 +87,16 @@ impl<'a> Inherited<'a> {
             .get::<PdfString>(b"TU")
             .map(|label| strings::text(&label));
         let kind = dict.get::<Name>(b"FT").map(|name| name.to_vec());
+        // A widget without a name is only where its field is shown: some programs write the state of
+        // each button of a group into it as a value.
+        let value = match (dict.contains_key(b"T"), &self.value) {
+            (false, Some(above)) => Some(above.clone()),
+            _ => present(dict, b"V").or_else(|| self.value.clone()),
+        };
         Self {
             name,
             kind: kind.or_else(|| self.kind.clone()),
-            value: present(dict, b"V").or_else(|| self.value.clone()),
+            value,
             rich: present(dict, b"RV").or_else(|| self.rich.clone()),
             chosen: dict.get::<Array>(b"I").or_else(|| self.chosen.clone()),
             flags: dict.get::<i32>(b"Ff").or(self.flags),

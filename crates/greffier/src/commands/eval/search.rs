@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -179,7 +179,9 @@ fn table(report: &Report, lang: domain::Lang) {
     let bytes = report.index_bytes / passages.max(1);
     print::line(match lang {
         domain::Lang::Fr => {
-            format!("{documents} documents, {passages} passages, {bytes} octets d'index par passage")
+            format!(
+                "{documents} documents, {passages} passages, {bytes} octets d'index par passage"
+            )
         }
         domain::Lang::En => {
             format!("{documents} documents, {passages} passages, {bytes} bytes of index a passage")
@@ -496,7 +498,11 @@ fn opened(path: &Path) -> Result<Box<dyn BufRead>> {
         if let Some(mut stdout) = child.stdout.take() {
             stdout.read_to_end(&mut bytes).with_context(file)?;
         }
-        ensure!(child.wait()?.success(), "xz cannot unpack {}", path.display());
+        ensure!(
+            child.wait()?.success(),
+            "xz cannot unpack {}",
+            path.display()
+        );
         return Ok(Box::new(BufReader::new(std::io::Cursor::new(bytes))));
     }
     let opened = std::fs::File::open(path).with_context(file)?;
@@ -538,7 +544,7 @@ mod tests {
     #[test]
     fn answers_are_read_in_both_forms() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path: PathBuf = folder.path().join("qrels.tsv");
+        let path = folder.path().join("qrels.tsv");
         std::fs::write(&path, "query_id\tdoc_id\trelevance\nq\td\t2\nr 0 d 1\n").expect("a file");
         let right = relevant(&path).expect("answers");
         assert_eq!(right["q"]["d"], 2.0);
