@@ -1,7 +1,7 @@
 //! Encoding with a static model: a sum of small integers, the same to the bit on every machine.
 //!
 //! Such a model is a table of 8-bit integers, a row a piece of the vocabulary. A text's vector is
-//! the sum of the rows of its distinct pieces, in 32-bit integers, which no order of summing
+//! the sum of the rows of its pieces, in 32-bit integers, which no order of summing
 //! changes, brought to length 1. Only that last step leaves the integers: the squares are summed
 //! as integers, then one square root and, a value, one division are taken in double precision and
 //! one rounding to single, each of which IEEE 754 gives one correct result. So a vector depends on
@@ -38,7 +38,7 @@ pub(crate) fn tokenizer(bytes: &[u8]) -> Result<Tokenizer, FixedError> {
     Ok(tokenizer)
 }
 
-/// The distinct pieces among the first `longest` of a text, in the order of their numbers.
+/// The first `longest` pieces of a text; the unknown one, of a text without any.
 pub(crate) fn pieces(
     tokenizer: &Tokenizer,
     text: &str,
@@ -52,8 +52,6 @@ pub(crate) fn pieces(
     if pieces.is_empty() {
         pieces.push(UNKNOWN);
     }
-    pieces.sort_unstable();
-    pieces.dedup();
     Ok(pieces)
 }
 

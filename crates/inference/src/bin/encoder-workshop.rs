@@ -1,81 +1,157 @@
-//! Trains and measures the encoder of our own.
-use std::path::PathBuf;
-use std::time::Instant;
-use inference::training::{chance::Chance, course::{self, Settings, Lessons}, evaluation::Tests, material, sources::Sources, teacher, vocabulary};
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args: Vec<String> = std::env::args().collect();
-    let data = PathBuf::from(&args[2]);
-    let out = PathBuf::from(&args[3]);
-    let start = Instant::now();
-    let say = |what: &str| eprintln!("{:7.1} {what}", start.elapsed().as_secs_f32());
-    let sources = Sources::open(&data)?;
-    sources.verify()?;
-    let registry = inference::Registry::load("pipelines/models.toml".as_ref())?;
-    let models = PathBuf::from(".runtime/models");
-    let runtime = inference::Runtime::load(&registry.runtime, &[PathBuf::from(".runtime")])?;
-    if args[1] == "minilm" {
-        let encoder = registry.encoder("all-minilm-l6-v2", &models, &runtime, 2)?;
-        let tests = Tests::read(&sources)?;
-        let encode = |texts: &[String]| {
-            use rayon::prelude::*;
-            Ok(texts.par_chunks(8).map(|c| encoder.encode(c)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-        };
-        for f in tests.measure(&encode)? { say(&format!("{f:?}")); }
-        return Ok(());
+//! Trains and measures the encoder of our own; `cargo xtask train-encoder` and `cargo xtask
+//! eval-encoder` call it.
+//!
+//!     encoder-workshop train --root REPOSITORY --data DIR --out DIR [--set NAME=NUMBER]...
+//!     encoder-workshop eval --root REPOSITORY --data DIR [--encoder NAME]...
+//!
+//! Progress goes to standard error, a line a step: what is done, how much of it, out of how much,
+//! separated by tabs. Figures go to standard output, as a Markdown table.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use inference::training::course::Settings;
+use inference::training::evaluation::{Figure, MeasureError, Tests};
+use inference::training::sources::Sources;
+use inference::training::{NAME, teacher_figures, train};
+use inference::{Encoder, Registry, Runtime};
+use rayon::prelude::*;
+
+/// The encoder that teaches, and beside which ours is measured.
+const TEACHER: &str = "all-minilm-l6-v2";
+/// Texts of one call of an encoder.
+const CALL: usize = 16;
+/// Texts between two lines of progress.
+const PART: usize = 512;
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1).collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = error.to_string();
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                text.push_str(&format!(": {error}"));
+                cause = error.source();
+            }
+            // Standard error may be closed.
+            let _ = writeln!(io::stderr(), "{text}");
+            ExitCode::FAILURE
+        }
     }
-    let set = |name: &str, default: f64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let path = out.join("tokenizer.json");
-    let tokenizer = if path.exists() {
-        tokenizers::Tokenizer::from_file(&path).map_err(|e| e.to_string())?
-    } else {
-        let prose = material::prose(&sources)?;
-        say("prose");
-        let texts: Vec<&str> = prose.iter().map(String::as_str).collect();
-        let t = vocabulary::train(&texts)?;
-        t.save(&path, false).map_err(|e| e.to_string())?;
-        say("tokenizer");
-        t
+}
+
+/// What was asked for.
+#[derive(Default)]
+struct Asked {
+    root: PathBuf,
+    data: PathBuf,
+    out: PathBuf,
+    settings: Settings,
+    encoders: Vec<String>,
+}
+
+fn run(args: Vec<String>) -> Result<(), Box<dyn Error>> {
+    let mut args = args.into_iter();
+    let command = args.next().unwrap_or_default();
+    let mut asked = Asked::default();
+    while let Some(option) = args.next() {
+        let value = args.next().ok_or_else(|| format!("{option} lacks a value"))?;
+        match option.as_str() {
+            "--root" => asked.root = value.into(),
+            "--data" => asked.data = value.into(),
+            "--out" => asked.out = value.into(),
+            "--set" => asked.settings.set(&value)?,
+            "--encoder" => asked.encoders.push(value),
+            _ => return Err(format!("no option {option}").into()),
+        }
+    }
+    let kept = asked.root.join(".runtime/training");
+    let last = Cell::new(0);
+    let progress = |what: &str, done: usize, of: usize| {
+        // A line in a hundred steps is enough for a bar.
+        let part = done * 100 / of.max(1);
+        if part != last.replace(part) || of == 1 {
+            note(what, done, of);
+        }
     };
-    if args[1] == "tokenizer" { return Ok(()); }
-    let mut settings = Settings::default();
-    settings.distil_epochs = set("DE", settings.distil_epochs as f64) as usize;
-    settings.tune_epochs = set("TE", settings.tune_epochs as f64) as usize;
-    settings.distil_rate = set("DR", settings.distil_rate as f64) as f32;
-    settings.tune_rate = set("TR", settings.tune_rate as f64) as f32;
-    settings.scale = set("SCALE", settings.scale as f64) as f32;
-    settings.keep = set("KEEP", settings.keep as f64) as f32;
-    let n = set("N", 1e9) as usize;
-    let mut all = material::translations(&sources)?;
-    all.truncate(n);
-    let en = material::english(&all);
-    let taught = teacher::read_only(&en, &out.join("teacher.bin"))?;
-    let keep: std::collections::HashSet<&String> = en.iter().zip(&taught).filter(|(_, v)| v.is_some()).map(|(t, _)| t).collect();
-    all.retain(|p| keep.contains(&p.en));
-    let flat: Vec<f32> = taught.iter().flatten().flatten().copied().collect();
-    let taught = ndarray::Array2::from_shape_vec((keep.len(), 384), flat)?;
-    say(&format!("{} translations, {} taught", all.len(), keep.len()));
-    let lessons = Lessons::new(&tokenizer, &all, taught, settings.longest)?;
-    let kinds = material::kinds(&sources)?;
-    for k in &kinds { say(&format!("{} {}  {:?}", k.name, k.pairs.len(), k.pairs.get(k.pairs.len()/2))); }
-    let mut chance = Chance::new(settings.seed);
-    let mut student = course::beginner(&lessons, tokenizer.get_vocab_size(true), &mut chance);
-    let tests = Tests::read(&sources)?;
-    let measure = |student: &inference::training::student::Student| -> Result<(), Box<dyn std::error::Error>> {
-        let encode = |texts: &[String]| {
-            let mut bags = inference::training::student::Bags::default();
-            for t in texts { bags.push(&vocabulary::pieces(&tokenizer, t)?); }
-            let v = student.vectors(&bags);
-            Ok(v.unit.rows().into_iter().map(|r| r.to_vec()).collect())
-        };
-        for f in tests.measure(&encode)? { say(&format!("   {:45} {:.2}", f.name, f.value)); }
-        Ok(())
+    let figures = match command.as_str() {
+        "train" => {
+            let teacher = encoder(&asked.root, TEACHER)?;
+            let sources = Sources::open(&asked.data)?;
+            let (settings, out) = (&asked.settings, &asked.out);
+            let [ours, theirs] = train(&sources, &teacher, settings, out, &kept, &progress)?;
+            vec![(NAME.to_owned(), ours), (TEACHER.to_owned(), theirs)]
+        }
+        "eval" => {
+            let tests = Tests::read(&Sources::open(&asked.data)?)?;
+            let mut all = Vec::new();
+            for name in &asked.encoders {
+                let encoder = encoder(&asked.root, name)?;
+                let figures = if name == TEACHER {
+                    std::fs::create_dir_all(&kept)?;
+                    teacher_figures(&encoder, &tests, &kept, &progress)?
+                } else {
+                    tests.measure(&|texts| vectors(&encoder, texts))?
+                };
+                all.push((name.clone(), figures));
+            }
+            all
+        }
+        _ => return Err(format!("no command `{command}`: train or eval").into()),
     };
-    say("beginner");
-    measure(&student)?;
-    let progress = |what: &str, step: usize, steps: usize| if what.contains(' ') { say(&format!("{what} {step}/{steps}")) };
-    course::distil(&mut student, &lessons, &settings, &mut chance, &progress);
-    measure(&student)?;
-    course::tune(&mut student, &tokenizer, &lessons, &kinds, &settings, &mut chance, &progress)?;
-    measure(&student)?;
+    io::stdout().write_all(table(&figures).as_bytes())?;
     Ok(())
+}
+
+/// An encoder of the repository's registry, imported first if it has to be.
+fn encoder(root: &Path, name: &str) -> Result<Encoder, Box<dyn Error>> {
+    let registry = Registry::load(&root.join("pipelines/models.toml"))?;
+    let library = root.join(".runtime");
+    let models = library.join("models");
+    registry.import(name, &models)?;
+    let runtime = Runtime::load(&registry.runtime, &[library])?;
+    let threads = rayon::current_num_threads();
+    Ok(registry.encoder(name, &models, &runtime, threads)?)
+}
+
+fn vectors(encoder: &Encoder, texts: &[String]) -> Result<Vec<Vec<f32>>, MeasureError> {
+    let mut all = Vec::with_capacity(texts.len());
+    for part in texts.chunks(PART) {
+        let encoded: Vec<Vec<Vec<f32>>> = part
+            .par_chunks(CALL)
+            .map(|call| encoder.encode(call))
+            .collect::<Result<_, _>>()
+            .map_err(|error| MeasureError::Encode(Box::new(error)))?;
+        all.extend(encoded.into_iter().flatten());
+        note(&format!("encoding with {}", encoder.name()), all.len(), texts.len());
+    }
+    Ok(all)
+}
+
+fn table(all: &[(String, Vec<Figure>)]) -> String {
+    let mut text = String::from("| test | of |");
+    for (name, _) in all {
+        text.push_str(&format!(" {name} |"));
+    }
+    text.push_str(&format!("\n|---|---|{}\n", "---|".repeat(all.len())));
+    for (place, figure) in all.iter().flat_map(|(_, f)| f).enumerate() {
+        if place >= all.first().map_or(0, |(_, figures)| figures.len()) {
+            break;
+        }
+        text.push_str(&format!("| {} | {} |", figure.name, figure.of));
+        for (_, figures) in all {
+            text.push_str(&format!(" {:.2} |", figures[place].value));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn note(what: &str, done: usize, of: usize) {
+    // Standard error may be closed; the work does not depend on being heard.
+    let _ = writeln!(io::stderr(), "{what}\t{done}\t{of}");
 }

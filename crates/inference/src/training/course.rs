@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
+use super::TrainingError;
 use super::chance::{Chance, slipped};
 use super::material::{Kind, Translation, english, spread};
 use super::student::{Bags, Student, alike, contrast, product, toward};
@@ -32,8 +33,14 @@ pub struct Settings {
     pub tune_rate: f32,
     /// What cosines are multiplied by in the contrastive loss.
     pub scale: f32,
+    /// Share of the pieces that distillation leaves out, by chance.
+    pub dropped: f32,
+    /// Factor of the difference of similarities across languages; half of it within each.
+    pub alike: f32,
     /// Share of the distillation losses in tuning.
     pub keep: f32,
+    /// Power of the deviation that a kept dimension is divided by.
+    pub whiten: f32,
     /// Pieces of a text that are read.
     pub longest: usize,
 }
@@ -50,9 +57,43 @@ impl Default for Settings {
             block: 256,
             tune_rate: 2e-3,
             scale: 20.0,
+            dropped: 0.1,
+            alike: 10.0,
             keep: 0.5,
+            whiten: 0.0,
             longest: 256,
         }
+    }
+}
+
+impl Settings {
+    /// Sets one by name, from `NAME=NUMBER`, to try another recipe.
+    ///
+    /// # Errors
+    /// When there is no such setting or number.
+    pub fn set(&mut self, assignment: &str) -> Result<(), TrainingError> {
+        let wrong = || TrainingError::Setting(assignment.into());
+        let (name, value) = assignment.split_once('=').ok_or_else(wrong)?;
+        let whole = || value.parse::<usize>().map_err(|_| wrong());
+        let number = || value.parse::<f32>().map_err(|_| wrong());
+        match name {
+            "seed" => self.seed = value.parse().map_err(|_| wrong())?,
+            "distil_epochs" => self.distil_epochs = whole()?,
+            "distil_batch" => self.distil_batch = whole()?,
+            "distil_rate" => self.distil_rate = number()?,
+            "tune_epochs" => self.tune_epochs = whole()?,
+            "tune_blocks" => self.tune_blocks = whole()?,
+            "block" => self.block = whole()?,
+            "tune_rate" => self.tune_rate = number()?,
+            "scale" => self.scale = number()?,
+            "dropped" => self.dropped = number()?,
+            "alike" => self.alike = number()?,
+            "keep" => self.keep = number()?,
+            "whiten" => self.whiten = number()?,
+            "longest" => self.longest = whole()?,
+            _ => return Err(wrong()),
+        }
+        Ok(())
     }
 }
 
@@ -179,6 +220,31 @@ impl Batch {
         }
         start..self.bags.len()
     }
+
+    /// Adds the texts at `places`, thinned.
+    fn thin(
+        &mut self,
+        places: &[usize],
+        texts: &[Vec<u32>],
+        share: f32,
+        chance: &mut Chance,
+    ) -> std::ops::Range<usize> {
+        let start = self.bags.len();
+        for &place in places {
+            self.bags.push(&thinned(&texts[place], share, chance));
+        }
+        start..self.bags.len()
+    }
+}
+
+/// `pieces` without a share of them that chance chooses, but never without any.
+fn thinned(pieces: &[u32], share: f32, chance: &mut Chance) -> Vec<u32> {
+    let kept: Vec<u32> = pieces
+        .iter()
+        .copied()
+        .filter(|_| chance.unit() >= share)
+        .collect();
+    if kept.is_empty() { pieces.to_vec() } else { kept }
 }
 
 /// The distillation losses on rows `en` and `fr`.
@@ -189,7 +255,7 @@ fn distil_losses(
     fr: std::ops::Range<usize>,
     taught: &Array2<f32>,
     rows: &[usize],
-    factor: f32,
+    (factor, likeness_factor): (f32, f32),
 ) -> f32 {
     let count = en.len();
     let (first, second) = (unit.slice(s![en.clone(), ..]), unit.slice(s![fr.clone(), ..]));
@@ -212,7 +278,7 @@ fn distil_losses(
         first,
         second,
         likeness.view(),
-        10.0 * factor,
+        likeness_factor * factor,
         &mut of_en.view_mut(),
         &mut of_fr.view_mut(),
     );
@@ -221,7 +287,7 @@ fn distil_losses(
         first,
         first,
         likeness.view(),
-        5.0 * factor,
+        0.5 * likeness_factor * factor,
         &mut of_en.view_mut(),
         &mut twin.view_mut(),
     );
@@ -231,7 +297,7 @@ fn distil_losses(
         second,
         second,
         likeness.view(),
-        5.0 * factor,
+        0.5 * likeness_factor * factor,
         &mut of_fr.view_mut(),
         &mut twin.view_mut(),
     );
@@ -260,13 +326,13 @@ pub fn distil(
         let mut sum = 0.0;
         for chosen in order.chunks_exact(settings.distil_batch) {
             let mut batch = Batch::default();
-            let en = batch.add(chosen.iter().map(|&i| lessons.en[i].as_slice()));
-            let fr = batch.add(chosen.iter().map(|&i| lessons.fr[i].as_slice()));
+            let en = batch.thin(chosen, &lessons.en, settings.dropped, chance);
+            let fr = batch.thin(chosen, &lessons.fr, settings.dropped, chance);
             let rows: Vec<usize> = chosen.iter().map(|&i| lessons.row[i]).collect();
             let taught = lessons.taught.select(Axis(0), &rows);
             let vectors = student.vectors(&batch.bags);
             let mut gradient = Array2::zeros(vectors.unit.raw_dim());
-            sum += distil_losses(vectors.unit.view(), &mut gradient, en, fr, &taught, &rows, 1.0);
+            sum += distil_losses(vectors.unit.view(), &mut gradient, en, fr, &taught, &rows, (1.0, settings.alike));
             let rate = rate(settings.distil_rate, step, steps);
             student.step(&batch.bags, &vectors, &gradient, rate);
             step += 1;
@@ -372,8 +438,8 @@ pub fn tune(
             }
             let at = lesson_order.len() - settings.distil_batch;
             let lesson = lesson_order.split_off(at);
-            let en = batch.add(lesson.iter().map(|&i| lessons.en[i].as_slice()));
-            let fr = batch.add(lesson.iter().map(|&i| lessons.fr[i].as_slice()));
+            let en = batch.thin(&lesson, &lessons.en, settings.dropped, chance);
+            let fr = batch.thin(&lesson, &lessons.fr, settings.dropped, chance);
             let rows: Vec<usize> = lesson.iter().map(|&i| lessons.row[i]).collect();
             let taught = lessons.taught.select(Axis(0), &rows);
 
@@ -396,7 +462,7 @@ pub fn tune(
             );
             gradient.slice_mut(s![queries, ..]).assign(&of_queries);
             gradient.slice_mut(s![passages, ..]).assign(&of_passages);
-            kept += distil_losses(unit, &mut gradient, en, fr, &taught, &rows, settings.keep);
+            kept += distil_losses(unit, &mut gradient, en, fr, &taught, &rows, (settings.keep, settings.alike));
             let rate = rate(settings.tune_rate, step.min(steps), steps);
             student.step(&batch.bags, &vectors, &gradient, rate);
             step += 1;

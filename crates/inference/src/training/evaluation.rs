@@ -15,8 +15,19 @@ use super::student::product;
 /// Where the ranking is cut.
 const DEPTH: usize = 10;
 
+/// Why an encoder cannot be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// It cannot encode.
+    #[error("a text cannot be encoded")]
+    Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Its vectors are not of one length.
+    #[error("the vectors are not of one length")]
+    Shape(#[from] ndarray::ShapeError),
+}
+
 /// Texts to vectors of length 1.
-pub type Encode<'a> = dyn Fn(&[String]) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error>> + 'a;
+pub type Encode<'a> = dyn Fn(&[String]) -> Result<Vec<Vec<f32>>, MeasureError> + 'a;
 
 /// One figure.
 #[derive(Clone, Debug)]
@@ -27,6 +38,12 @@ pub struct Figure {
     pub value: f64,
     /// Queries or pairs it is the mean of.
     pub of: usize,
+}
+
+impl std::fmt::Display for Figure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:.2} ({})", self.name, self.value, self.of)
+    }
 }
 
 /// Held-out queries of a retrieval set and its documents.
@@ -88,7 +105,7 @@ impl Tests {
     ///
     /// # Errors
     /// When it cannot encode.
-    pub fn measure(&self, encode: &Encode<'_>) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
+    pub fn measure(&self, encode: &Encode<'_>) -> Result<Vec<Figure>, MeasureError> {
         let mut figures = Vec::new();
         for (name, pairs) in &self.similarity {
             let side = |second: bool| -> Vec<String> {
@@ -122,7 +139,7 @@ impl Tests {
 }
 
 /// Mean nDCG@10 of a set by meaning alone.
-fn ndcg(set: &Retrieval, encode: &Encode<'_>) -> Result<f64, Box<dyn std::error::Error>> {
+fn ndcg(set: &Retrieval, encode: &Encode<'_>) -> Result<f64, MeasureError> {
     let mut owners = Vec::new();
     let mut passages = Vec::new();
     for (place, document) in set.documents.iter().enumerate() {

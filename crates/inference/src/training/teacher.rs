@@ -129,21 +129,3 @@ fn read(path: &Path, teacher: Digest, width: usize) -> io::Result<HashMap<[u8; 1
     }
     Ok(known)
 }
-
-/// What is there of `texts`.
-pub fn read_only(texts: &[String], path: &Path) -> io::Result<Vec<Option<Vec<f32>>>> {
-    let mut known = HashMap::new();
-    let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
-    let mut head = [0; 32];
-    reader.read_exact(&mut head)?;
-    let mut bytes = vec![0; 16 + 4 * 384];
-    while reader.read_exact(&mut bytes).is_ok() {
-        let (name, values) = bytes.split_at(16);
-        let mut key = [0; 16];
-        key.copy_from_slice(name);
-        let values = values.as_chunks::<4>().0;
-        let v: Vec<f32> = values.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        known.insert(key, v);
-    }
-    Ok(texts.iter().map(|t| known.get(&key(t)).cloned()).collect())
-}

@@ -165,10 +165,5 @@ fn count(
 /// # Errors
 /// When the tokenizer fails.
 pub fn pieces(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, VocabularyError> {
-    let mut v = tokenizer.encode_fast(text, false)?.get_ids().to_vec();
-    if std::env::var_os("DEDUP").is_some() {
-        v.sort_unstable();
-        v.dedup();
-    }
-    Ok(v)
+    Ok(tokenizer.encode_fast(text, false)?.get_ids().to_vec())
 }
