@@ -58,7 +58,10 @@ pub(crate) fn pieces(
 /// The ONNX bytes of a static model whose `table` has `dimension` values a piece.
 ///
 /// Input: `pieces`, int64 `[pieces]`. Output: `sum`, int32 `[dimension]`.
-#[cfg_attr(not(any(test, feature = "training")), allow(dead_code, reason = "written once"))]
+#[cfg_attr(
+    not(any(test, feature = "training")),
+    allow(dead_code, reason = "written once")
+)]
 pub(crate) fn graph(table: &[i8], dimension: usize) -> Vec<u8> {
     let mut g = Builder::new("static");
     let pieces = g.input("pieces", Element::Int64, &[Size::Free("pieces")]);
@@ -95,7 +98,9 @@ impl Fixed {
 pub(crate) fn unit(sum: &[i32]) -> Vec<f32> {
     let square: i64 = sum.iter().map(|v| i64::from(*v) * i64::from(*v)).sum();
     let length = (square.max(1) as f64).sqrt();
-    sum.iter().map(|v| (f64::from(*v) / length) as f32).collect()
+    sum.iter()
+        .map(|v| (f64::from(*v) / length) as f32)
+        .collect()
 }
 
 #[cfg(test)]

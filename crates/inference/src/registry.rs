@@ -226,11 +226,10 @@ impl Registry {
             path: path.into(),
             source,
         })?;
-        let mut registry: Self =
-            toml::from_str(&text).map_err(|source| RegistryError::Format {
-                path: path.into(),
-                source,
-            })?;
+        let mut registry: Self = toml::from_str(&text).map_err(|source| RegistryError::Format {
+            path: path.into(),
+            source,
+        })?;
         registry.folder = path.parent().unwrap_or(Path::new("")).into();
         Ok(registry)
     }
@@ -244,6 +243,12 @@ impl Registry {
             name: name.into(),
             known: self.models.keys().cloned().collect::<Vec<_>>().join(", "),
         })
+    }
+
+    /// Whether the files of a model come with the program, where the registry says.
+    pub fn carries(&self, name: &str) -> bool {
+        let path = self.models.get(name).and_then(|spec| spec.path.as_ref());
+        path.is_some_and(|path| self.folder.join(path).is_dir())
     }
 
     /// Where the files of a model are: in `models_dir/NAME`, or where the registry says of a model

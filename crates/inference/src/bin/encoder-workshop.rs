@@ -59,7 +59,9 @@ fn run(args: Vec<String>) -> Result<(), Box<dyn Error>> {
     let command = args.next().unwrap_or_default();
     let mut asked = Asked::default();
     while let Some(option) = args.next() {
-        let value = args.next().ok_or_else(|| format!("{option} lacks a value"))?;
+        let value = args
+            .next()
+            .ok_or_else(|| format!("{option} lacks a value"))?;
         match option.as_str() {
             "--root" => asked.root = value.into(),
             "--data" => asked.data = value.into(),
@@ -127,7 +129,11 @@ fn vectors(encoder: &Encoder, texts: &[String]) -> Result<Vec<Vec<f32>>, Measure
             .collect::<Result<_, _>>()
             .map_err(|error| MeasureError::Encode(Box::new(error)))?;
         all.extend(encoded.into_iter().flatten());
-        note(&format!("encoding with {}", encoder.name()), all.len(), texts.len());
+        note(
+            &format!("encoding with {}", encoder.name()),
+            all.len(),
+            texts.len(),
+        );
     }
     Ok(all)
 }

@@ -48,7 +48,9 @@ impl Chance {
 /// dropped, doubled or swapped with the next in about one word of eight.
 pub fn slipped(text: &str, chance: &mut Chance) -> String {
     let bare: String = if chance.unit() < 0.5 {
-        text.nfd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).collect()
+        text.nfd()
+            .filter(|c| !('\u{300}'..='\u{36f}').contains(c))
+            .collect()
     } else {
         text.into()
     };
@@ -71,4 +73,32 @@ pub fn slipped(text: &str, chance: &mut Chance) -> String {
         })
         .collect();
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_decides_all() {
+        // The first number of the reference implementation for seed 0.
+        assert_eq!(Chance::new(0).next(), 0xE220_A839_7B1D_CDAF);
+        let mut order = Chance::new(5).order(100);
+        assert_eq!(order, Chance::new(5).order(100));
+        order.sort_unstable();
+        assert!(order.into_iter().eq(0..100));
+    }
+
+    #[test]
+    fn slips_change_few_letters() {
+        let text = "Quelle est la durée légale du préavis de démission ?";
+        let mut changed = 0;
+        for seed in 0..50 {
+            let slipped = slipped(text, &mut Chance::new(seed));
+            assert_eq!(slipped, super::slipped(text, &mut Chance::new(seed)));
+            assert!(slipped.chars().count().abs_diff(text.chars().count()) <= 6);
+            changed += usize::from(slipped != text);
+        }
+        assert!(changed > 25, "{changed}");
+    }
 }

@@ -39,6 +39,8 @@ pub struct Settings {
     pub alike: f32,
     /// Share of the distillation losses in tuning.
     pub keep: f32,
+    /// Lessons that are alike and follow one another.
+    pub together: usize,
     /// Power of the deviation that a kept dimension is divided by.
     pub whiten: f32,
     /// Pieces of a text that are read.
@@ -60,6 +62,7 @@ impl Default for Settings {
             dropped: 0.1,
             alike: 10.0,
             keep: 0.5,
+            together: 128,
             whiten: 0.0,
             longest: 256,
         }
@@ -89,6 +92,7 @@ impl Settings {
             "dropped" => self.dropped = number()?,
             "alike" => self.alike = number()?,
             "keep" => self.keep = number()?,
+            "together" => self.together = whole()?,
             "whiten" => self.whiten = number()?,
             "longest" => self.longest = whole()?,
             _ => return Err(wrong()),
@@ -137,13 +141,19 @@ impl Lessons {
         longest: usize,
     ) -> Result<Self, VocabularyError> {
         let texts = english(translations);
-        let rows: HashMap<&str, usize> =
-            texts.iter().enumerate().map(|(i, t)| (t.as_str(), i)).collect();
+        let rows: HashMap<&str, usize> = texts
+            .iter()
+            .enumerate()
+            .map(|(i, t)| (t.as_str(), i))
+            .collect();
         let (en, fr): (Vec<&str>, Vec<&str>) = translations
             .iter()
             .map(|pair| (pair.en.as_str(), pair.fr.as_str()))
             .unzip();
-        let row = translations.iter().map(|pair| rows[pair.en.as_str()]).collect();
+        let row = translations
+            .iter()
+            .map(|pair| rows[pair.en.as_str()])
+            .collect();
         Ok(Self {
             en: all_pieces(tokenizer, &en, longest)?,
             fr: all_pieces(tokenizer, &fr, longest)?,
@@ -160,6 +170,41 @@ impl Lessons {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.row.is_empty()
+    }
+}
+
+/// Sides of random planes that tell which lessons are alike.
+const PLANES: usize = 14;
+
+impl Lessons {
+    /// All lessons in an order by chance, in which `together` that are alike to the teacher follow
+    /// one another: they teach finer differences than lessons that have nothing in common.
+    fn order(&self, together: usize, chance: &mut Chance) -> Vec<usize> {
+        if together < 2 {
+            return chance.order(self.len());
+        }
+        let width = self.taught.ncols();
+        let planes = Array2::from_shape_fn((width, PLANES), |_| chance.unit() - 0.5);
+        let sides = product(self.taught.view(), planes.view());
+        // The side of a plane is counted from the middle of all texts.
+        let middle = sides.mean_axis(Axis(0)).unwrap_or_default();
+        let codes: Vec<u32> = sides
+            .rows()
+            .into_iter()
+            .map(|row| {
+                row.iter().zip(&middle).fold(0, |code, (side, middle)| {
+                    code << 1 | u32::from(side > middle)
+                })
+            })
+            .collect();
+        let mut order = chance.order(self.len());
+        order.sort_by_key(|&lesson| codes[self.row[lesson]]);
+        let blocks: Vec<&[usize]> = order.chunks(together).collect();
+        let shuffled = chance.order(blocks.len());
+        shuffled
+            .into_iter()
+            .flat_map(|block| blocks[block].iter().copied())
+            .collect()
     }
 }
 
@@ -244,7 +289,11 @@ fn thinned(pieces: &[u32], share: f32, chance: &mut Chance) -> Vec<u32> {
         .copied()
         .filter(|_| chance.unit() >= share)
         .collect();
-    if kept.is_empty() { pieces.to_vec() } else { kept }
+    if kept.is_empty() {
+        pieces.to_vec()
+    } else {
+        kept
+    }
 }
 
 /// The distillation losses on rows `en` and `fr`.
@@ -258,7 +307,10 @@ fn distil_losses(
     (factor, likeness_factor): (f32, f32),
 ) -> f32 {
     let count = en.len();
-    let (first, second) = (unit.slice(s![en.clone(), ..]), unit.slice(s![fr.clone(), ..]));
+    let (first, second) = (
+        unit.slice(s![en.clone(), ..]),
+        unit.slice(s![fr.clone(), ..]),
+    );
     let mut of_en = Array2::zeros((count, unit.ncols()));
     let mut of_fr = Array2::zeros((count, unit.ncols()));
     let mut loss = toward(first, taught.view(), factor, of_en.view_mut());
@@ -322,7 +374,7 @@ pub fn distil(
     let steps = batches * settings.distil_epochs;
     let mut step = 0;
     for epoch in 0..settings.distil_epochs {
-        let order = chance.order(lessons.len());
+        let order = lessons.order(settings.together, chance);
         let mut sum = 0.0;
         for chosen in order.chunks_exact(settings.distil_batch) {
             let mut batch = Batch::default();
@@ -332,13 +384,25 @@ pub fn distil(
             let taught = lessons.taught.select(Axis(0), &rows);
             let vectors = student.vectors(&batch.bags);
             let mut gradient = Array2::zeros(vectors.unit.raw_dim());
-            sum += distil_losses(vectors.unit.view(), &mut gradient, en, fr, &taught, &rows, (1.0, settings.alike));
+            sum += distil_losses(
+                vectors.unit.view(),
+                &mut gradient,
+                en,
+                fr,
+                &taught,
+                &rows,
+                (1.0, settings.alike),
+            );
             let rate = rate(settings.distil_rate, step, steps);
             student.step(&batch.bags, &vectors, &gradient, rate);
             step += 1;
             progress("distil", step, steps);
         }
-        progress(&format!("distil: epoch {epoch}, loss {}", sum / batches as f32), step, steps);
+        progress(
+            &format!("distil: epoch {epoch}, loss {}", sum / batches as f32),
+            step,
+            steps,
+        );
     }
 }
 
@@ -397,7 +461,11 @@ pub fn tune(
                 order.extend(chance.order(pairs));
             }
             order.truncate(pairs * exercise.share / 10);
-            blocks.extend(order.chunks(settings.block).map(|block| (number, block.to_vec())));
+            blocks.extend(
+                order
+                    .chunks(settings.block)
+                    .map(|block| (number, block.to_vec())),
+            );
         }
         let order = chance.order(blocks.len());
         let batches = order.len().div_ceil(settings.tune_blocks);
@@ -434,7 +502,7 @@ pub fn tune(
                     .map(|&(number, pair)| exercises[number].passages[pair].as_slice()),
             );
             if lesson_order.len() < settings.distil_batch {
-                lesson_order.extend(chance.order(lessons.len()));
+                lesson_order.extend(lessons.order(settings.together, chance));
             }
             let at = lesson_order.len() - settings.distil_batch;
             let lesson = lesson_order.split_off(at);
@@ -462,14 +530,26 @@ pub fn tune(
             );
             gradient.slice_mut(s![queries, ..]).assign(&of_queries);
             gradient.slice_mut(s![passages, ..]).assign(&of_passages);
-            kept += distil_losses(unit, &mut gradient, en, fr, &taught, &rows, (settings.keep, settings.alike));
+            kept += distil_losses(
+                unit,
+                &mut gradient,
+                en,
+                fr,
+                &taught,
+                &rows,
+                (settings.keep, settings.alike),
+            );
             let rate = rate(settings.tune_rate, step.min(steps), steps);
             student.step(&batch.bags, &vectors, &gradient, rate);
             step += 1;
             progress("tune", step, steps);
         }
         let (sum, kept) = (sum / batches as f32, kept / batches as f32);
-        progress(&format!("tune: epoch {epoch}, losses {sum} {kept}"), step, steps);
+        progress(
+            &format!("tune: epoch {epoch}, losses {sum} {kept}"),
+            step,
+            steps,
+        );
     }
     Ok(())
 }

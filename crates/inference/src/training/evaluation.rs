@@ -81,8 +81,14 @@ impl Tests {
             .retain(|query| query.need.is_some_and(need_is_held_out));
         Ok(Self {
             similarity: vec![
-                ("STSb dev, French (Spearman)", material::similarity(sources, "fr")?),
-                ("STSb dev, English (Spearman)", material::similarity(sources, "en")?),
+                (
+                    "STSb dev, French (Spearman)",
+                    material::similarity(sources, "fr")?,
+                ),
+                (
+                    "STSb dev, English (Spearman)",
+                    material::similarity(sources, "en")?,
+                ),
             ],
             retrieval: vec![
                 Test {
@@ -222,4 +228,55 @@ fn ranks(values: &[f64]) -> Vec<f64> {
         start = end;
     }
     ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::material::{Document, Query};
+
+    #[test]
+    fn ranks_are_correlated_not_values() {
+        let one = [1.0, 2.0, 3.0, 4.0];
+        assert!((spearman(&one, &[1.0, 8.0, 27.0, 64.0]) - 1.0).abs() < 1e-12);
+        assert!((spearman(&one, &[4.0, 3.0, 2.0, 1.0]) + 1.0).abs() < 1e-12);
+        // By hand: ranks 1, 2.5, 2.5, 4.
+        let tied = spearman(&one, &[0.0, 1.0, 1.0, 2.0]);
+        assert!((tied - 0.948_683_298).abs() < 1e-9, "{tied}");
+    }
+
+    #[test]
+    fn the_gain_of_a_ranking_is_that_of_the_definition() {
+        let document = |id: &str| Document {
+            id: id.into(),
+            title: String::new(),
+            text: id.into(),
+        };
+        let set = Retrieval {
+            documents: vec![document("a"), document("b"), document("c")],
+            queries: vec![Query {
+                id: "q".into(),
+                text: "q".into(),
+                need: None,
+            }],
+            relevance: BTreeMap::from([(
+                "q".into(),
+                BTreeMap::from([("a".into(), 1), ("c".into(), 3)]),
+            )]),
+        };
+        // Ranked b, c, a.
+        let encode = |texts: &[String]| -> Result<Vec<Vec<f32>>, MeasureError> {
+            let score = |text: &String| match text.as_str() {
+                "a" => 0.1,
+                "b" => 0.9,
+                "c" => 0.5,
+                _ => 1.0,
+            };
+            Ok(texts.iter().map(|text| vec![score(text)]).collect())
+        };
+        let found = ndcg(&set, &encode).unwrap();
+        let log = |place: f64| place.log2();
+        let expected = (3.0 / log(3.0) + 1.0 / log(4.0)) / (3.0 / log(2.0) + 1.0 / log(3.0));
+        assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+    }
 }

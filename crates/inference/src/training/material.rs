@@ -429,7 +429,12 @@ pub fn kinds(sources: &Sources) -> Result<Vec<Kind>, SourceError> {
 
     // service-public: questions and answers that are not held out; texts of the other sheets.
     let set = retrieval(sources, "service-public")?;
-    let asked: BTreeSet<&str> = set.relevance.values().flatten().map(|(d, _)| d.as_str()).collect();
+    let asked: BTreeSet<&str> = set
+        .relevance
+        .values()
+        .flatten()
+        .map(|(d, _)| d.as_str())
+        .collect();
     let held: BTreeSet<String> = asked
         .iter()
         .filter(|id| sheet_is_held_out(id))
@@ -439,7 +444,12 @@ pub fn kinds(sources: &Sources) -> Result<Vec<Kind>, SourceError> {
     let texts: BTreeMap<&str, &Document> =
         set.documents.iter().map(|d| (d.id.as_str(), d)).collect();
     for query in &set.queries {
-        for id in set.relevance.get(&query.id).into_iter().flat_map(BTreeMap::keys) {
+        for id in set
+            .relevance
+            .get(&query.id)
+            .into_iter()
+            .flat_map(BTreeMap::keys)
+        {
             if let (false, Some(document)) = (is_held(id), texts.get(id.as_str())) {
                 questions.extend(
                     passages(&document.text)
@@ -455,7 +465,10 @@ pub fn kinds(sources: &Sources) -> Result<Vec<Kind>, SourceError> {
         neighbours.extend(cut.iter().filter_map(|passage| sentence_and_rest(passage)));
         neighbours.extend(cut.windows(2).filter_map(|w| pair(w[0], w[1])));
         if !document.title.is_empty() {
-            sheets.extend(cut.iter().filter_map(|passage| pair(&document.title, passage)));
+            sheets.extend(
+                cut.iter()
+                    .filter_map(|passage| pair(&document.title, passage)),
+            );
         }
     }
 
@@ -475,7 +488,12 @@ pub fn kinds(sources: &Sources) -> Result<Vec<Kind>, SourceError> {
             .flatten()
             .filter(|(_, grade)| **grade >= 3)
             .collect();
-        right.sort_by_key(|(id, grade)| (std::cmp::Reverse(**grade), spread(&format!("{}{id}", query.id))));
+        right.sort_by_key(|(id, grade)| {
+            (
+                std::cmp::Reverse(**grade),
+                spread(&format!("{}{id}", query.id)),
+            )
+        });
         for (id, _) in right {
             let Some(document) = texts.get(id.as_str()) else {
                 continue;
@@ -483,7 +501,10 @@ pub fn kinds(sources: &Sources) -> Result<Vec<Kind>, SourceError> {
             if document.title.starts_with("Article ") && document.text.is_empty() {
                 continue;
             }
-            let passage = titled_passages(document).into_iter().next().unwrap_or_default();
+            let passage = titled_passages(document)
+                .into_iter()
+                .next()
+                .unwrap_or_default();
             needs.push(Pair {
                 query: query.text.clone(),
                 passage,
@@ -493,16 +514,20 @@ pub fn kinds(sources: &Sources) -> Result<Vec<Kind>, SourceError> {
     }
     for document in &set.documents {
         let cut = passages(&document.text);
-        sheets.extend(cut.iter().filter_map(|passage| pair(&document.title, passage)));
+        sheets.extend(
+            cut.iter()
+                .filter_map(|passage| pair(&document.title, passage)),
+        );
         neighbours.extend(cut.iter().filter_map(|passage| sentence_and_rest(passage)));
     }
 
     // Administrative prose.
     let file = "prose/administration-fr.jsonl.xz";
     let prose: Vec<Prose> = json_lines(file, sources, "administration")?;
-    for text in prose.iter().filter(|text| {
-        FREE.iter().any(|name| text.source.starts_with(name)) && !is_held(&text.id)
-    }) {
+    for text in prose
+        .iter()
+        .filter(|text| FREE.iter().any(|name| text.source.starts_with(name)) && !is_held(&text.id))
+    {
         let cut = passages(&text.text);
         let named = text.source.contains("questions-réponses")
             || text.source.contains("best_fiche")
@@ -530,8 +555,10 @@ pub fn kinds(sources: &Sources) -> Result<Vec<Kind>, SourceError> {
     }
     for two in articles.windows(2) {
         if two[0].section == two[1].section
-            && let (Some(one), Some(other)) =
-                (passages(&two[0].text).last(), passages(&two[1].text).first())
+            && let (Some(one), Some(other)) = (
+                passages(&two[0].text).last(),
+                passages(&two[1].text).first(),
+            )
         {
             neighbours.extend(pair(one, other));
         }
@@ -631,8 +658,11 @@ pub fn prose(sources: &Sources) -> Result<Vec<String>, SourceError> {
             .filter(|pair| spread(&pair.en).is_multiple_of(5))
             .flat_map(|pair| [pair.en, pair.fr]),
     );
-    let prose: Vec<Prose> =
-        json_lines("prose/administration-fr.jsonl.xz", sources, "administration")?;
+    let prose: Vec<Prose> = json_lines(
+        "prose/administration-fr.jsonl.xz",
+        sources,
+        "administration",
+    )?;
     let free = |text: &Prose| FREE.iter().any(|name| text.source.starts_with(name));
     all.extend(prose.into_iter().filter(free).map(|text| text.text));
     let articles: Vec<Article> = json_lines("prose/codes-fr.jsonl.xz", sources, "codes")?;
@@ -649,4 +679,49 @@ pub fn prose(sources: &Sources) -> Result<Vec<String>, SourceError> {
         all.extend(set.documents.into_iter().map(|d| titled(&d.title, &d.text)));
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passages_are_short_and_lose_no_word() {
+        let text = "Le conseil délibère. ".repeat(100);
+        let cut = passages(&text);
+        assert!(
+            cut.iter().all(|passage| passage.len() <= PASSAGE),
+            "{cut:?}"
+        );
+        assert!(cut.iter().all(|passage| passage.ends_with('.')), "{cut:?}");
+        let words = |text: &str| text.split_whitespace().count();
+        assert_eq!(cut.iter().map(|p| words(p)).sum::<usize>(), words(&text));
+        // A word longer than a passage is cut between letters.
+        let long = "é".repeat(2 * PASSAGE);
+        assert_eq!(passages(&long).concat(), long);
+        assert!(passages(" \n").is_empty());
+    }
+
+    #[test]
+    fn a_sentence_is_taken_out_of_its_passage() {
+        let first = "La demande se fait en mairie, avant la fin du mois de mars.";
+        let rest = "Elle est gratuite. Il faut une pièce d'identité et un justificatif de domicile de moins d'un an.";
+        let pair = first_and_rest(&format!("{first} {rest}")).unwrap();
+        assert_eq!((pair.query.as_str(), pair.passage.as_str()), (first, rest));
+        let pair = sentence_and_rest(&format!("{first} {rest}")).unwrap();
+        assert!(!pair.passage.contains(&pair.query), "{pair:?}");
+        assert_eq!(sentence_and_rest("Sans suite."), None);
+    }
+
+    #[test]
+    fn cells_are_read_with_their_quotes() {
+        assert_eq!(cells(r#""a, ""b""",c,5.0"#), [r#"a, "b""#, "c", "5.0"]);
+        assert_eq!(cells("a,,"), ["a", "", ""]);
+    }
+
+    #[test]
+    fn halves_are_halves() {
+        let held = (0..1_000).filter(|need| need_is_held_out(*need)).count();
+        assert!((400..600).contains(&held), "{held}");
+    }
 }

@@ -160,29 +160,26 @@ pub fn train(
         sample.push(&vocabulary::pieces(&tokenizer, text)?);
     }
     let unit = student.vectors(&sample).unit;
-    for whiten in [0.0, 0.15, 0.3, 0.45, 0.6] {
-        let table = shrink::shrink(&student, &unit, whiten);
-        for figure in tests.measure(&|texts| rounded(&table, &tokenizer, texts))? {
-            progress(&format!("whiten {whiten}: {figure}"), 1, 1);
-        }
-    }
     let table = shrink::shrink(&student, &unit, settings.whiten);
     let encode = |texts: &[String]| rounded(&table, &tokenizer, texts);
     let ours = tests.measure(&encode)?;
-    let theirs = teacher_figures(teacher, &tests, kept, progress)?;
-    let others = [(teacher.name().to_owned(), theirs)];
-    let [(_, theirs)] = &others;
-    let card = card::card(NAME, sources, settings, &ours, &others);
     let stored = tokenizer.to_string(false).map_err(VocabularyError::from)?;
-    for (file, bytes) in [
-        (ONNX_FILE, fixed::graph(&table, shrink::DIMENSION)),
-        (TOKENIZER_FILE, stored.into_bytes()),
-        (CARD_FILE, card.into_bytes()),
-    ] {
+    let write = |file: &str, bytes: Vec<u8>| {
         let path = out.join(file);
-        std::fs::write(&path, bytes).map_err(|source| TrainingError::Write { path, source })?;
-    }
-    Ok([ours, theirs.clone()])
+        std::fs::write(&path, bytes).map_err(|source| TrainingError::Write { path, source })
+    };
+    write(ONNX_FILE, fixed::graph(&table, shrink::DIMENSION))?;
+    write(TOKENIZER_FILE, stored.into_bytes())?;
+    // The teacher is slow to measure: the card is there before, without its figures.
+    write(
+        CARD_FILE,
+        card::card(NAME, sources, settings, &ours, &[]).into_bytes(),
+    )?;
+    let theirs = teacher_figures(teacher, &tests, kept, progress)?;
+    let others = [(teacher.name().to_owned(), theirs.clone())];
+    let card = card::card(NAME, sources, settings, &ours, &others);
+    write(CARD_FILE, card.into_bytes())?;
+    Ok([ours, theirs])
 }
 
 /// The teacher's figures; its vectors are kept in the folder `kept`, so that a second measure only

@@ -202,3 +202,59 @@ impl Sources {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_names_what_the_licences_ask_for() {
+        let sources = Sources::open(Path::new("nowhere")).unwrap();
+        assert_eq!(sources.list()["piaf"].role, Role::Measure);
+        assert_eq!(sources.list()["stsb"].role, Role::Measure);
+        assert!(!sources.list().contains_key("cnil"));
+        for (name, source) in sources.list() {
+            assert!(source.url.starts_with("https://"), "{name}");
+            assert!(!source.files.is_empty(), "{name}");
+            assert!(
+                !source.licence.is_empty() && !source.attribution.is_empty(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_only_measures_never_trains() {
+        let sources = Sources::open(Path::new("nowhere")).unwrap();
+        let refused = sources.training_text("piaf", "retrieval/piaf/questions.jsonl");
+        assert!(
+            matches!(refused, Err(SourceError::MeasureOnly(_))),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_absent_or_another_is_refused() {
+        let data = tempfile::tempdir().unwrap();
+        let sources = Sources::open(data.path()).unwrap();
+        let file = "parallel/laws-en-fr.tsv.xz";
+        let absent = sources.text("laws", file).unwrap_err();
+        assert!(
+            absent
+                .to_string()
+                .contains("https://github.com/justicecanada"),
+            "{absent}"
+        );
+        std::fs::create_dir(data.path().join("parallel")).unwrap();
+        std::fs::write(data.path().join(file), b"another").unwrap();
+        let other = sources.text("laws", file);
+        assert!(
+            matches!(other, Err(SourceError::Digest { .. })),
+            "{other:?}"
+        );
+        assert!(matches!(
+            sources.verify(),
+            Err(SourceError::Read { .. } | SourceError::Digest { .. })
+        ));
+    }
+}

@@ -308,9 +308,7 @@ pub fn contrast(
     let mut back = scores.slice(s![.., ..rows]).reversed_axes().to_owned();
     let half = factor / (2.0 * rows as f32);
     let loss = half * (surprise(&mut scores, half) + surprise(&mut back, half));
-    scores
-        .slice_mut(s![.., ..rows])
-        .scaled_add(1.0, &back.t());
+    scores.slice_mut(s![.., ..rows]).scaled_add(1.0, &back.t());
     scores *= scale;
     *gradient_a += &product(scores.view(), b);
     *gradient_b += &product(scores.t(), a);
@@ -340,4 +338,101 @@ fn surprise(scores: &mut Array2<f32>, share: f32) -> f32 {
         })
         .collect();
     each.iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::chance::Chance;
+
+    fn student(chance: &mut Chance) -> Student {
+        let table = (0..20 * 8).map(|_| chance.unit() - 0.5).collect();
+        Student::new(table, (0..20).map(|_| chance.unit() - 0.5).collect(), 8)
+    }
+
+    fn bags(chance: &mut Chance, texts: usize) -> Bags {
+        let mut bags = Bags::default();
+        for _ in 0..texts {
+            let pieces: Vec<u32> = (0..1 + chance.below(6))
+                .map(|_| chance.below(20) as u32)
+                .collect();
+            bags.push(&pieces);
+        }
+        bags
+    }
+
+    /// All losses on six texts, and their gradient by the unit vectors.
+    fn losses(unit: ArrayView2<'_, f32>) -> (f32, Array2<f32>) {
+        let (a, b) = (unit.slice(s![..3, ..]), unit.slice(s![3.., ..]));
+        let target = Array2::from_shape_fn((3, 8), |(i, j)| ((i * 8 + j) as f32).sin() / 3.0);
+        let likeness = product(target.view(), target.t());
+        let (mut of_a, mut of_b) = (Array2::zeros((3, 8)), Array2::zeros((3, 8)));
+        let mut loss = toward(a, target.view(), 0.7, of_a.view_mut());
+        let same = |i: usize, j: usize| i + j == 3;
+        loss += contrast(
+            a,
+            b,
+            5.0,
+            0.4,
+            &same,
+            &mut of_a.view_mut(),
+            &mut of_b.view_mut(),
+        );
+        loss += alike(
+            a,
+            b,
+            likeness.view(),
+            3.0,
+            &mut of_a.view_mut(),
+            &mut of_b.view_mut(),
+        );
+        let both = ndarray::concatenate(Axis(0), &[of_a.view(), of_b.view()]).unwrap();
+        (loss, both)
+    }
+
+    #[test]
+    fn gradients_are_those_of_the_losses() {
+        let mut chance = Chance::new(7);
+        let unit = Array2::from_shape_fn((6, 8), |_| chance.unit() - 0.5);
+        let (_, gradient) = losses(unit.view());
+        for place in [[0, 0], [1, 3], [2, 7], [3, 1], [4, 4], [5, 6]] {
+            let at = |step: f32| {
+                let mut moved = unit.clone();
+                moved[place] += step;
+                losses(moved.view()).0
+            };
+            let slope = (at(1e-2) - at(-1e-2)) / 2e-2;
+            assert!(
+                (slope - gradient[place]).abs() < 2e-3,
+                "{place:?}: {slope} {}",
+                gradient[place]
+            );
+        }
+    }
+
+    #[test]
+    fn steps_lower_the_loss_and_do_not_depend_on_threads() {
+        let course = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| {
+                let mut chance = Chance::new(3);
+                let mut student = student(&mut chance);
+                let bags = bags(&mut chance, 6);
+                let mut loss = Vec::new();
+                for _ in 0..50 {
+                    let vectors = student.vectors(&bags);
+                    let (now, gradient) = losses(vectors.unit.view());
+                    loss.push(now);
+                    student.step(&bags, &vectors, &gradient, 1e-2);
+                }
+                (loss, student.table, student.weights)
+            })
+        };
+        let (loss, table, weights) = course(1);
+        assert!(loss[49] < loss[0] - 0.1, "{loss:?}");
+        assert_eq!(course(3), (loss, table, weights));
+    }
 }
