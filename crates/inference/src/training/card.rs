@@ -93,19 +93,24 @@ pub fn card(
     say("## Method / Méthode\n");
     say(&format!(
         "1. A unigram tokenizer of {PIECES} pieces on both languages.\n\
-         2. Distillation: {} epochs over Tatoeba and {LAWS} units of Canadian laws; cosine to the teacher's \
-         vector of the English side in both languages, in-batch contrast French-English (× 0.2), squared \
-         difference of similarity matrices (× {} across languages, half of that within each); {} of the pieces left out by chance; batches of {}, Adam, \
-         highest rate {}.\n\
-         3. Tuning for retrieval: {} epochs of in-batch contrast (cosines × {}) on questions and answers, \
-         titles and texts, sections and articles, passages and neighbours, statements and their rest, units of laws and the \
-         next (also across languages), batches of {} blocks of {} pairs of one kind; slips of typing on half of the \
-         typed queries; the losses of step 2 weigh {}; highest rate {}.\n\
-         4. Weights folded into the vectors, 256 principal dimensions, rounded to 8 bits with one scale.\n",
+         2. Distillation: {} epochs over Tatoeba and {LAWS} units of Canadian laws; cosine to the \
+         teacher's vector of the English side in both languages, in-batch contrast French-English \
+         (× 0.2), squared difference of similarity matrices (× {} across languages, half of that \
+         within each); {} of the pieces left out by chance; batches of {}, in which {} lessons that \
+         are alike follow one another; Adam, highest rate {}.\n\
+         3. Tuning for retrieval: {} epochs of in-batch contrast (cosines × {}) on questions and \
+         answers, titles and texts, sections and articles, passages and neighbours, statements and \
+         their rest, units of laws and the next (also across languages); batches of {} blocks of {} \
+         pairs of one kind; slips of typing on half of the typed queries; the losses of step 2 weigh \
+         {}; highest rate {}.\n\
+         4. A blend of the two: {} of the distilled student, the rest of the tuned one.\n\
+         5. Weights folded into the vectors, 256 principal dimensions (each divided by its deviation \
+         to the power {}), rounded to 8 bits with one scale.\n",
         settings.distil_epochs,
         settings.alike,
         settings.dropped,
         settings.distil_batch,
+        settings.together,
         settings.distil_rate,
         settings.tune_epochs,
         settings.scale,
@@ -113,6 +118,8 @@ pub fn card(
         settings.block,
         settings.keep,
         settings.tune_rate,
+        settings.blend,
+        settings.whiten,
     ));
     say(&format!(
         "`cargo xtask train-encoder --data DIR --seed {}` makes these files again. The same seed, sources \

@@ -39,6 +39,8 @@ pub struct Settings {
     pub alike: f32,
     /// Share of the distillation losses in tuning.
     pub keep: f32,
+    /// Share of the distilled student in the last one; the rest is of the tuned one.
+    pub blend: f32,
     /// Lessons that are alike and follow one another.
     pub together: usize,
     /// Power of the deviation that a kept dimension is divided by.
@@ -54,7 +56,7 @@ impl Default for Settings {
             distil_epochs: 3,
             distil_batch: 512,
             distil_rate: 3e-3,
-            tune_epochs: 4,
+            tune_epochs: 3,
             tune_blocks: 4,
             block: 256,
             tune_rate: 2e-3,
@@ -63,7 +65,8 @@ impl Default for Settings {
             alike: 10.0,
             keep: 0.5,
             together: 128,
-            whiten: 0.0,
+            blend: 0.4,
+            whiten: 0.25,
             longest: 256,
         }
     }
@@ -92,6 +95,7 @@ impl Settings {
             "dropped" => self.dropped = number()?,
             "alike" => self.alike = number()?,
             "keep" => self.keep = number()?,
+            "blend" => self.blend = number()?,
             "together" => self.together = whole()?,
             "whiten" => self.whiten = number()?,
             "longest" => self.longest = whole()?,

@@ -138,6 +138,7 @@ pub fn train(
     };
     course::distil(&mut student, &lessons, settings, &mut chance, progress);
     measured(&student, "distilled")?;
+    let distilled = student.clone();
     course::tune(
         &mut student,
         &tokenizer,
@@ -148,6 +149,8 @@ pub fn train(
         progress,
     )?;
     measured(&student, "tuned")?;
+    let student = student.blended(&distilled, settings.blend);
+    measured(&student, "blended")?;
 
     progress("rounding", 0, 1);
     let mut sample = Bags::default();

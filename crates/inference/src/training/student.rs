@@ -106,6 +106,22 @@ impl Student {
         self.moments = Moments::new(self.weights.len(), self.width);
     }
 
+    /// A student between this one and `other`, which began as this one did: of each piece, `share`
+    /// of the other's weighted vector and the rest of this one's (Wortsman et al. 2022).
+    pub fn blended(&self, other: &Self, share: f32) -> Self {
+        let width = self.width;
+        let mut table = self.table.clone();
+        for (piece, row) in table.chunks_exact_mut(width).enumerate() {
+            let of_this = (1.0 - share) * self.weights[piece].exp();
+            let of_other = share * other.weights[piece].exp();
+            let start = piece * width;
+            for (value, other) in row.iter_mut().zip(&other.table[start..start + width]) {
+                *value = of_this * *value + of_other * other;
+            }
+        }
+        Self::new(table, vec![0.0; self.weights.len()], width)
+    }
+
     /// The vectors of texts.
     pub fn vectors(&self, bags: &Bags) -> Vectors {
         let width = self.width;
