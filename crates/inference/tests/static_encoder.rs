@@ -105,15 +105,11 @@ fn a_vector_is_the_same_to_the_bit_on_every_machine() {
 }
 
 /// Digest of the vectors of the sentences above, little-endian.
-const GOLDEN: &str = "sha256:";
+const GOLDEN: &str = "sha256:a36f0b4b01886b77a770a1fe4e8cc0500dc36abd717587acfb3ad94166a8fecf";
 
 #[test]
-fn capitals_and_punctuation_do_not_matter_but_accents_may() {
-    let v = encode(&[
-        "L'École, « publique »",
-        "l école publique",
-        "l'ecole publique",
-    ]);
+fn capitals_apostrophes_and_hyphens_do_not_matter_but_accents_may() {
+    let v = encode(&["L'École-publique", "l école publique", "l'ecole publique"]);
     assert_eq!(v[0], v[1]);
     assert_ne!(v[0], v[2]);
 }

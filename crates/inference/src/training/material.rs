@@ -704,7 +704,7 @@ mod tests {
 
     #[test]
     fn a_sentence_is_taken_out_of_its_passage() {
-        let first = "La demande se fait en mairie, avant la fin du mois de mars.";
+        let first = "La demande se fait en mairie, avant la fin du mois de mars, sur rendez-vous.";
         let rest = "Elle est gratuite. Il faut une pièce d'identité et un justificatif de domicile de moins d'un an.";
         let pair = first_and_rest(&format!("{first} {rest}")).unwrap();
         assert_eq!((pair.query.as_str(), pair.passage.as_str()), (first, rest));
