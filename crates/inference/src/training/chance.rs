@@ -13,7 +13,7 @@ impl Chance {
     }
 
     /// 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -23,7 +23,7 @@ impl Chance {
 
     /// A number from 0 up to but without 1.
     pub fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1_u64 << 24) as f32
+        (self.bits() >> 40) as f32 / (1_u64 << 24) as f32
     }
 
     /// A number from 0 up to but without `end`; 0 when that is 0.
@@ -31,7 +31,7 @@ impl Chance {
         if end == 0 {
             return 0;
         }
-        (self.next() % end as u64) as usize
+        (self.bits() % end as u64) as usize
     }
 
     /// The numbers below `length`, shuffled.
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_seed_decides_all() {
         // The first number of the reference implementation for seed 0.
-        assert_eq!(Chance::new(0).next(), 0xE220_A839_7B1D_CDAF);
+        assert_eq!(Chance::new(0).bits(), 0xE220_A839_7B1D_CDAF);
         let mut order = Chance::new(5).order(100);
         assert_eq!(order, Chance::new(5).order(100));
         order.sort_unstable();

@@ -62,10 +62,10 @@ impl Default for Settings {
             tune_rate: 2e-3,
             scale: 20.0,
             dropped: 0.1,
-            alike: 10.0,
+            alike: 5.0,
             keep: 0.5,
             together: 128,
-            blend: 0.4,
+            blend: 0.5,
             whiten: 0.25,
             longest: 256,
         }

@@ -46,6 +46,9 @@ impl std::fmt::Display for Figure {
     }
 }
 
+/// Two sentences and their similarity, 0 to 5.
+type ScoredPair = (String, String, f64);
+
 /// Held-out queries of a retrieval set and its documents.
 #[derive(Clone, Debug)]
 pub struct Test {
@@ -58,7 +61,7 @@ pub struct Test {
 /// Sentences and the documents that measuring reads.
 #[derive(Clone, Debug)]
 pub struct Tests {
-    similarity: Vec<(&'static str, Vec<(String, String, f64)>)>,
+    similarity: Vec<(&'static str, Vec<ScoredPair>)>,
     retrieval: Vec<Test>,
 }
 
@@ -115,7 +118,7 @@ impl Tests {
         let mut figures = Vec::new();
         for (name, pairs) in &self.similarity {
             let side = |second: bool| -> Vec<String> {
-                let text = |(one, other, _): &(String, String, f64)| {
+                let text = |(one, other, _): &ScoredPair| {
                     if second { other.clone() } else { one.clone() }
                 };
                 pairs.iter().map(text).collect()

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use tokenizers::models::unigram::{Unigram, UnigramTrainer};
 use tokenizers::normalizers::replace::ReplacePattern;
-use tokenizers::normalizers::{Lowercase, NFKC, Replace, Sequence};
+use tokenizers::normalizers::{Lowercase, NFKC, Replace, Sequence, Strip};
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::{AddedToken, OffsetReferential, OffsetType, PreTokenizedString};
 use tokenizers::{Normalizer, PreTokenizer, Tokenizer};
@@ -131,6 +131,8 @@ fn normalizer() -> Result<Sequence, VocabularyError> {
         NFKC.into(),
         Lowercase.into(),
         separators.into(),
+        // A full stop is not a word.
+        Strip::new(true, true).into(),
     ]))
 }
 
