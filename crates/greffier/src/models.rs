@@ -49,6 +49,11 @@ impl Models {
             .iter()
             .map(|dir| dir.join("models"))
             .find(|dir| dir.join(name).is_dir())
+            .or_else(|| {
+                // One that comes with the program needs no folder there.
+                let dir = self.runtime_dirs.first()?;
+                self.registry.carries(name).then(|| dir.join("models"))
+            })
             .with_context(|| {
                 let looked: Vec<String> = self
                     .runtime_dirs

@@ -4,6 +4,9 @@
 //! order or the number of threads: each text is one run of one session with one thread, without
 //! padding. Batches would gain little on a processor, and would tie a text's last bits to its
 //! neighbours' length.
+//!
+//! Two kinds have one face: contextual models, whose token vectors `fastembed` pools, and static
+//! ones, whose rows are summed as integers (`fixed`).
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +15,9 @@ use fastembed::{
     InitOptionsUserDefined, QuantizationMode, TextEmbedding, TokenizerFiles,
     UserDefinedEmbeddingModel,
 };
+use tokenizers::Tokenizer;
 
+use crate::fixed::{self, Fixed, FixedError};
 use crate::registry::{ModelSpec, Pooling};
 use crate::runtime::{Runtime, no_arena};
 
@@ -32,6 +37,20 @@ pub enum EncoderError {
         /// Why.
         #[source]
         source: fastembed::Error,
+    },
+    /// The static model's files are refused.
+    #[error("the static model's files are refused")]
+    Fixed(#[source] FixedError),
+    /// A text cannot be encoded by the static model.
+    #[error("text {index} of {of} cannot be encoded")]
+    Sum {
+        /// Its place in the call.
+        index: usize,
+        /// Texts in the call.
+        of: usize,
+        /// Why.
+        #[source]
+        source: FixedError,
     },
     /// A vector is not what the registry announces.
     #[error(
@@ -57,15 +76,30 @@ pub struct Encoder {
     prefix: String,
     languages: Vec<String>,
     runtime: Runtime,
-    model: UserDefinedEmbeddingModel,
+    model: Model,
     max_tokens: usize,
     pool: Mutex<Pool>,
     returned: Condvar,
 }
 
+/// What sessions are made from.
+enum Model {
+    Contextual(Box<UserDefinedEmbeddingModel>),
+    Static {
+        onnx: Vec<u8>,
+        tokenizer: Box<Tokenizer>,
+    },
+}
+
+/// One session.
+enum Engine {
+    Contextual(Box<TextEmbedding>),
+    Static(Fixed),
+}
+
 /// Sessions that wait for work, and how many more may be made.
 struct Pool {
-    idle: Vec<TextEmbedding>,
+    idle: Vec<Engine>,
     left: usize,
 }
 
@@ -89,24 +123,14 @@ impl Encoder {
         runtime: &Runtime,
         sessions: usize,
     ) -> Result<Self, EncoderError> {
-        // What fastembed reads of the other three files is in the registry or the tokenizer.
-        let settings = serde_json::json!({
-            "model_max_length": spec.max_tokens, "pad_token": "[PAD]",
-        });
-        let model = UserDefinedEmbeddingModel::new(
-            onnx,
-            TokenizerFiles {
-                tokenizer_file: tokenizer,
-                config_file: b"{}".to_vec(),
-                special_tokens_map_file: b"{}".to_vec(),
-                tokenizer_config_file: settings.to_string().into_bytes(),
+        let model = match spec.pooling {
+            Pooling::Mean => contextual(spec, onnx, tokenizer, fastembed::Pooling::Mean),
+            Pooling::Cls => contextual(spec, onnx, tokenizer, fastembed::Pooling::Cls),
+            Pooling::Sum => Model::Static {
+                onnx,
+                tokenizer: Box::new(fixed::tokenizer(&tokenizer).map_err(EncoderError::Fixed)?),
             },
-        )
-        .with_quantization(QuantizationMode::None)
-        .with_pooling(match spec.pooling {
-            Pooling::Mean => fastembed::Pooling::Mean,
-            Pooling::Cls => fastembed::Pooling::Cls,
-        });
+        };
         let encoder = Self {
             name: name.into(),
             digest: spec.digest(),
@@ -167,16 +191,8 @@ impl Encoder {
         };
         let mut vectors = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().enumerate() {
-            let whole = [format!("{}{text}", self.prefix)];
-            let vector = session
-                .embed(&whole, Some(1))
-                .map_err(|source| EncoderError::Encode {
-                    index,
-                    of: texts.len(),
-                    source,
-                })?
-                .pop()
-                .unwrap_or_default();
+            let whole = format!("{}{text}", self.prefix);
+            let vector = self.vector(session, whole, (index, texts.len()))?;
             let non_finite = vector.iter().filter(|v| !v.is_finite()).count();
             if vector.len() != self.dimension || non_finite > 0 {
                 return Err(EncoderError::Vector {
@@ -189,6 +205,30 @@ impl Encoder {
             vectors.push(vector);
         }
         Ok(vectors)
+    }
+
+    /// The vector of one text, the one at `place.0` of `place.1`.
+    fn vector(
+        &self,
+        session: &mut Engine,
+        text: String,
+        place: (usize, usize),
+    ) -> Result<Vec<f32>, EncoderError> {
+        let (index, of) = place;
+        match (session, &self.model) {
+            (Engine::Static(session), Model::Static { tokenizer, .. }) => {
+                fixed::pieces(tokenizer, &text, self.max_tokens)
+                    .and_then(|pieces| session.encode(&pieces))
+                    .map_err(|source| EncoderError::Sum { index, of, source })
+            }
+            (Engine::Contextual(session), _) => Ok(session
+                .embed(&[text], Some(1))
+                .map_err(|source| EncoderError::Encode { index, of, source })?
+                .pop()
+                .unwrap_or_default()),
+            // No static session is ever made of another model; an empty vector is refused above.
+            (Engine::Static(_), Model::Contextual(_)) => Ok(Vec::new()),
+        }
     }
 
     /// An idle session, a new one while some are left, or the next one given back.
@@ -223,25 +263,60 @@ impl Encoder {
     }
 
     /// One thread, so that no sum depends on the number of cores.
-    fn session(&self) -> Result<TextEmbedding, EncoderError> {
+    fn session(&self) -> Result<Engine, EncoderError> {
+        let model = match &self.model {
+            Model::Contextual(model) => model,
+            Model::Static { onnx, .. } => {
+                return Fixed::new(onnx, &self.runtime)
+                    .map(Engine::Static)
+                    .map_err(EncoderError::Fixed);
+            }
+        };
         let options = InitOptionsUserDefined::new()
             .with_environment(self.runtime.environment())
             .with_execution_providers(vec![no_arena()])
             .with_max_length(self.max_tokens)
             .with_intra_threads(1);
-        TextEmbedding::try_new_from_user_defined(self.model.clone(), options)
+        TextEmbedding::try_new_from_user_defined((**model).clone(), options)
+            .map(|session| Engine::Contextual(Box::new(session)))
             .map_err(EncoderError::Model)
     }
+}
+
+/// A model whose token vectors fastembed pools.
+fn contextual(
+    spec: &ModelSpec,
+    onnx: Vec<u8>,
+    tokenizer: Vec<u8>,
+    pooling: fastembed::Pooling,
+) -> Model {
+    // What fastembed reads of the other three files is in the registry or the tokenizer.
+    let settings = serde_json::json!({
+        "model_max_length": spec.max_tokens, "pad_token": "[PAD]",
+    });
+    let model = UserDefinedEmbeddingModel::new(
+        onnx,
+        TokenizerFiles {
+            tokenizer_file: tokenizer,
+            config_file: b"{}".to_vec(),
+            special_tokens_map_file: b"{}".to_vec(),
+            tokenizer_config_file: settings.to_string().into_bytes(),
+        },
+    );
+    let model = model
+        .with_quantization(QuantizationMode::None)
+        .with_pooling(pooling);
+    Model::Contextual(Box::new(model))
 }
 
 /// A borrowed session, given back even when the borrower panics.
 struct Loan<'a> {
     encoder: &'a Encoder,
-    session: Option<TextEmbedding>,
+    session: Option<Engine>,
 }
 
 impl<'a> Loan<'a> {
-    fn new(encoder: &'a Encoder, session: TextEmbedding) -> Self {
+    fn new(encoder: &'a Encoder, session: Engine) -> Self {
         Self {
             encoder,
             session: Some(session),

@@ -6,6 +6,8 @@
 //! | [`runtime`] | ONNX Runtime, checked and loaded once per process |
 //! | [`convert`] | published BERT weights to one ONNX graph |
 //! | [`encoder`] | texts to vectors of length 1 |
+//! | `fixed` | the encoder of our own: a sum of small integers, equal on every machine |
+//! | `training` | how that one is trained and measured; a feature, not in the product |
 //! | [`head`] | text and vector to a calibrated probability a service, and the exact reasons |
 //! | [`promise`] | the threshold for automatic routing, and what it promises |
 //! | [`prototypes`] | a ranking of services from their descriptions, before there is a head |
@@ -20,14 +22,18 @@
 
 pub mod convert;
 pub mod encoder;
+mod fixed;
 pub mod head;
 mod onnx;
 pub mod promise;
 pub mod prototypes;
 pub mod registry;
 pub mod runtime;
+#[cfg(feature = "training")]
+pub mod training;
 
 pub use encoder::{Encoder, EncoderError};
+pub use fixed::FixedError;
 pub use head::{Candidate, Head, HeadError};
 pub use registry::{Registry, RegistryError};
 pub use runtime::{Runtime, RuntimeError};

@@ -99,6 +99,8 @@ impl Attribute {
 #[repr(i32)]
 pub(crate) enum Element {
     Float = 1,
+    Int8 = 3,
+    Int32 = 6,
     Int64 = 7,
 }
 
@@ -218,6 +220,11 @@ impl Builder {
     pub(crate) fn int64s(&mut self, name: &str, dims: &[usize], values: &[i64]) -> String {
         let raw = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.tensor(name, dims, Element::Int64, raw)
+    }
+
+    pub(crate) fn int8s(&mut self, name: &str, dims: &[usize], values: &[i8]) -> String {
+        let raw = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.tensor(name, dims, Element::Int8, raw)
     }
 
     /// A node whose output is named after its operation and position.

@@ -102,6 +102,9 @@ pub struct Registry {
     pub runtime: RuntimeSpec,
     /// Models by name.
     pub models: BTreeMap<String, ModelSpec>,
+    /// Folder of the file that was read.
+    #[serde(skip)]
+    folder: PathBuf,
 }
 
 /// The pinned ONNX Runtime.
@@ -154,11 +157,16 @@ pub struct ModelSpec {
     pub prefix: String,
     /// Longest input, special tokens included; what follows is not read.
     pub max_tokens: usize,
-    /// The package that carries the weights.
-    pub package: PackageSpec,
+    /// The package that carries the weights, when they come from outside.
+    pub package: Option<PackageSpec>,
+    /// The folder that holds the model's files, from that of the registry, when they come with the
+    /// program.
+    pub path: Option<PathBuf>,
     /// Files of the running model and their digests.
     pub files: BTreeMap<String, Digest>,
-    /// Files that `model.onnx` is converted from and their digests.
+    /// Files that `model.onnx` is converted from and their digests; none for a model that comes
+    /// as it runs.
+    #[serde(default)]
     pub sources: BTreeMap<String, Digest>,
 }
 
@@ -170,6 +178,8 @@ pub enum Pooling {
     Mean,
     /// Vector of the first token.
     Cls,
+    /// Sum of the rows of the distinct tokens, in integers: a static model.
+    Sum,
 }
 
 /// A Python wheel used as a container of weights.
@@ -216,10 +226,12 @@ impl Registry {
             path: path.into(),
             source,
         })?;
-        toml::from_str(&text).map_err(|source| RegistryError::Format {
+        let mut registry: Self = toml::from_str(&text).map_err(|source| RegistryError::Format {
             path: path.into(),
             source,
-        })
+        })?;
+        registry.folder = path.parent().unwrap_or(Path::new("")).into();
+        Ok(registry)
     }
 
     /// The entry of a model.
@@ -233,6 +245,22 @@ impl Registry {
         })
     }
 
+    /// Whether the files of a model come with the program, where the registry says.
+    pub fn carries(&self, name: &str) -> bool {
+        let path = self.models.get(name).and_then(|spec| spec.path.as_ref());
+        path.is_some_and(|path| self.folder.join(path).is_dir())
+    }
+
+    /// Where the files of a model are: in `models_dir/NAME`, or where the registry says of a model
+    /// that comes with the program.
+    fn folder_of(&self, name: &str, spec: &ModelSpec, models_dir: &Path) -> PathBuf {
+        let dir = models_dir.join(name);
+        match &spec.path {
+            Some(path) if !dir.join(ONNX_FILE).is_file() => self.folder.join(path),
+            _ => dir,
+        }
+    }
+
     /// Makes `model.onnx` of a model from its published weights in `models_dir/NAME`, and checks
     /// both against their digests. Returns the path and whether it had to be made.
     ///
@@ -240,9 +268,13 @@ impl Registry {
     /// When a source is missing or not the pinned one, or the result is not.
     pub fn import(&self, name: &str, models_dir: &Path) -> Result<(PathBuf, bool), RegistryError> {
         let spec = self.model(name)?;
-        let dir = models_dir.join(name);
+        let dir = self.folder_of(name, spec, models_dir);
         let target = dir.join(ONNX_FILE);
         let expected = spec.pinned(name, ONNX_FILE)?;
+        // What cannot be made is either right or refused.
+        if spec.sources.is_empty() {
+            return verified(&target, expected).map(|_| (target, false));
+        }
         if target.is_file() && verified(&target, expected).is_ok() {
             return Ok((target, false));
         }
@@ -285,7 +317,7 @@ impl Registry {
         sessions: usize,
     ) -> Result<Encoder, RegistryError> {
         let spec = self.model(name)?;
-        let dir = models_dir.join(name);
+        let dir = self.folder_of(name, spec, models_dir);
         for (file, digest) in &spec.files {
             if file != ONNX_FILE && file != TOKENIZER_FILE {
                 verified(&dir.join(file), *digest)?;

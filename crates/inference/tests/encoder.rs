@@ -198,7 +198,7 @@ fn the_registry_refuses_what_it_does_not_know() {
     let error = registry().model("nothing").expect_err("unknown");
     assert_eq!(
         error.to_string(),
-        "no model `nothing` in the registry: known are all-minilm-l6-v2"
+        "no model `nothing` in the registry: known are all-minilm-l6-v2, greffier-static-fr-en"
     );
 }
 

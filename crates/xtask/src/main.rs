@@ -6,6 +6,7 @@
 //! | [`demo`] | the three pipelines on `fixtures/`, from file to proof |
 //! | [`test`], [`postgres`] | every test, with a PostgreSQL that answers |
 //! | [`fixtures`] | makes `fixtures/` |
+//! | [`encoder`] | trains and measures the encoder of our own |
 //! | [`fuzz`] | every parser on inputs that grow out of the fixtures |
 //! | [`program`] | runs cargo and the built binary |
 //!
@@ -13,6 +14,7 @@
 //! machine that builds them.
 
 mod demo;
+mod encoder;
 mod fixtures;
 mod fuzz;
 mod postgres;
@@ -68,6 +70,30 @@ enum Command {
         /// The target; without one, each after the other.
         target: Option<String>,
     },
+    /// Train the encoder of our own from the public sources, and write its files.
+    TrainEncoder {
+        /// The sources, laid out as crates/inference/models/sources.toml lists them.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Where its files go; without it, where they ship from.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// The seed of every choice by chance.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Another value for a setting of the recipe.
+        #[arg(long = "set", value_name = "NAME=NUMBER")]
+        settings: Vec<String>,
+    },
+    /// Measure encoders: similarity of sentences, and finding by meaning alone.
+    EvalEncoder {
+        /// The sources, laid out as crates/inference/models/sources.toml lists them.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Names in models.toml.
+        #[arg(long, value_name = "NAME", default_values = ["greffier-static-fr-en", "all-minilm-l6-v2"])]
+        encoder: Vec<String>,
+    },
     /// Measure.
     Bench {
         /// Arguments of the benches.
@@ -87,6 +113,15 @@ fn main() -> Result<ExitCode> {
         Command::Schemas => program::write_schemas(&workspace)?,
         Command::Fuzz { seconds, target } => {
             return fuzz::run(&workspace, target.as_deref(), *seconds);
+        }
+        Command::TrainEncoder {
+            data,
+            out,
+            seed,
+            settings,
+        } => return encoder::train(&workspace, data, out.as_deref(), *seed, settings),
+        Command::EvalEncoder { data, encoder } => {
+            return encoder::eval(&workspace, data, encoder);
         }
         Command::Bench { benches } => return program::bench(&workspace, benches),
     }

@@ -108,6 +108,10 @@ impl Workspace {
         // An unknown platform is for `setup` to explain.
         wanted.push(library.map_or_else(|| runtime.join("ONNX Runtime"), |l| runtime.join(l)));
         for (name, model) in tables(registry.get("models")) {
+            // One that comes with the repository is not made.
+            if model.get("path").is_some() {
+                continue;
+            }
             for (file, _) in tables(model.get("files")) {
                 wanted.push(runtime.join("models").join(name).join(file));
             }

@@ -49,8 +49,10 @@ struct Platform {
 
 #[derive(Deserialize)]
 struct Model {
-    package: Package,
+    /// None for a model that comes with the repository.
+    package: Option<Package>,
     files: BTreeMap<String, String>,
+    #[serde(default)]
     sources: BTreeMap<String, String>,
 }
 
@@ -131,8 +133,11 @@ fn wanted(registry: &Registry, runtime: &Path) -> Result<Vec<Wanted>> {
         }],
     }];
     for (name, model) in &registry.models {
+        let Some(package) = &model.package else {
+            continue;
+        };
         let file = |(file, sha256): (&String, &String)| WantedFile {
-            member: format!("{}/{file}", model.package.folder),
+            member: format!("{}/{file}", package.folder),
             target: runtime.join("models").join(name).join(file),
             sha256: sha256.clone(),
         };
@@ -142,9 +147,9 @@ fn wanted(registry: &Registry, runtime: &Path) -> Result<Vec<Wanted>> {
             .iter()
             .filter(|(file, _)| !file.ends_with(".onnx"));
         all.push(Wanted {
-            requirement: format!("{}=={}", model.package.name, model.package.version),
-            wheel: model.package.wheel.clone(),
-            wheel_sha256: model.package.wheel_sha256.clone(),
+            requirement: format!("{}=={}", package.name, package.version),
+            wheel: package.wheel.clone(),
+            wheel_sha256: package.wheel_sha256.clone(),
             platform: None,
             files: model.sources.iter().chain(published).map(file).collect(),
         });

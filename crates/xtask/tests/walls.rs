@@ -83,15 +83,17 @@ const VOCABULARY: [&str; 14] = [
 
 /// Each foreign world and who alone knows it. `xtask` is a developer's machine's tool: where it is
 /// listed, it makes or unpacks files with the world's crate, and nothing of it is in the product.
-const WORLDS: [(&str, &[&str], &[&str]); 26] = [
+const WORLDS: [(&str, &[&str], &[&str]); 27] = [
     ("SQL", &["sqlx"], &["store"]),
     ("object stores", &["object_store"], &["store"]),
     ("the text index", &["tantivy", "memmap2"], &["search"]),
     (
         "models",
-        &["ort", "fastembed", "prost", "safetensors"],
+        &["ort", "fastembed", "tokenizers", "prost", "safetensors"],
         &["inference"],
     ),
+    // Only for training, which is a feature that nothing that ships has.
+    ("training", &["ndarray", "lzma-rust2"], &["inference"]),
     (
         "PDF",
         &[
