@@ -35,7 +35,7 @@ pub struct ClassifySettings {
 impl Default for ClassifySettings {
     fn default() -> Self {
         Self {
-            encoder: "all-minilm-l6-v2".to_owned(),
+            encoder: "greffier-static-fr-en".to_owned(),
             reasons: 8,
             characters: 20_000,
         }

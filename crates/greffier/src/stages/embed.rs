@@ -25,7 +25,7 @@ pub struct EmbedSettings {
 impl Default for EmbedSettings {
     fn default() -> Self {
         Self {
-            encoder: "all-minilm-l6-v2".to_owned(),
+            encoder: "greffier-static-fr-en".to_owned(),
             with_title: true,
         }
     }
