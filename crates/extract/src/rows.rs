@@ -96,7 +96,8 @@ pub struct Rows {
 impl Rows {
     /// Gives columns the names that a pipeline knows them by: `names` has, for each, the titles that
     /// people give them. Neither case, accents nor signs count: "Équipe" is `equipe`, "Saisi le" is
-    /// `saisi_le`. A row keeps what it has under a name already.
+    /// `saisi_le`. A row keeps what it has under a name already, and what has parts of its own (a
+    /// place with its street) is no column of a table.
     pub fn name_columns(&mut self, names: &BTreeMap<String, Vec<String>>) {
         let known: BTreeMap<String, &String> = names
             .iter()
@@ -114,7 +115,11 @@ impl Rows {
                 .collect();
             let mut value = row.value.clone();
             for (title, name) in titles {
-                if !value.contains_key(name)
+                let is_cell = value
+                    .get(&title)
+                    .is_some_and(|v| !v.is_object() && !v.is_array());
+                if is_cell
+                    && !value.contains_key(name)
                     && let Some(cell) = value.remove(&title)
                 {
                     value.insert(name.clone(), cell);
@@ -597,6 +602,39 @@ mod tests {
             .collect();
         assert_eq!(found, expected);
         table
+    }
+
+    #[test]
+    fn columns_are_known_by_what_people_title_them() {
+        let names: BTreeMap<String, Vec<String>> = [
+            ("saisi_le", vec!["date de saisie"]),
+            ("notes", vec!["observations"]),
+            ("lieu.nom", vec!["lieu"]),
+        ]
+        .map(|(name, titles)| {
+            let titles = titles.into_iter().map(str::to_owned);
+            (name.to_owned(), titles.collect())
+        })
+        .into();
+        let check = |bytes: &[u8], kind: TableKind, expected: &str| {
+            let mut table = rows(bytes, kind, &Budgets::default()).unwrap();
+            table.name_columns(&names);
+            let row = &table.rows[0];
+            assert_eq!(String::from_utf8_lossy(&row.json), expected);
+            let expected: Value = serde_json::from_str(expected).unwrap();
+            assert_eq!(Value::Object(row.value.clone()), expected);
+        };
+        check(
+            "Observations;Saisi le;LIEU;Autre\nvu;2 mai;place;x\n".as_bytes(),
+            TableKind::Csv,
+            r#"{"Autre":"x","lieu.nom":"place","notes":"vu","saisi_le":"2 mai"}"#,
+        );
+        // A value with parts is not a cell; what is there already stays.
+        check(
+            br#"{"lieu":{"nom":"place"},"notes":"a","observations":"b"}"#,
+            TableKind::JsonLines,
+            r#"{"lieu":{"nom":"place"},"notes":"a","observations":"b"}"#,
+        );
     }
 
     #[test]

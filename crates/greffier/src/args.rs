@@ -425,6 +425,10 @@ pub struct EvalSearch {
     /// An encoder of models.toml, several times for several; else the default one.
     #[arg(long, value_name = "NAME")]
     pub encoder: Vec<String>,
+    /// What words weigh in a hybrid search, from 0 to 1, meaning having the rest; several times for
+    /// several; else as searching does.
+    #[arg(long, value_name = "SHARE")]
+    pub words: Vec<f64>,
 }
 
 /// Options of `eval extract`.

@@ -12,7 +12,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::fs;
 
@@ -254,4 +254,81 @@ fn what_is_expected_of_each_request_comes_out() {
         ]]
     );
     differences.only_the_known();
+}
+
+/// The alerts of some reports, each with what it is about and where.
+fn alerts(file: &str) -> BTreeSet<(String, String, Option<String>)> {
+    let data = Data::new();
+    data.json(&["ingest", "--pipeline", "field-reports", file]);
+    let alerts = data.json(&["alerts"]);
+    let text = |alert: &Value, key: &str| alert[key].as_str().map(str::to_owned);
+    alerts
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|alert| {
+            let about = text(alert, "about").unwrap_or_default();
+            let kind = text(alert, "kind").unwrap_or_default();
+            (kind, about, text(alert, "place"))
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_urgent_in_the_reports_is_alerted_whatever_their_columns_are_called() {
+    let reports = lines("field-reports/reports.jsonl");
+    let expected: Value =
+        serde_json::from_slice(&fs::read(fixture("field-reports/expected.json")).unwrap()).unwrap();
+    let as_they_are = alerts(&fixture("field-reports/reports.jsonl"));
+    let of = |kind: &str, alerts: &BTreeSet<(String, String, Option<String>)>| {
+        let those = alerts.iter().filter(|(k, ..)| k == kind);
+        those
+            .map(|(_, about, place)| (about.clone(), place.clone()))
+            .collect::<Vec<_>>()
+    };
+    let urgent: Vec<String> = of("urgent", &as_they_are)
+        .into_iter()
+        .map(|(about, _)| about)
+        .collect();
+    assert_eq!(serde_json::json!(urgent), expected["urgent"]);
+    assert_eq!(
+        of("child-in-danger", &as_they_are),
+        [("R-0410".to_owned(), Some("Les Sources".to_owned()))]
+    );
+
+    // The same as a team's own table has it.
+    let mut table = "N° de fiche;Saisi le;Équipe;Quartier;Urgence;Observations\n".to_owned();
+    for report in &reports {
+        let cell = |value: &Value| value.as_str().unwrap_or_default().replace('"', "\"\"");
+        let cells = [
+            &report["id"],
+            &report["saisi_le"],
+            &report["equipe"],
+            &report["lieu"]["quartier"],
+            &report["urgence"],
+            &report["notes"],
+        ];
+        let cells: Vec<String> = cells.map(|c| format!("\"{}\"", cell(c))).into();
+        table += &format!("{}\n", cells.join(";"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("remontées.csv");
+    fs::write(&path, table).unwrap();
+    let of_table = alerts(path.to_str().unwrap());
+    for kind in ["urgent", "child-in-danger"] {
+        assert_eq!(of(kind, &of_table), of(kind, &as_they_are), "{kind}");
+    }
+
+    // A table without notes says nothing: it is refused, with the columns it has.
+    let path = folder.path().join("sans-notes.csv");
+    fs::write(&path, "Fiche;Ressenti\nR-1;il a peur\nR-2;rien\n").unwrap();
+    Data::new()
+        .run(&[
+            "ingest",
+            "--pipeline",
+            "field-reports",
+            path.to_str().unwrap(),
+        ])
+        .ended(3)
+        .said(&["notes", "Ressenti"]);
 }

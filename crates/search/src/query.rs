@@ -61,12 +61,13 @@ pub struct Fusion {
 }
 
 impl Default for Fusion {
-    /// Half and half, which was best with a general sentence encoder; one tuned for retrieval
-    /// deserves more than half.
+    /// Two parts of words and three of meaning: best over sheets of the administration, labour law and
+    /// an encyclopaedia with the encoder of our own, whose own questions were kept apart. Between 0.3
+    /// and 0.5 of words it changes nDCG@10 by half a point at most.
     fn default() -> Self {
         Self {
-            lexical: 0.5,
-            meaning: 0.5,
+            lexical: 0.4,
+            meaning: 0.6,
             meaning_min: 0.2,
         }
     }

@@ -53,6 +53,16 @@ pub(crate) fn eval(workspace: &Workspace, data: &Path, encoders: &[String]) -> R
     run(workspace, data, args)
 }
 
+/// Writes the questions that training did not see, with their documents, below `out`: what
+/// `greffier eval search` measures on.
+///
+/// # Errors
+/// When a source is not the listed one, or a file cannot be written.
+pub(crate) fn held_out(workspace: &Workspace, data: &Path, out: &Path) -> Result<ExitCode> {
+    let args = vec!["held-out".into(), "--out".into(), absolute(out)?.into()];
+    run(workspace, data, args)
+}
+
 fn run(workspace: &Workspace, data: &Path, args: Vec<OsString>) -> Result<ExitCode> {
     setup::run(workspace.root())?;
     let mut cargo = workspace.cargo();

@@ -94,6 +94,15 @@ enum Command {
         #[arg(long, value_name = "NAME", default_values = ["greffier-static-fr-en", "all-minilm-l6-v2"])]
         encoder: Vec<String>,
     },
+    /// Write the questions that training did not see, and their documents, for `greffier eval search`.
+    HeldOut {
+        /// The sources, laid out as crates/inference/models/sources.toml lists them.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Where to: a folder a set.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Measure.
     Bench {
         /// Arguments of the benches.
@@ -123,6 +132,7 @@ fn main() -> Result<ExitCode> {
         Command::EvalEncoder { data, encoder } => {
             return encoder::eval(&workspace, data, encoder);
         }
+        Command::HeldOut { data, out } => return encoder::held_out(&workspace, data, out),
         Command::Bench { benches } => return program::bench(&workspace, benches),
     }
     Ok(ExitCode::SUCCESS)

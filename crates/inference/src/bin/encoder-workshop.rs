@@ -3,6 +3,7 @@
 //!
 //!     encoder-workshop train --root REPOSITORY --data DIR --out DIR [--set NAME=NUMBER]...
 //!     encoder-workshop eval --root REPOSITORY --data DIR [--encoder NAME]...
+//!     encoder-workshop held-out --root REPOSITORY --data DIR --out DIR
 //!
 //! Progress goes to standard error, a line a step: what is done, how much of it, out of how much,
 //! separated by tabs. Figures go to standard output, as a Markdown table.
@@ -103,7 +104,11 @@ fn run(args: Vec<String>) -> Result<(), Box<dyn Error>> {
             }
             all
         }
-        _ => return Err(format!("no command `{command}`: train or eval").into()),
+        "held-out" => {
+            Tests::read(&Sources::open(&asked.data)?)?.write(&asked.out)?;
+            return Ok(());
+        }
+        _ => return Err(format!("no command `{command}`: train, eval or held-out").into()),
     };
     io::stdout().write_all(table(&figures).as_bytes())?;
     Ok(())

@@ -5,6 +5,7 @@
 //! nDCG@10 has linear gains (the grade) and is a mean over the queries.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use ndarray::Array2;
 
@@ -108,6 +109,36 @@ impl Tests {
                 },
             ],
         })
+    }
+
+    /// Writes each set as a folder of `corpus.jsonl`, `queries.jsonl` and `qrels.tsv`, for whatever
+    /// searches to be measured on.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, out: &Path) -> std::io::Result<()> {
+        for Test { name, set } in &self.retrieval {
+            let folder = out.join(name.split([',', ' ']).next().unwrap_or(name));
+            std::fs::create_dir_all(&folder)?;
+            let line = |value: serde_json::Value| format!("{value}\n");
+            let documents = set.documents.iter();
+            let corpus: String = documents
+                .map(|d| line(serde_json::json!({ "id": d.id, "title": d.title, "text": d.text })))
+                .collect();
+            let queries: String = (set.queries.iter())
+                .map(|q| line(serde_json::json!({ "id": q.id, "text": q.text })))
+                .collect();
+            let mut relevance = String::new();
+            for (query, right) in &set.relevance {
+                for (document, gain) in right {
+                    relevance += &format!("{query}\t{document}\t{gain}\n");
+                }
+            }
+            std::fs::write(folder.join("corpus.jsonl"), corpus)?;
+            std::fs::write(folder.join("queries.jsonl"), queries)?;
+            std::fs::write(folder.join("qrels.tsv"), relevance)?;
+        }
+        Ok(())
     }
 
     /// The figures of an encoder.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{ArtifactName, Span};
-use search::{Mode, Query, Reader, SearchError};
+use search::{Fusion, Mode, Query, Reader, SearchError};
 
 use crate::bench::{
     Bench, DOWN, EAST, NORTH, NORTH_EAST, document, id, of_service, services, town, with_vectors,
@@ -184,6 +184,11 @@ fn meaning_finds_what_shares_no_word() {
         ArtifactName::from_bytes([1; 32])
     );
     query.mode = Mode::Hybrid;
+    query.fusion = Fusion {
+        lexical: 0.5,
+        meaning: 0.5,
+        ..Fusion::default()
+    };
     let hybrid: Vec<_> = bench
         .index
         .search(&query)

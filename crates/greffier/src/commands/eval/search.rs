@@ -16,7 +16,7 @@ use domain::{ArtifactName, DocumentId, PipelineName, Timestamp};
 use extract::split::SplitSettings;
 use extract::{Budgets, Input};
 use inference::Encoder;
-use search::{Change, Index, IndexedDocument, IndexedPassage, Mode, Query, Reader, Stats};
+use search::{Change, Fusion, Index, IndexedDocument, IndexedPassage, Mode, Query, Reader, Stats};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{EvalSearch, Global};
@@ -125,12 +125,18 @@ pub async fn search(global: &Global, args: &EvalSearch) -> Result<Ending> {
             let (index, stats) = measured.index(folder.path(), &encoder, || bar.inc(1))?;
             bar.finish_and_clear();
             (report.passages, report.index_bytes) = (stats.passages, stats.bytes);
-            let ways = [Mode::Lexical, Mode::Meaning, Mode::Hybrid];
+            let mut ways = vec![
+                (Mode::Lexical, Fusion::default()),
+                (Mode::Meaning, Fusion::default()),
+            ];
+            ways.extend(fusions(&args.words).map(|fusion| (Mode::Hybrid, fusion)));
             // Words are the same whatever the encoder.
-            for mode in ways.into_iter().skip(usize::from(n > 0)) {
-                report
-                    .rows
-                    .push(measured.way(&index, mode, &encoder, names.len() > 1)?);
+            for (mode, fusion) in ways.into_iter().skip(usize::from(n > 0)) {
+                let mut row = measured.way(&index, mode, fusion, &encoder)?;
+                if names.len() > 1 && mode != Mode::Lexical {
+                    row.way = format!("{}, {name}", row.way);
+                }
+                report.rows.push(row);
             }
         }
         match measured.bm25s()? {
@@ -148,6 +154,17 @@ pub async fn search(global: &Global, args: &EvalSearch) -> Result<Ending> {
         Ok(Ending::Done)
     })
     .await?
+}
+
+/// How words and meaning are put together: by each of these shares of words.
+fn fusions(words: &[f64]) -> impl Iterator<Item = Fusion> {
+    let usual = words.is_empty().then(Fusion::default);
+    let asked = words.iter().map(|lexical| Fusion {
+        lexical: lexical.clamp(0.0, 1.0),
+        meaning: 1.0 - lexical.clamp(0.0, 1.0),
+        ..Fusion::default()
+    });
+    usual.into_iter().chain(asked.collect::<Vec<_>>())
 }
 
 fn table(report: &Report, lang: domain::Lang) {
@@ -269,13 +286,14 @@ impl Measured<'_> {
     }
 
     /// Every question, searched one way.
-    fn way(&self, index: &Index, mode: Mode, encoder: &Encoder, named: bool) -> Result<Row> {
+    fn way(&self, index: &Index, mode: Mode, fusion: Fusion, encoder: &Encoder) -> Result<Row> {
         let mut times = Vec::new();
         let mut found = Vec::new();
         for question in self.questions {
             let began = Instant::now();
             let mut query = Query::new(&question.text, Reader::All);
             query.mode = mode;
+            query.fusion = fusion;
             query.limit = DEPTH;
             if mode != Mode::Lexical {
                 query.vector = encoder.encode(std::slice::from_ref(&question.text))?.pop();
@@ -293,10 +311,8 @@ impl Measured<'_> {
         }
         let way = match mode {
             Mode::Lexical => "lexical".to_owned(),
-            Mode::Meaning if named => format!("meaning, {}", encoder.name()),
-            Mode::Hybrid if named => format!("hybrid, {}", encoder.name()),
             Mode::Meaning => "meaning".to_owned(),
-            Mode::Hybrid => "hybrid".to_owned(),
+            Mode::Hybrid => format!("hybrid {:.2}/{:.2}", fusion.lexical, fusion.meaning),
         };
         times.sort_by(f64::total_cmp);
         let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied();
