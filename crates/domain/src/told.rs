@@ -57,9 +57,60 @@ fn detail(note: &Note, lang: Lang) -> Option<String> {
             let said = lang.pick(" de plus laissés de côté", " more left out");
             return Some(detail.replace(" left out", said));
         }
-        (_, detail) => detail,
+        (_, detail) => return Some(in_words(detail, lang)),
     };
     Some(words.to_owned())
+}
+
+/// Details as notes have them, and in French.
+const DETAILS: [(&str, &str); 19] = [
+    (
+        "wrong password: give the right one with --password or GREFFIER_PASSWORD",
+        "mot de passe faux, donnez le bon par --password ou GREFFIER_PASSWORD",
+    ),
+    (
+        "password: give it with --password or GREFFIER_PASSWORD",
+        "à donner par --password ou GREFFIER_PASSWORD",
+    ),
+    ("unsupported encryption", "chiffrement inconnu"),
+    ("shifted letters", "lettres décalées"),
+    ("letters of no language", "lettres d’aucune langue"),
+    ("accented letters", "lettres accentuées"),
+    ("glyphs without characters", "signes sans caractères"),
+    ("private codes", "codes privés"),
+    ("letters are drawings", "lettres dessinées"),
+    ("words beside an image", "mots à côté d’une image"),
+    ("layer", "calque"),
+    ("no page could be found", "aucune page trouvée"),
+    ("the end of the file is missing", "la fin du fichier manque"),
+    ("picture", "image"),
+    ("frames after the first", "images après la première"),
+    ("unclosed element", "élément non fermé"),
+    ("transfer encoding", "codage de transfert"),
+    ("formulas without a result", "formules sans résultat"),
+    ("shared texts missing", "textes partagés absents"),
+];
+
+/// A detail in a language: what has no words of its own stays as it is, and so do counts.
+fn in_words(detail: &str, lang: Lang) -> String {
+    if lang == Lang::En {
+        return detail.to_owned();
+    }
+    if let Some(count) = detail.strip_suffix(" of the name of another") {
+        return format!("{count} du même nom qu’un autre");
+    }
+    let (said, count) = match detail.rsplit_once(": ") {
+        Some((said, count)) if count.bytes().all(|b| b.is_ascii_digit()) => (said, Some(count)),
+        _ => (detail, None),
+    };
+    let words = DETAILS
+        .iter()
+        .find(|(known, _)| *known == said)
+        .map_or(said, |(_, words)| words);
+    match count {
+        Some(count) => format!("{words} : {count}"),
+        None => words.to_owned(),
+    }
 }
 
 /// "page 3", "pages 1 à 3, 7".
@@ -164,6 +215,22 @@ const fn s(count: u32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn details_are_said_in_french() {
+        let told = |detail: &str| in_words(detail, Lang::Fr);
+        assert_eq!(told("shifted letters"), "lettres décalées");
+        assert_eq!(
+            told("formulas without a result: 12"),
+            "formules sans résultat : 12"
+        );
+        assert_eq!(
+            told("1 of the name of another"),
+            "1 du même nom qu’un autre"
+        );
+        assert_eq!(told("stream_bytes 67108864"), "stream_bytes 67108864");
+        assert_eq!(in_words("layer", Lang::En), "layer");
+    }
 
     #[test]
     fn pages_are_put_together() {

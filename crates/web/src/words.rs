@@ -146,7 +146,7 @@ words! {
     no_fields: "Aucun champ rempli n’a été lu.", "No filled field was read.";
     empty_fields: "Champs non remplis", "Empty fields";
     ticked: "coché", "ticked";
-    unreadable: "Ce qui n’a pas pu être lu", "What could not be read";
+    unreadable: "Comment le document a été lu", "How the document was read";
     all_read: "Tout a été lu.", "Everything was read.";
     not_read_yet: "Le document n’est pas encore lu.", "The document is not read yet.";
     attachments: "Pièces jointes", "Attachments";
