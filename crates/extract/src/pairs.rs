@@ -38,12 +38,14 @@ pub(crate) fn pairs(line: &str, cells: bool) -> Vec<Pair> {
         let label = label.start..label.start + end;
         if is_label(&line[label.clone()]) {
             let value = trimmed(line, value.clone());
-            return vec![Pair { label, value }];
+            let pair = Pair { label, value };
+            return Vec::from_iter(Some(pair).filter(|pair| !is_blank(&line[pair.value.clone()])));
         }
     }
     segments
         .into_iter()
         .filter_map(|range| pair(line, range.clone()).or_else(|| led(line, range)))
+        .filter(|pair| !is_blank(&line[pair.value.clone()]))
         .collect()
 }
 
@@ -111,7 +113,7 @@ fn pair(line: &str, range: Range<usize>) -> Option<Pair> {
     let unknown = value_text
         .chars()
         .all(|c| c == '\u{fffd}' || c.is_whitespace());
-    if unknown || value_text.starts_with("//") || !is_label(label_text) || is_blank(value_text) {
+    if unknown || value_text.starts_with("//") || !is_label(label_text) {
         return None;
     }
     // "à 14:30", "verset 3:16": a time or a reference, not a pair.
@@ -264,6 +266,8 @@ mod tests {
             check(line, false, &[]);
         }
         check("a\tb\tc", true, &[]);
+        check("Nationalité\tRégime social :", true, &[]);
+        check("Handicapé\toui non", true, &[]);
     }
 
     proptest::proptest! {

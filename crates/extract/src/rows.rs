@@ -94,33 +94,28 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Gives columns the names that a pipeline knows them by: `names` has, for each, the titles that
-    /// people give them. Neither case, accents nor signs count: "Équipe" is `equipe`, "Saisi le" is
-    /// `saisi_le`. A row keeps what it has under a name already, and what has parts of its own (a
-    /// place with its street) is no column of a table.
-    pub fn name_columns(&mut self, names: &BTreeMap<String, Vec<String>>) {
-        let known: BTreeMap<String, &String> = names
-            .iter()
-            .flat_map(|(name, titles)| {
-                let all = titles.iter().chain([name]);
-                all.map(move |title| (plain_title(title), name))
-            })
+    /// Gives columns the names that a pipeline knows them by. A row keeps what it has under a name
+    /// already, and what has parts of its own (a place with its street) is no column of a table.
+    pub fn name_columns(&mut self, names: &ColumnNames) {
+        // A table has few titles and many rows.
+        let named: BTreeMap<String, String> = self
+            .titles()
+            .into_iter()
+            .filter_map(|title| Some((title.to_owned(), names.of(title)?.to_owned())))
+            .filter(|(title, name)| title != name)
             .collect();
+        if named.is_empty() {
+            return;
+        }
         for row in &mut self.rows {
-            let titles: Vec<(String, &String)> = row
-                .value
-                .keys()
-                .filter(|title| !names.contains_key(*title))
-                .filter_map(|title| Some((title.clone(), *known.get(&plain_title(title))?)))
-                .collect();
             let mut value = row.value.clone();
-            for (title, name) in titles {
+            for (title, name) in &named {
                 let is_cell = value
-                    .get(&title)
+                    .get(title)
                     .is_some_and(|v| !v.is_object() && !v.is_array());
                 if is_cell
                     && !value.contains_key(name)
-                    && let Some(cell) = value.remove(&title)
+                    && let Some(cell) = value.remove(title)
                 {
                     value.insert(name.clone(), cell);
                 }
@@ -138,6 +133,27 @@ impl Rows {
     pub fn titles(&self) -> BTreeSet<&str> {
         let all = self.rows.iter().flat_map(|row| row.value.keys());
         all.map(String::as_str).collect()
+    }
+}
+
+/// The names that a pipeline knows columns by, found by the titles that people give them. Neither
+/// case, accents nor signs count: "Équipe" is `equipe`, "Saisi le" is `saisi_le`.
+#[derive(Clone, Debug, Default)]
+pub struct ColumnNames(BTreeMap<String, String>);
+
+impl ColumnNames {
+    /// From the titles of each name; a name is a title of its own.
+    pub fn new(titles: &BTreeMap<String, Vec<String>>) -> Self {
+        let named = titles.iter().flat_map(|(name, titles)| {
+            let all = titles.iter().chain([name]);
+            all.map(move |title| (plain_title(title), name.clone()))
+        });
+        Self(named.collect())
+    }
+
+    /// The name of the column of this title.
+    pub fn of(&self, title: &str) -> Option<&str> {
+        self.0.get(&plain_title(title)).map(String::as_str)
     }
 }
 
@@ -208,10 +224,10 @@ pub fn is_table(file_name: Option<&str>, bytes: &[u8]) -> Option<TableKind> {
 }
 
 /// What came of splitting a document into rows: nothing where it is no table.
-pub type Split = Option<Result<Rows, RowsError>>;
+pub type Table = Option<Result<Rows, RowsError>>;
 
 /// Splits a document into rows where it is a table; a workbook only if those are wanted.
-pub(crate) fn split(input: &Input, workbooks: bool, budgets: &Budgets) -> Split {
+pub(crate) fn table(input: &Input, workbooks: bool, budgets: &Budgets) -> Table {
     let kind = is_table(input.file_name, input.bytes)
         .filter(|kind| workbooks || !matches!(kind, TableKind::Workbook(_)))?;
     Some(rows(input.bytes, kind, budgets))
@@ -618,7 +634,7 @@ mod tests {
         .into();
         let check = |bytes: &[u8], kind: TableKind, expected: &str| {
             let mut table = rows(bytes, kind, &Budgets::default()).unwrap();
-            table.name_columns(&names);
+            table.name_columns(&ColumnNames::new(&names));
             let row = &table.rows[0];
             assert_eq!(String::from_utf8_lossy(&row.json), expected);
             let expected: Value = serde_json::from_str(expected).unwrap();

@@ -319,6 +319,18 @@ fn what_is_urgent_in_the_reports_is_alerted_whatever_their_columns_are_called() 
         assert_eq!(of(kind, &of_table), of(kind, &as_they_are), "{kind}");
     }
 
+    // What is typed may be a title that the pipeline knows.
+    let data = Data::new();
+    let told = [
+        "ingest",
+        "--pipeline",
+        "field-reports",
+        "--text-column",
+        "Observations",
+        path.to_str().unwrap(),
+    ];
+    assert_eq!(data.json(&told)["new"], reports.len());
+
     // A table without notes says nothing: it is refused, with the columns it has.
     let path = folder.path().join("sans-notes.csv");
     fs::write(&path, "Fiche;Ressenti\nR-1;il a peur\nR-2;rien\n").unwrap();

@@ -1,5 +1,5 @@
 //! What we build with asks nothing that a town hall could not grant: permissive licences only,
-//! over the whole resolved graph, and nothing that `deny.toml` bans.
+//! over the whole resolved graph, and nothing that `.cargo/deny.toml` bans.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use common::{metadata, nothing_wrong, read};
 use spdx::{Expression, LicenseItem, LicenseReq, ParseMode};
 
-/// What we accept, as `deny.toml` does.
+/// What we accept, as `.cargo/deny.toml` does.
 const ALLOWED: [&str; 10] = [
     "0BSD",
     "Apache-2.0",
@@ -115,7 +115,7 @@ fn no_exception_outlives_its_package() {
 
 #[test]
 fn cargo_deny_is_told_the_same() {
-    let deny: toml::Table = toml::from_str(&read("deny.toml")).unwrap();
+    let deny: toml::Table = toml::from_str(&read(".cargo/deny.toml")).unwrap();
     let listed = |value: &toml::Value| -> Vec<String> {
         value
             .as_array()
@@ -140,7 +140,7 @@ fn cargo_deny_is_told_the_same() {
 
 #[test]
 fn nothing_banned_is_here() {
-    let deny: toml::Table = toml::from_str(&read("deny.toml")).unwrap();
+    let deny: toml::Table = toml::from_str(&read(".cargo/deny.toml")).unwrap();
     let banned = deny["bans"]["deny"].as_array().unwrap();
     let wrong: Vec<String> = banned
         .iter()

@@ -14,14 +14,13 @@ use std::collections::BTreeSet;
 use common::{files, nothing_wrong, read, root};
 
 /// What may be at the root, besides dotfiles.
-const ROOT: [&str; 11] = [
+const ROOT: [&str; 10] = [
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE",
     "README.md",
     "benches",
     "crates",
-    "deny.toml",
     "docker",
     "fixtures",
     "pipelines",

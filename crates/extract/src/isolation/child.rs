@@ -10,7 +10,7 @@ use super::confine::{Confine, Confinement, confine};
 use super::frame::{self, Answer, Job, Request, Said, State};
 use super::limits::{Limits, arm_cpu, limit};
 use crate::ocr::{self, Raster, Unrastered};
-use crate::rows::{self, Split};
+use crate::rows::{self, Table};
 use crate::{Extraction, Input, extract};
 
 /// Stack of the thread that parses: recursive parsers get room, and an overflow still ends in a
@@ -44,7 +44,7 @@ pub fn serve(limits: &ProcessLimits) -> io::Result<()> {
 enum Done {
     Read(Box<Extraction>),
     Rastered(Result<Raster, Unrastered>),
-    Rows(Split),
+    Rows(Table),
 }
 
 fn answer_all(
@@ -70,14 +70,14 @@ fn answer_all(
                     Done::Rastered(ocr::raster::raster(&input, *page, settings))
                 }
                 Job::Rows { workbooks } => {
-                    Done::Rows(rows::split(&input, *workbooks, &request.budgets))
+                    Done::Rows(rows::table(&input, *workbooks, &request.budgets))
                 }
             }
         }));
         let (said, body) = match read {
             Ok(Done::Read(extraction)) => Said::read(*extraction),
             Ok(Done::Rastered(raster)) => Said::rastered(raster),
-            Ok(Done::Rows(split)) => (Said::Rows, serde_json::to_vec(&split)?),
+            Ok(Done::Rows(table)) => (Said::Rows, serde_json::to_vec(&table)?),
             Err(_) => (Said::Panicked, Vec::new()),
         };
         let state = State {

@@ -18,7 +18,7 @@ use super::gate::Gate;
 use super::pump::{Failure, Pipes};
 use super::{Confinement, ProcessLimits};
 use crate::ocr::{GreyImage, OcrSettings, Raster, Unrastered};
-use crate::rows::Split;
+use crate::rows::Table;
 use crate::{Budgets, Extraction, Input};
 
 /// Why a document was not read. All of these depend on the machine and its load: they lead to a
@@ -272,7 +272,7 @@ impl Reader {
     ///
     /// # Errors
     /// As [`read`](Self::read). A table that gives no rows is an answer.
-    pub fn rows(&self, input: &Input, workbooks: bool) -> Result<Split, ReadFault> {
+    pub fn rows(&self, input: &Input, workbooks: bool) -> Result<Table, ReadFault> {
         let _pass = self.gate.together();
         let (answer, body) = self.answer(input, Job::Rows { workbooks })?;
         match answer.said {

@@ -3,7 +3,6 @@
 //! Decoding images and drawing pages is where hostile files do harm: this runs in the reading
 //! child, like every parser.
 
-use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,13 +11,12 @@ use domain::PageBox;
 use hayro::{RenderCache, RenderSettings, vello_cpu};
 use hayro_interpret::InterpreterSettings;
 use hayro_syntax::Pdf;
-use hayro_syntax::object::{Dict, Stream};
-use hayro_syntax::page::Page;
 use serde::{Deserialize, Serialize};
 
 use super::OcrSettings;
 use super::image::GreyImage;
 use super::upright::{self, Lie};
+use crate::pdf::bounds::Bounds;
 use crate::pdf::{nesting, operators::Operators};
 use crate::{Budgets, Input};
 
@@ -155,10 +153,8 @@ fn drawn(input: &Input, index: usize, settings: &OcrSettings) -> Result<GreyImag
     let (bytes, _) = nesting::bounded(input.bytes, budgets.depth);
     let pdf = Pdf::new_with_password(bytes, password).map_err(|_| Unrastered::Damaged)?;
     let page = pdf.pages().get(index).ok_or(Unrastered::Damaged)?;
-    if !Operators::new(budgets.operators).page_fits(page) {
-        return Err(Unrastered::TooLarge);
-    }
-    if !images_fit(page, settings.pixels) {
+    let mut bounds = Bounds::with_images(budgets.stream_bytes, settings.pixels);
+    if !bounds.page_fits(page) || !Operators::new(budgets.operators).page_fits(page) {
         return Err(Unrastered::TooLarge);
     }
     let (width, height) = page.render_dimensions();
@@ -195,34 +191,6 @@ fn drawn(input: &Input, index: usize, settings: &OcrSettings) -> Result<GreyImag
         .map(|p| luma([p.r, p.g, p.b]))
         .collect();
     GreyImage::new(width, height, pixels).ok_or(Unrastered::Damaged)
-}
-
-/// Whether no image that drawing the page decodes has more pixels than this, in forms as well.
-fn images_fit(page: &Page, pixels: u64) -> bool {
-    const DICTS_MAX: usize = 20_000;
-    let mut pending = vec![page.resources().x_objects.clone()];
-    let mut visited = BTreeSet::new();
-    let mut followed = 0;
-    while let Some(objects) = pending.pop() {
-        for key in objects.keys() {
-            let Some(stream) = objects.get::<Stream>(&key) else {
-                continue;
-            };
-            let id = stream.obj_id();
-            followed += 1;
-            if followed > DICTS_MAX || !visited.insert((id.obj_number, id.gen_number)) {
-                continue;
-            }
-            let dict = stream.dict();
-            let side = |name: &[u8]| f64::from(dict.get::<f32>(name).unwrap_or(0.0));
-            if side(b"Width") * side(b"Height") > pixels as f64 {
-                return false;
-            }
-            let within = dict.get::<Dict>(b"Resources");
-            pending.extend(within.and_then(|within| within.get::<Dict>(b"XObject")));
-        }
-    }
-    true
 }
 
 /// An image file, or a page of one.

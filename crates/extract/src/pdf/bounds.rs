@@ -19,24 +19,35 @@ const MAP_MARKS_MAX: usize = 3 * 65_536;
 const DICTS_MAX: usize = 20_000;
 
 /// Which streams fit, remembered over the pages of a document.
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     limit: u64,
     seen: BTreeMap<(u32, i32), bool>,
     /// Maps of characters, likewise.
     maps: BTreeMap<(u32, i32), bool>,
+    /// Pixels of an image, where images are decoded.
+    pixels: Option<u64>,
 }
 
 impl Bounds {
-    pub(super) fn new(limit: u64) -> Self {
+    pub(crate) fn new(limit: u64) -> Self {
         Self {
             limit,
             seen: BTreeMap::new(),
             maps: BTreeMap::new(),
+            pixels: None,
+        }
+    }
+
+    /// As [`new`](Self::new), where images are decoded too: none may have more pixels.
+    pub(crate) fn with_images(limit: u64, pixels: u64) -> Self {
+        Self {
+            pixels: Some(pixels),
+            ..Self::new(limit)
         }
     }
 
     /// Whether everything that drawing this page inflates stays below the limit.
-    pub(super) fn page_fits(&mut self, page: &Page) -> bool {
+    pub(crate) fn page_fits(&mut self, page: &Page) -> bool {
         let raw = page.raw();
         let contents: Vec<Stream> = match raw.get::<Object>(b"Contents") {
             Some(Object::Stream(stream)) => vec![stream],
@@ -92,7 +103,7 @@ impl Bounds {
     }
 
     /// Follows resources: forms in forms, fonts and their programs, patterns, soft masks. Images
-    /// are not followed: nothing here decodes them.
+    /// are not followed; they are measured where they are decoded.
     fn reachable_fits(&mut self, mut pending: Vec<Dict>) -> bool {
         let mut visited = std::collections::BTreeSet::new();
         let mut followed = 0;
@@ -114,6 +125,11 @@ impl Bounds {
                             .get::<Name>(b"Subtype")
                             .is_some_and(|n| &*n == b"Image");
                         if image {
+                            let mask = inner.get::<Stream>(b"SMask");
+                            let mask = mask.iter().map(|mask| mask.dict());
+                            if !mask.chain([&inner]).all(|image| self.image_fits(image)) {
+                                return false;
+                            }
                             continue;
                         }
                         if !self.fits(&stream) {
@@ -131,6 +147,12 @@ impl Bounds {
             }
         }
         true
+    }
+
+    fn image_fits(&self, image: &Dict) -> bool {
+        let side = |name: &[u8]| f64::from(image.get::<f32>(name).unwrap_or(0.0));
+        let all = side(b"Width") * side(b"Height");
+        self.pixels.is_none_or(|pixels| all <= pixels as f64)
     }
 
     fn font_fits(&mut self, dict: &Dict) -> bool {

@@ -2,14 +2,14 @@
 //!
 //! The interpreter draws each page on a device that only keeps glyphs and lines; `layout` puts them
 //! in reading order, `beside` and `flat` look at what stands around fields; once all pages are there,
-//! `roles` tells headers and headings and `sheets` whether their letters make sense. Guards stand
+//! `comments` are what people wrote upon it, `roles` tells headers and headings and `sheets` whether their letters make sense. Guards stand
 //! before it: `nesting` puts out what lies too deep, `bounds` measures compressed streams before they
 //! are inflated, `operators` counts what forms draw in forms, and the device stops the interpreter
 //! when a budget is reached.
 
 mod beside;
 mod bidi;
-mod bounds;
+pub(crate) mod bounds;
 mod comments;
 mod files;
 mod flat;

@@ -11,7 +11,7 @@ use domain::catalogue::Said;
 use domain::{Arrival, IsoWeek, Source, Timestamp};
 use extract::isolation::{ReadFault, Reader};
 use extract::ocr::OcrSettings;
-use extract::rows::{BadLineReason, Rows, Split};
+use extract::rows::{BadLineReason, ColumnNames, Rows, Table};
 use extract::{Budgets, Input};
 use pipeline::circumstances::Clock;
 use pipeline::engine::{self, Totals};
@@ -115,6 +115,7 @@ struct Intake<'a> {
     house: &'a House,
     pipeline: &'a Pipeline,
     columns: RowColumns,
+    names: ColumnNames,
     received_at: Timestamp,
     manifest: BTreeMap<String, ManifestLine>,
     reader: Arc<Reader>,
@@ -146,6 +147,7 @@ pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
             title: column(&args.title_column, &given.title),
             date: column(&args.date_column, &given.date),
         },
+        names: ColumnNames::new(&pipeline.source.file.columns),
         received_at,
         manifest: match &args.manifest {
             Some(path) => manifest(path)?,
@@ -399,7 +401,7 @@ impl Intake<'_> {
             Some(rows) => {
                 let rows = match rows {
                     Ok(mut rows) => {
-                        rows.name_columns(&self.pipeline.source.file.columns);
+                        rows.name_columns(&self.names);
                         rows
                     }
                     Err(error) => {
@@ -407,7 +409,8 @@ impl Intake<'_> {
                         return Ok(());
                     }
                 };
-                if !self.has_columns(path, &rows) {
+                let columns = self.columns_of(&rows);
+                if !self.has_columns(path, &rows, &columns) {
                     return Ok(());
                 }
                 for bad in &rows.bad_lines {
@@ -438,7 +441,7 @@ impl Intake<'_> {
                     });
                 }
                 for row in rows.rows {
-                    self.take_row(path, relative, row).await?;
+                    self.take_row(path, relative, row, &columns).await?;
                 }
                 Ok(())
             }
@@ -460,7 +463,7 @@ impl Intake<'_> {
         name: Option<&str>,
         bytes: &[u8],
         workbooks: bool,
-    ) -> Result<Result<Split, ReadFault>> {
+    ) -> Result<Result<Table, ReadFault>> {
         let (reader, name, bytes) = (self.reader.clone(), name.map(str::to_owned), bytes.to_vec());
         Ok(tokio::task::spawn_blocking(move || {
             let input = Input {
@@ -473,9 +476,31 @@ impl Intake<'_> {
         .await?)
     }
 
+    /// The columns that count, as this table calls them: what was typed may be a title that has got
+    /// its name.
+    fn columns_of(&self, rows: &Rows) -> RowColumns {
+        let titles = rows.titles();
+        let called = |column: &Option<String>| {
+            let column = column.as_deref()?;
+            let named = self.names.of(column).filter(|name| titles.contains(name));
+            let called = match titles.contains(column) {
+                true => column,
+                false => named.unwrap_or(column),
+            };
+            Some(called.to_owned())
+        };
+        let all = &self.columns;
+        RowColumns {
+            text: called(&all.text),
+            id: called(&all.id),
+            title: called(&all.title),
+            date: called(&all.date),
+        }
+    }
+
     /// Whether a table has the column that holds the text: without it each of its rows would say
     /// nothing. Others that are missing are remarked on.
-    fn has_columns(&mut self, path: &Path, rows: &Rows) -> bool {
+    fn has_columns(&mut self, path: &Path, rows: &Rows, columns: &RowColumns) -> bool {
         let titles = rows.titles();
         let lacks = |column: &Option<String>| {
             column
@@ -486,7 +511,7 @@ impl Intake<'_> {
         if rows.rows.is_empty() {
             return true;
         }
-        if let Some(text) = lacks(&self.columns.text) {
+        if let Some(text) = lacks(&columns.text) {
             let why = match self.lang {
                 domain::Lang::Fr => format!(
                     "n’a pas de colonne `{text}`, celle du texte : ses colonnes sont {has}. Nommez-la par --text-column, ou sous [columns] dans le fichier de la chaîne"
@@ -500,7 +525,7 @@ impl Intake<'_> {
         }
         for (column, option, instead) in [
             (
-                lacks(&self.columns.id),
+                lacks(&columns.id),
                 "--id-column",
                 self.lang.pick(
                     "chaque ligne est nommée par son rang",
@@ -508,7 +533,7 @@ impl Intake<'_> {
                 ),
             ),
             (
-                lacks(&self.columns.date),
+                lacks(&columns.date),
                 "--date-column",
                 self.lang
                     .pick("toutes sont reçues maintenant", "all are received now"),
@@ -584,13 +609,14 @@ impl Intake<'_> {
         path: &Path,
         relative: &str,
         row: extract::rows::Row,
+        columns: &RowColumns,
     ) -> Result<()> {
         let value = |column: &Option<String>| {
             let found = row.value.get(column.as_ref()?)?;
             let text = plain(found.clone());
             (!found.is_null() && !text.trim().is_empty()).then_some(text)
         };
-        let received_at = match value(&self.columns.date) {
+        let received_at = match value(&columns.date) {
             None => self.received_at,
             Some(date) => {
                 let (zone, _) = self.pipeline.source.zone();
@@ -606,7 +632,7 @@ impl Intake<'_> {
                 }
             }
         };
-        let source = match value(&self.columns.id) {
+        let source = match value(&columns.id) {
             Some(id) => Source::External(id),
             None => Source::Path(format!("{relative}#{}", row.number)),
         };
@@ -618,7 +644,7 @@ impl Intake<'_> {
             received_at,
             channel: None,
             metadata: BTreeMap::new(),
-            columns: Some(self.columns.clone()),
+            columns: Some(columns.clone()),
         };
         self.admit(arrival, row.json).await
     }

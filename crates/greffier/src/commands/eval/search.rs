@@ -6,7 +6,7 @@
 //! IR techniques", TOIS 2002) with the relevance itself as gain, as trec_eval has it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -500,29 +500,18 @@ fn relevant(path: &Path) -> Result<Relevant> {
     Ok(right)
 }
 
-/// A file, or what `xz` makes of it.
+/// A file, unpacked where it is named as packed.
 fn opened(path: &Path) -> Result<Box<dyn BufRead>> {
-    let file = || format!("cannot read {}", path.display());
-    if path.extension().is_some_and(|extension| extension == "xz") {
-        let mut bytes = Vec::new();
-        let mut child = Command::new("xz")
-            .arg("-dc")
-            .arg(path)
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot run xz: install it, or give the file unpacked")?;
-        if let Some(mut stdout) = child.stdout.take() {
-            stdout.read_to_end(&mut bytes).with_context(file)?;
-        }
-        ensure!(
-            child.wait()?.success(),
-            "xz cannot unpack {}",
-            path.display()
-        );
-        return Ok(Box::new(BufReader::new(std::io::Cursor::new(bytes))));
-    }
-    let opened = std::fs::File::open(path).with_context(file)?;
-    Ok(Box::new(BufReader::new(opened)))
+    let opened =
+        std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let packed = path.extension().is_some_and(|extension| extension == "xz");
+    Ok(match packed {
+        true => Box::new(BufReader::new(lzma_rust2::XzReader::new(
+            BufReader::new(opened),
+            true,
+        ))),
+        false => Box::new(BufReader::new(opened)),
+    })
 }
 
 #[cfg(test)]
