@@ -164,6 +164,12 @@ pub enum Command {
     },
     /// Search by words and by meaning.
     Search(Search),
+    /// The search indexes: they follow the ledger, and can be made again from it.
+    Index {
+        /// What to do.
+        #[command(subcommand)]
+        action: Option<IndexAction>,
+    },
     /// Train the classifier of a pipeline from labelled documents, and put it in force.
     Train {
         /// The pipeline.
@@ -340,8 +346,8 @@ impl std::fmt::Debug for Password {
 /// Options of `search`.
 #[derive(Debug, Args)]
 pub struct Search {
-    /// What is looked for. What has the words of "quotation marks" together comes first.
-    #[arg(required_unless_present = "queries")]
+    /// What is looked for. The words of "quotation marks" must stand together; `*` ends a word begun.
+    #[arg(required_unless_present_any = ["queries", "like", "suggest"])]
     pub query: Option<String>,
     /// How many documents, at most 1000.
     #[arg(short, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -349,9 +355,19 @@ pub struct Search {
     /// By words, by meaning, or both.
     #[arg(long, default_value = "hybrid")]
     pub mode: Mode,
-    /// In this pipeline.
-    #[arg(long, value_name = "P")]
-    pub pipeline: Option<String>,
+    /// What documents must be.
+    #[command(flatten)]
+    pub only: Only,
+    /// Count what the documents found have in common: service, pipeline, kind, place, year, language.
+    /// With --json, the whole answer (hits, nearest, documents, facets) instead of the hits alone.
+    #[arg(long)]
+    pub facets: bool,
+    /// Documents like this one, by meaning: its id, external id or the stem of its file.
+    #[arg(long, value_name = "DOC", conflicts_with_all = ["query", "mode"])]
+    pub like: Option<String>,
+    /// Do not search: say how the last word may go on.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["query", "like", "queries"])]
+    pub suggest: Option<String>,
     /// JSON Lines of {"id","text"}, one query a line.
     #[arg(
         long,
@@ -363,6 +379,63 @@ pub struct Search {
     /// Where to write results in TREC run format.
     #[arg(long, value_name = "FILE.trec", requires = "queries")]
     pub run: Option<PathBuf>,
+}
+
+/// What documents must be to be found.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Only {
+    /// In this pipeline.
+    #[arg(long, value_name = "P")]
+    pub pipeline: Option<String>,
+    /// Of this service.
+    #[arg(long, value_name = "S")]
+    pub service: Option<domain::ServiceId>,
+    /// Of this kind of file.
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    pub kind: Option<search::FileKind>,
+    /// About this place, written as in the facets.
+    #[arg(long, value_name = "PLACE")]
+    pub place: Option<String>,
+    /// In this language: fr, en.
+    #[arg(long = "language", value_name = "TAG")]
+    pub language: Option<String>,
+    /// Received in this year.
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(i16).range(1..=9999))]
+    pub year: Option<i16>,
+    /// Received on this day or later, such as 2026-11-18, in the time of Paris.
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub since: Option<domain::Timestamp>,
+    /// Received before this day.
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub before: Option<domain::Timestamp>,
+}
+
+fn moment(text: &str) -> Result<domain::Timestamp, domain::time::TimeError> {
+    domain::Timestamp::parse_in(text, &domain::time::Zone::paris())
+}
+
+fn kind(text: &str) -> Result<search::FileKind, String> {
+    let known = search::FileKind::ALL;
+    known
+        .into_iter()
+        .find(|k| k.as_str() == text)
+        .ok_or_else(|| {
+            let names = known.map(search::FileKind::as_str).join(", ");
+            format!("one of {names}")
+        })
+}
+
+/// What to do with search indexes.
+#[derive(Clone, Debug, Subcommand)]
+pub enum IndexAction {
+    /// What each holds, and how far it has followed the ledger.
+    Status,
+    /// Make them again from the ledger; searches answer from the old ones until the new are whole.
+    Rebuild {
+        /// That of this collection alone.
+        #[arg(long, value_name = "C")]
+        collection: Option<domain::CollectionName>,
+    },
 }
 
 /// How to search.

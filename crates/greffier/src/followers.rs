@@ -2,18 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use domain::passage::VectorSet;
-use domain::{CollectionName, Kind, Outcome, PassageSet, ServiceId, SubjectId};
+use domain::report::FieldReport;
+use domain::{CollectionName, Digest, Kind, Outcome, PassageSet, Record, ServiceId, SubjectId};
 use pipeline::desk::Desk;
 use pipeline::ledger::DocumentState;
-use pipeline::vault::{latest_of, written_with};
-use search::{Change, Index, IndexedDocument, IndexedPassage};
+use pipeline::vault::{latest_among, latest_of, written_with};
+use search::{Change, Index, IndexedDocument, IndexedPassage, SearchError};
 
 use crate::house::House;
 
 /// Records read at a time.
 const BATCH: u32 = 1_000;
+/// Records read before documents are.
+const STRIDE: u64 = 50_000;
 /// Documents written in one commit of the index.
 const COMMIT: usize = 200;
 
@@ -34,8 +37,48 @@ async fn follow_collection(
     collection: &CollectionName,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<u64> {
+    match Index::open(&house.index_dir(collection)) {
+        Ok(index) => follow_into(house, collection, &index, progress).await,
+        // An index is never converted: the ledger is what is kept.
+        Err(SearchError::OtherFormat { .. }) => rebuild(house, collection, progress).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes the index of a collection again, beside the old one, which answers until it is whole.
+///
+/// # Errors
+/// As [`follow`]; the old index stands.
+pub async fn rebuild(
+    house: &House,
+    collection: &CollectionName,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<u64> {
+    let dir = house.index_dir(collection);
+    let next = house.data.join("index").join(format!(".next-{collection}"));
+    if next.exists() {
+        std::fs::remove_dir_all(&next)
+            .with_context(|| format!("cannot remove {}", next.display()))?;
+    }
+    let indexed = {
+        let index = Index::open(&next)?;
+        follow_into(house, collection, &index, progress).await?
+    };
+    search::replace(&dir, &next)?;
+    Ok(indexed)
+}
+
+/// Brings an index up to the end of the log.
+async fn follow_into(
+    house: &House,
+    collection: &CollectionName,
+    index: &Index,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<u64> {
     let desk = &house.desk;
-    let index = Index::open(&house.index_dir(collection))?;
+    let encoder = house
+        .models
+        .encoder_digest(&house.encoder_of(collection)?)?;
     let end = desk.vault.ledger.log_size().await?;
     let mut position = index.position();
     if position >= end {
@@ -44,16 +87,27 @@ async fn follow_collection(
     let mut writer = index.writer()?;
     let mut total = 0;
     while position < end {
-        let records = desk.vault.ledger.log(position, BATCH).await?;
-        let Some(last) = records.last().and_then(|r| r.leaf_index) else {
+        // A document has several records: many are read before any document is, so that it is
+        // written once.
+        let mut touched: BTreeSet<SubjectId> = BTreeSet::new();
+        let begin = position;
+        let mut next = position;
+        while next < end && next - begin < STRIDE {
+            let records = desk.vault.ledger.log(next, BATCH).await?;
+            let Some(last) = records.last().and_then(|r| r.leaf_index) else {
+                break;
+            };
+            touched.extend(records.iter().map(|r| r.record.subject));
+            next = last + 1;
+        }
+        if next == begin {
             break;
-        };
-        let touched: BTreeSet<SubjectId> = records.iter().map(|r| r.record.subject).collect();
+        }
         let touched: Vec<SubjectId> = touched.into_iter().collect();
         for (n, chunk) in touched.chunks(COMMIT).enumerate() {
             let mut changes = Vec::new();
             for subject in chunk {
-                match change(desk, collection, *subject).await {
+                match change(desk, collection, encoder, *subject).await {
                     Ok(change) => changes.extend(change),
                     // One document that does not open must not hide all others; `verify` names it.
                     Err(error) => {
@@ -62,13 +116,15 @@ async fn follow_collection(
                 }
             }
             total += changes.len() as u64;
-            // Only the last part of a batch moves the position: a crash before it repeats the
-            // batch, which changes nothing.
-            let done = (n + 1) * COMMIT >= touched.len();
-            writer.apply(changes, if done { last + 1 } else { position })?;
+            // Only the last part of a stride moves the position: a crash before it repeats the
+            // stride, which changes nothing.
+            let done = (n + 1) * COMMIT;
+            let whole = done >= touched.len();
+            writer.apply(changes, if whole { next } else { position })?;
+            let share = (next - begin) * done.min(touched.len()) as u64 / touched.len() as u64;
+            progress(begin + share, end);
         }
-        position = last + 1;
-        progress(position, end);
+        position = next;
     }
     Ok(total)
 }
@@ -78,6 +134,7 @@ async fn follow_collection(
 async fn change(
     desk: &Desk,
     collection: &CollectionName,
+    encoder: Digest,
     subject: SubjectId,
 ) -> Result<Option<Change>> {
     let Some(row) = desk.vault.ledger.document(subject.as_document()).await? else {
@@ -106,7 +163,16 @@ async fn change(
         .vault
         .read_json(subject, &envelope, layout.name)
         .await?;
-    let vectors = match latest_of(&records, Kind::Vectors) {
+    // Vectors of another encoder, before a change of model has reached this document, say nothing
+    // to the queries of this one: words find it until then.
+    let made_with = |record: &Record| {
+        record
+            .statement()
+            .models
+            .iter()
+            .any(|m| m.digest == encoder)
+    };
+    let vectors = match latest_among(&records, Kind::Vectors, made_with) {
         Some(written) => {
             VectorSet::from_bytes(&desk.vault.read(subject, &envelope, written.name).await?)?
         }
@@ -143,10 +209,24 @@ async fn change(
         service,
         language: layout.language.clone(),
         media_type: layout.media_type.clone(),
+        place: place_of(&layout, &arrival),
         received_at: row.received_at,
+        first: row.duplicate_of.unwrap_or(row.id),
         text_version,
         passages,
     })))
+}
+
+/// The place a document is about: that of a field report, else what came with it.
+fn place_of(layout: &domain::Layout, arrival: &domain::Arrival) -> Option<String> {
+    let said = ["quartier", "lieu", "place"]
+        .iter()
+        .find_map(|key| arrival.metadata.get(*key));
+    FieldReport::from_fields(&layout.fields)
+        .place
+        .or_else(|| said.cloned())
+        .map(|place| place.trim().to_owned())
+        .filter(|place| !place.is_empty())
 }
 
 /// What does not hold between the ledger and the indexes: documents that one has and not the other.

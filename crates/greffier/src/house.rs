@@ -207,6 +207,30 @@ impl House {
         self.data.join("index").join(collection.as_str())
     }
 
+    /// The encoder whose vectors a collection is searched by: that of the pipelines that feed it.
+    ///
+    /// # Errors
+    /// When they have different ones: vectors of two encoders cannot be compared.
+    pub fn encoder_of(&self, collection: &CollectionName) -> Result<String> {
+        let mut encoders: Vec<String> = Vec::new();
+        for pipeline in self.desk.pipelines.iter() {
+            if pipeline.source.file.collection == *collection
+                && let Some(encoder) = crate::stages::encoder_of(&pipeline.source)?
+                && !encoders.contains(&encoder)
+            {
+                encoders.push(encoder);
+            }
+        }
+        match encoders.as_slice() {
+            [] => Ok(crate::stages::EmbedSettings::default().encoder),
+            [encoder] => Ok(encoder.clone()),
+            several => bail!(
+                "the pipelines of collection {collection} embed with {}: give them one encoder",
+                several.join(" and ")
+            ),
+        }
+    }
+
     /// Every collection that a pipeline feeds.
     pub fn collections(&self) -> Vec<CollectionName> {
         let mut all: Vec<CollectionName> = self

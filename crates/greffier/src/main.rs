@@ -31,7 +31,8 @@ use clap::Parser;
 
 use crate::args::{Cli, Command, EvalWhat};
 use crate::commands::{
-    Ending, admin, classify, doctor, documents, eval, extract, ingest, insight, search, trust,
+    Ending, admin, classify, doctor, documents, eval, extract, index, ingest, insight, search,
+    trust,
 };
 use crate::house::Busy;
 
@@ -139,6 +140,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
             reason,
         } => documents::review(global, document, route.as_deref(), by, reason.as_deref()).await,
         Command::Search(args) => search::search(global, args).await,
+        Command::Index { action } => index::index(global, action.as_ref()).await,
         Command::Train { pipeline, labelled } => classify::train(global, pipeline, labelled).await,
         Command::Classify {
             pipeline,

@@ -3,17 +3,20 @@
 //! | field | holds | serves |
 //! |---|---|---|
 //! | `document`, `document_high`, `document_low` | the document's id | deletion; folding passages into documents |
+//! | `first` | the first document with the same bytes | folding duplicates |
+//! | `edge` | whether the passage is its document's first, last | counting documents |
 //! | `start`, `end`, `page`, `text_version` | the place | the hit |
 //! | `row` | number of its vector | search by meaning |
 //! | `language` | which analyser | statistics for each language |
-//! | `pipeline`, `service`, `tag`, `received_at` | what rights and filters read | the clauses that must hold |
+//! | `pipeline`, `service`, `tag`, `kind`, `place`, `year`, `received_at` | what rights and filters read | the clauses that must hold, and facets |
 //! | `body_*`, `title_*`, `section_*` | stems, one field for each language | ranking |
 //! | `words`, `head_words` | words as written, with positions | phrases, references, prefixes |
 //!
 //! Title, name and section stand with each passage of their document: a passage is then ranked by
 //! all that is known of it, and a document by its best passage.
 
-use domain::{DocumentId, ServiceId, Span};
+use domain::time::Zone;
+use domain::{DocumentId, ServiceId, Span, Timestamp};
 use tantivy::schema::{
     BytesOptions, FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions,
 };
@@ -22,12 +25,18 @@ use tantivy::{TantivyDocument, Term};
 
 use crate::IndexedDocument;
 use crate::analysis::{Analyser, Language, Word, surfaces, words};
+use crate::facets::{Facet, FileKind};
 
 /// Stands for "no service" among service names, which cannot hold an underscore.
-const UNROUTED: &str = "_unrouted";
+pub(crate) const UNROUTED: &str = "_unrouted";
 
 /// Value of `row` in a passage without a vector.
 pub(crate) const NO_ROW: u64 = u64::MAX;
+
+/// In `edge`: the passage is its document's first.
+pub(crate) const FIRST: u64 = 1;
+/// In `edge`: the passage is its document's last.
+pub(crate) const LAST: u64 = 2;
 
 /// The fields, by name.
 #[derive(Clone, Debug)]
@@ -44,7 +53,11 @@ pub(crate) struct Fields {
     pub(crate) pipeline: Field,
     pub(crate) service: Field,
     pub(crate) tag: Field,
-    pub(crate) media_type: Field,
+    pub(crate) kind: Field,
+    pub(crate) place: Field,
+    pub(crate) year: Field,
+    pub(crate) first: Field,
+    pub(crate) edge: Field,
     pub(crate) received_at: Field,
     /// Stems of the text, by [`Language::index`].
     pub(crate) body: [Field; 2],
@@ -69,7 +82,8 @@ impl Fields {
                     .set_fieldnorms(norms),
             )
         };
-        let name = || text(IndexRecordOption::Basic, false);
+        // A column as well, for facets.
+        let name = || text(IndexRecordOption::Basic, false).set_fast("raw");
         let stems = || text(IndexRecordOption::WithFreqs, true);
         let placed = || text(IndexRecordOption::WithFreqsAndPositions, false);
         let fields = Self {
@@ -86,7 +100,11 @@ impl Fields {
             pipeline: schema.add_text_field("pipeline", name()),
             service: schema.add_text_field("service", name()),
             tag: schema.add_text_field("tag", name()),
-            media_type: schema.add_text_field("media_type", name()),
+            kind: schema.add_text_field("kind", name()),
+            place: schema.add_text_field("place", name()),
+            year: schema.add_text_field("year", name()),
+            first: schema.add_u64_field("first", FAST),
+            edge: schema.add_u64_field("edge", FAST),
             received_at: schema.add_i64_field("received_at", INDEXED | FAST),
             body: [
                 schema.add_text_field("body_fr", stems()),
@@ -114,8 +132,16 @@ impl Fields {
         Term::from_field_text(self.service, service.map_or(UNROUTED, ServiceId::as_str))
     }
 
-    pub(crate) fn language_term(&self, tag: &str) -> Term {
-        Term::from_field_text(self.tag, &primary_tag(tag))
+    /// The field of a facet, which is a column too.
+    pub(crate) fn facet(&self, facet: Facet) -> Field {
+        match facet {
+            Facet::Pipeline => self.pipeline,
+            Facet::Service => self.service,
+            Facet::Kind => self.kind,
+            Facet::Place => self.place,
+            Facet::Year => self.year,
+            Facet::Language => self.tag,
+        }
     }
 
     /// The engine documents of `document`: one for each passage, or a single one without text
@@ -127,6 +153,9 @@ impl Fields {
         analyser: &mut Analyser,
         mut row: impl FnMut(&crate::IndexedPassage) -> u64,
     ) -> Vec<TantivyDocument> {
+        let kind = FileKind::of(&document.media_type);
+        let year = year(document.received_at);
+        let (first, _) = split(document.first);
         let title = words(document.title.as_deref().unwrap_or_default());
         let name = words(&document.name);
         // Title and name stand with each passage, in the terms of its language.
@@ -135,7 +164,8 @@ impl Fields {
             terms.extend(analyser.body(&name, language));
             terms
         });
-        let one = |text: &str,
+        let one = |edge: u64,
+                   text: &str,
                    section: Option<&str>,
                    tag: Option<&str>,
                    span: Span,
@@ -151,6 +181,8 @@ impl Fields {
             out.add_bytes(self.document, document.id.as_bytes());
             out.add_u64(self.document_high, high);
             out.add_u64(self.document_low, low);
+            out.add_u64(self.first, first);
+            out.add_u64(self.edge, edge);
             out.add_u64(self.start, u64::from(span.start));
             out.add_u64(self.end, u64::from(span.end));
             out.add_u64(self.page, u64::from(page));
@@ -168,7 +200,11 @@ impl Fields {
             if let Some(tag) = tag {
                 out.add_text(self.tag, primary_tag(tag));
             }
-            out.add_text(self.media_type, &document.media_type);
+            out.add_text(self.kind, kind.as_str());
+            if let Some(place) = &document.place {
+                out.add_text(self.place, place);
+            }
+            out.add_text(self.year, &year);
             out.add_i64(self.received_at, document.received_at.micros());
             let l = language.index();
             out.add_pre_tokenized_text(self.body[l], bag(a.body(&body, language)));
@@ -179,13 +215,18 @@ impl Fields {
             out
         };
         if document.passages.is_empty() {
-            return vec![one("", None, None, Span::default(), 1, NO_ROW, analyser)];
+            let edge = FIRST | LAST;
+            let span = Span::default();
+            return vec![one(edge, "", None, None, span, 1, NO_ROW, analyser)];
         }
+        let last = document.passages.len() - 1;
         document
             .passages
             .iter()
-            .map(|p| {
+            .enumerate()
+            .map(|(n, p)| {
                 one(
+                    (if n == 0 { FIRST } else { 0 }) | (if n == last { LAST } else { 0 }),
                     &p.text,
                     p.section.as_deref(),
                     p.language.as_deref(),
@@ -199,8 +240,14 @@ impl Fields {
     }
 }
 
+/// The year of a moment as people count it here.
+fn year(moment: Timestamp) -> String {
+    let day = moment.day_in(&Zone::paris());
+    day.rsplitn(3, '-').last().unwrap_or_default().to_owned()
+}
+
 /// `fr` for `fr-FR`: filters are by language, not by country.
-fn primary_tag(tag: &str) -> String {
+pub(crate) fn primary_tag(tag: &str) -> String {
     tag.split(['-', '_'])
         .next()
         .unwrap_or_default()

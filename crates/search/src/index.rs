@@ -1,6 +1,6 @@
 //! An index in a folder: opening, what it holds, searching.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use crate::commit::{Commit, FORMAT};
 use crate::error::at;
 use crate::fields::{Fields, NO_ROW};
 use crate::snapshot::Snapshot;
-use crate::{IndexWriter, Query, Results, SearchError, search};
+use crate::{IndexWriter, Query, Reader, Results, SearchError, Suggestion, search, suggest};
 
 /// What an index holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,22 @@ impl std::fmt::Debug for Index {
             .field("dir", &self.inner.dir)
             .finish_non_exhaustive()
     }
+}
+
+/// Puts a whole new index, in `next`, in the place of the one in `dir`, and removes the old one.
+/// Readers of the old one go on with what they hold, and find the new one at their next search.
+/// Nobody may be writing either.
+///
+/// # Errors
+/// `Io`; the index in `dir` is then the old one or the new one, never none.
+pub fn replace(dir: &Path, next: &Path) -> Result<(), SearchError> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    if !dir.exists() {
+        return fs::rename(next, dir).map_err(at(dir));
+    }
+    // The two change names in one step: at no moment is there no index.
+    renameat_with(CWD, next, CWD, dir, RenameFlags::EXCHANGE).map_err(|e| at(dir)(e.into()))?;
+    fs::remove_dir_all(next).map_err(at(next))
 }
 
 impl Index {
@@ -149,6 +165,57 @@ impl Index {
         search::search(&*self.snapshot()?, &self.inner.fields, query)
     }
 
+    /// How the last word of `text` may go on, most frequent first: only with words of documents
+    /// that `reader` may see.
+    ///
+    /// # Errors
+    /// `Io` and `Engine` when the index cannot be read.
+    pub fn suggest(
+        &self,
+        text: &str,
+        reader: &Reader,
+        limit: usize,
+    ) -> Result<Vec<Suggestion>, SearchError> {
+        let snapshot = self.snapshot()?;
+        let reach = snapshot.reach(&self.inner.fields, reader)?;
+        suggest::suggest(&snapshot, &self.inner.fields, &reach, text, limit)
+    }
+
+    /// The direction that the passages of a document share, to find others like it: the mean of
+    /// their vectors. `None` where it has none, or `reader` may not see it.
+    ///
+    /// # Errors
+    /// `Io` and `Engine` when the index cannot be read.
+    pub fn direction(
+        &self,
+        document: DocumentId,
+        reader: &Reader,
+    ) -> Result<Option<Vec<f32>>, SearchError> {
+        let snapshot = self.snapshot()?;
+        let reach = snapshot.reach(&self.inner.fields, reader)?;
+        let mut rows = BTreeMap::new();
+        for (segment, within) in snapshot.segments.iter().zip(&reach.sets) {
+            let runs = segment.runs().iter().enumerate();
+            for (run, _) in runs.filter(|(_, run)| run.document == document) {
+                for doc in segment.passages(run).filter(|doc| within.contains(*doc)) {
+                    let vector = segment
+                        .place(doc)
+                        .and_then(|at| snapshot.vectors.vector(at));
+                    rows.extend(vector.map(|v| (segment.start.get_val(doc), v)));
+                }
+            }
+        }
+        // In the order of the text, whatever segments they are in: sums of fractions depend on it.
+        let mut sum = vec![0.0; snapshot.vectors.values()];
+        for vector in rows.values() {
+            for (sum, value) in sum.iter_mut().zip(vector) {
+                *sum += value;
+            }
+        }
+        let any = sum.iter().any(|v| *v != 0.0);
+        Ok(any.then_some(sum))
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         &self.inner.dir
     }
@@ -208,6 +275,7 @@ impl Index {
                         &self.inner.dir,
                         self.inner.reader.searcher(),
                         self.commit()?,
+                        current.as_ref().map(|(_, before)| &**before),
                     )
                 });
             let settled = fs::read(&path).map_err(at(&path))? == before;
@@ -229,6 +297,6 @@ impl Index {
 fn documents(snapshot: &Snapshot) -> BTreeSet<DocumentId> {
     snapshot
         .living()
-        .map(|(columns, doc)| columns.document(doc))
+        .map(|(segment, doc)| segment.document(doc))
         .collect()
 }

@@ -6,8 +6,9 @@
 //! | [`IndexWriter`] (`writer`) | applies changes and a ledger position in one commit; erases for good |
 //! | `analysis`, `parse` | text and queries to words, references, stems; French and English |
 //! | `fields`, `commit`, `vectors` | what is on disk: fields, the commit's payload, the vectors' file |
-//! | `snapshot` | one committed state; what a reader may see of it |
+//! | `snapshot`, `segment` | one committed state; what a reader may see of it |
 //! | `rank`, `near`, `search` | BM25F, mistyped words, exact scan of vectors, fusion, one hit for each document |
+//! | `facets`, `suggest` | what the documents found have in common; how a word begun may go on |
 //! | `highlight` | the words of a text that a query sought |
 //!
 //! One index serves one collection. It is a *follower's* product: it can be deleted and rebuilt
@@ -25,6 +26,7 @@
 mod analysis;
 mod commit;
 mod error;
+mod facets;
 mod fields;
 mod highlight;
 mod index;
@@ -33,16 +35,20 @@ mod parse;
 mod query;
 mod rank;
 mod search;
+mod segment;
 mod snapshot;
+mod suggest;
 mod vectors;
 mod writer;
 
 use domain::{ArtifactName, DocumentId, PipelineName, ServiceId, Span, Timestamp};
 
 pub use error::SearchError;
+pub use facets::{Facet, Facets, FileKind};
 pub use highlight::{Snippet, highlight, snippet};
-pub use index::{Index, Stats};
+pub use index::{Index, Stats, replace};
 pub use query::{Filters, Fusion, Hit, LIMIT_MAX, Mode, Query, Reader, Results};
+pub use suggest::Suggestion;
 pub use writer::IndexWriter;
 
 /// A passage to index.
@@ -79,8 +85,12 @@ pub struct IndexedDocument {
     pub language: Option<String>,
     /// Its media type.
     pub media_type: String,
+    /// The place it is about (a neighbourhood), where it says one.
+    pub place: Option<String>,
     /// When it arrived.
     pub received_at: Timestamp,
+    /// The first document of the collection with the same bytes; itself where there is none.
+    pub first: DocumentId,
     /// The text that spans refer to.
     pub text_version: ArtifactName,
     /// Its passages; without any it is found by its name and title.

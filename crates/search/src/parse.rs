@@ -24,6 +24,9 @@ pub(crate) struct Parsed {
     pub(crate) parts: Vec<Part>,
     /// References and phrases, as words without accents that stand one after the other.
     pub(crate) exact: Vec<Vec<String>>,
+    /// Those phrases among them that stood in quotation marks: what does not hold them is not
+    /// found.
+    pub(crate) quoted: Vec<Vec<String>>,
     /// Words that carry weight with what stands between them and the next such word, as typed.
     pub(crate) pairs: Vec<Vec<String>>,
 }
@@ -86,13 +89,15 @@ impl Parsed {
         }
         for phrase in phrases(text) {
             let words = crate::analysis::words(phrase);
-            parsed.require(
-                words
-                    .into_iter()
-                    .take(PHRASE_WORDS_MAX)
-                    .map(|w| w.folded)
-                    .collect(),
-            );
+            let phrase: Vec<String> = words
+                .into_iter()
+                .take(PHRASE_WORDS_MAX)
+                .map(|w| w.folded)
+                .collect();
+            if !phrase.is_empty() && parsed.quoted.len() < EXACT_MAX {
+                parsed.quoted.push(phrase.clone());
+            }
+            parsed.require(phrase);
         }
         parsed
     }

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use domain::{ArtifactName, DocumentId, PipelineName, ServiceId, Span, Timestamp};
 
+use crate::facets::{Facet, Facets, FileKind};
+use crate::fields::primary_tag;
+
 /// Most documents that one search returns.
 pub const LIMIT_MAX: usize = 1000;
 
@@ -42,10 +45,40 @@ pub struct Filters {
     pub service: Option<ServiceId>,
     /// In this language: `fr`, `en`; a country in the tag is ignored.
     pub language: Option<String>,
+    /// Of this kind of file.
+    pub kind: Option<FileKind>,
+    /// About this place.
+    pub place: Option<String>,
+    /// Received in this year, in France.
+    pub year: Option<i16>,
     /// Received at this moment or later.
     pub from: Option<Timestamp>,
     /// Received before this moment.
     pub until: Option<Timestamp>,
+}
+
+impl Filters {
+    /// The facet filters that ask something, with the value each asks for.
+    pub(crate) fn facets(&self) -> Vec<(Facet, String)> {
+        let language = self.language.as_deref();
+        [
+            (
+                Facet::Service,
+                self.service.as_ref().map(ToString::to_string),
+            ),
+            (
+                Facet::Pipeline,
+                self.pipeline.as_ref().map(ToString::to_string),
+            ),
+            (Facet::Kind, self.kind.map(|kind| kind.as_str().to_owned())),
+            (Facet::Place, self.place.clone()),
+            (Facet::Year, self.year.map(|year| format!("{year:04}"))),
+            (Facet::Language, language.map(primary_tag)),
+        ]
+        .into_iter()
+        .filter_map(|(facet, value)| Some((facet, value?)))
+        .collect()
+    }
 }
 
 /// How words and meaning weigh in a hybrid search.
@@ -77,7 +110,7 @@ impl Default for Fusion {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
     /// What a person typed. Two signs are special: `"…"` (also `«…»`, `“…”`) around words makes
-    /// them a phrase, and `*` at a word's end stands for any ending. Nothing else is, and nothing
+    /// them a phrase, which a passage, its section, title or name must hold as it is; and `*` at a word's end stands for any ending. Nothing else is, and nothing
     /// is an error.
     pub text: String,
     /// The text's vector, from the model that made the passages' vectors.
@@ -92,6 +125,10 @@ pub struct Query {
     pub filters: Filters,
     /// How words and meaning weigh.
     pub fusion: Fusion,
+    /// Whether to count what the documents found have in common.
+    pub facets: bool,
+    /// Leaves out this document and those with the same bytes: they are what others are to be like.
+    pub unlike: Option<DocumentId>,
 }
 
 impl Query {
@@ -105,6 +142,8 @@ impl Query {
             reader,
             filters: Filters::default(),
             fusion: Fusion::default(),
+            facets: false,
+            unlike: None,
         }
     }
 }
@@ -132,6 +171,8 @@ pub struct Hit {
     /// Passages of this document that were found, this one included: those that share a word
     /// with the query, or by meaning those close enough.
     pub passages: u32,
+    /// Other documents found with the same bytes, by id: one hit stands for all.
+    pub same: Vec<DocumentId>,
 }
 
 /// The answer to a search.
@@ -139,10 +180,14 @@ pub struct Hit {
 pub struct Results {
     /// The best documents: score first, then the document's id.
     pub hits: Vec<Hit>,
+    /// When there is no hit: the nearest by their words, which are no answer.
+    pub nearest: Vec<Hit>,
     /// All documents found within reach.
     pub documents: u64,
     /// All passages found within reach.
     pub passages: u64,
+    /// What the documents found have in common, when asked.
+    pub facets: Facets,
     /// Ledger position of the state that was searched.
     pub position: u64,
     /// BM25F of the best passage, over which the `lexical` of hits are.
@@ -160,7 +205,10 @@ impl Results {
             lexical_best: best,
             ..Self::default()
         };
-        for results in all {
+        let mut nearest = Self::default();
+        for mut results in all {
+            nearest.hits.append(&mut results.nearest);
+            merged.facets.add(std::mem::take(&mut results.facets));
             let share = if best > 0.0 {
                 results.lexical_best / best
             } else {
@@ -180,13 +228,21 @@ impl Results {
                 }
             }));
         }
-        merged.hits.sort_by(|a, b| {
+        if merged.hits.is_empty() {
+            nearest.best(limit);
+            merged.nearest = nearest.hits;
+        }
+        merged.best(limit);
+        merged
+    }
+
+    fn best(&mut self, limit: usize) {
+        self.hits.sort_by(|a, b| {
             (b.exact.cmp(&a.exact))
                 .then(b.score.total_cmp(&a.score))
                 .then(a.document.cmp(&b.document))
         });
-        merged.hits.truncate(limit);
-        merged
+        self.hits.truncate(limit);
     }
 }
 
@@ -206,6 +262,7 @@ mod tests {
             lexical,
             meaning,
             passages: 1,
+            same: Vec::new(),
         };
         let results = |hits: Vec<Hit>, best: f64| Results {
             hits,

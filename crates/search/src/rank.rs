@@ -307,6 +307,10 @@ impl Ranker<'_> {
         Ok(())
     }
 
+    fn places(&self, phrase: &[String]) -> Result<Vec<Set>, SearchError> {
+        holding(self.snapshot, self.fields, phrase)
+    }
+
     fn exact(&mut self, phrase: &[String]) -> Result<(), SearchError> {
         for (s, places) in self.places(phrase)?.iter().enumerate() {
             for doc in places.iter().filter(|doc| self.matching[s].contains(*doc)) {
@@ -315,43 +319,48 @@ impl Ranker<'_> {
         }
         Ok(())
     }
+}
 
-    /// Where these words stand one after the other, in text, title, name or section.
-    fn places(&self, phrase: &[String]) -> Result<Vec<Set>, SearchError> {
-        let mut places = Vec::new();
-        for segment in self.segments() {
-            let mut set = Set::new(segment.max_doc());
-            for field in [self.fields.words, self.fields.head_words] {
-                self.collect(segment, field, phrase, &mut set)?;
-            }
-            places.push(set);
+/// Where these words stand one after the other, in text, title, name or section: passages by
+/// segment, whoever may see them.
+pub(crate) fn holding(
+    snapshot: &Snapshot,
+    fields: &Fields,
+    phrase: &[String],
+) -> Result<Vec<Set>, SearchError> {
+    let mut places = Vec::new();
+    for segment in snapshot.searcher.segment_readers() {
+        let mut set = Set::new(segment.max_doc());
+        for field in [fields.words, fields.head_words] {
+            collect(snapshot, segment, field, phrase, &mut set)?;
         }
-        Ok(places)
+        places.push(set);
     }
+    Ok(places)
+}
 
-    fn collect(
-        &self,
-        segment: &SegmentReader,
-        field: Field,
-        phrase: &[String],
-        set: &mut Set,
-    ) -> Result<(), SearchError> {
-        let mut terms: Vec<Term> = phrase
-            .iter()
-            .map(|w| Term::from_field_text(field, w))
-            .collect();
-        if terms.len() > 1 {
-            let scoring = EnableScoring::disabled_from_searcher(&self.snapshot.searcher);
-            let weight = PhraseQuery::new(terms).weight(scoring)?;
-            drain(&mut *weight.scorer(segment, 1.0)?, set);
-        } else if let Some(term) = terms.pop() {
-            let index = segment.inverted_index(field)?;
-            if let Some(mut postings) = index.read_postings(&term, IndexRecordOption::Basic)? {
-                drain(&mut postings, set);
-            }
+fn collect(
+    snapshot: &Snapshot,
+    segment: &SegmentReader,
+    field: Field,
+    phrase: &[String],
+    set: &mut Set,
+) -> Result<(), SearchError> {
+    let mut terms: Vec<Term> = phrase
+        .iter()
+        .map(|w| Term::from_field_text(field, w))
+        .collect();
+    if terms.len() > 1 {
+        let scoring = EnableScoring::disabled_from_searcher(&snapshot.searcher);
+        let weight = PhraseQuery::new(terms).weight(scoring)?;
+        drain(&mut *weight.scorer(segment, 1.0)?, set);
+    } else if let Some(term) = terms.pop() {
+        let index = segment.inverted_index(field)?;
+        if let Some(mut postings) = index.read_postings(&term, IndexRecordOption::Basic)? {
+            drain(&mut postings, set);
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn drain<D: DocSet + ?Sized>(docs: &mut D, set: &mut Set) {

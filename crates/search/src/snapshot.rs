@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::{DocumentId, ServiceId};
-use tantivy::columnar::ColumnValues;
+use domain::ServiceId;
 use tantivy::query::{
     BooleanQuery, EnableScoring, Query as Clause, RangeQuery, TermQuery, TermSetQuery,
 };
@@ -14,9 +13,11 @@ use tantivy::{DocId, DocSet as _, Searcher, SegmentReader, TERMINATED, Term};
 
 use crate::analysis::Language;
 use crate::commit::Commit;
-use crate::fields::{Fields, NO_ROW, join};
+use crate::facets::Facet;
+use crate::fields::Fields;
+use crate::segment::Segment;
 use crate::vectors::Vectors;
-use crate::{Filters, Reader, SearchError};
+use crate::{Query, Reader, SearchError};
 
 /// Readers whose reach is remembered; beyond, the memory is emptied.
 const REACHES_MAX: usize = 64;
@@ -26,43 +27,8 @@ pub(crate) struct Snapshot {
     pub(crate) searcher: Searcher,
     pub(crate) commit: Commit,
     pub(crate) vectors: Vectors,
-    pub(crate) segments: Vec<Columns>,
+    pub(crate) segments: Vec<Arc<Segment>>,
     reaches: Mutex<BTreeMap<Reader, Arc<Reach>>>,
-}
-
-type Column<T> = Arc<dyn ColumnValues<T>>;
-
-/// The columns of a segment.
-pub(crate) struct Columns {
-    pub(crate) high: Column<u64>,
-    pub(crate) low: Column<u64>,
-    pub(crate) start: Column<u64>,
-    pub(crate) end: Column<u64>,
-    pub(crate) page: Column<u64>,
-    pub(crate) row: Column<u64>,
-    pub(crate) language: Column<u64>,
-}
-
-impl Columns {
-    fn open(segment: &SegmentReader) -> Result<Self, SearchError> {
-        let fast = segment.fast_fields();
-        let column = |name: &str, default: u64| -> Result<Column<u64>, SearchError> {
-            Ok(fast.u64(name)?.first_or_default_col(default))
-        };
-        Ok(Self {
-            high: column("document_high", 0)?,
-            low: column("document_low", 0)?,
-            start: column("start", 0)?,
-            end: column("end", 0)?,
-            page: column("page", 1)?,
-            row: column("row", NO_ROW)?,
-            language: column("language", 0)?,
-        })
-    }
-
-    pub(crate) fn document(&self, doc: DocId) -> DocumentId {
-        join(self.high.get_val(doc), self.low.get_val(doc))
-    }
 }
 
 /// A set of passages of one segment.
@@ -88,6 +54,20 @@ impl Set {
         self.words
             .get(doc as usize / 64)
             .is_some_and(|word| word >> (doc % 64) & 1 == 1)
+    }
+
+    /// Takes out what the other does not hold.
+    pub(crate) fn keep(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word &= other;
+        }
+    }
+
+    /// Takes in what the other holds.
+    pub(crate) fn join(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word |= other;
+        }
     }
 
     /// In order.
@@ -120,19 +100,65 @@ pub(crate) struct Totals {
     pub(crate) lengths: [u64; 3],
 }
 
+/// Where a search looks.
+pub(crate) struct Scope {
+    /// What may be a hit, by segment.
+    pub(crate) hits: Vec<Set>,
+    /// What all filters but that of a facet leave, for the counts of that facet.
+    pub(crate) aside: BTreeMap<Facet, Vec<Set>>,
+    /// All of these together.
+    pub(crate) all: Vec<Set>,
+}
+
+impl Scope {
+    fn of(hits: Vec<Set>, aside: BTreeMap<Facet, Vec<Set>>) -> Self {
+        let mut all = hits.clone();
+        for sets in aside.values() {
+            for (all, set) in all.iter_mut().zip(sets) {
+                all.join(set);
+            }
+        }
+        Self { hits, aside, all }
+    }
+
+    /// Looks only where these sets, by segment, are too.
+    pub(crate) fn keep(&mut self, sets: &[Set]) {
+        let aside = self.aside.values_mut();
+        for own in aside.chain([&mut self.hits, &mut self.all]) {
+            for (own, set) in own.iter_mut().zip(sets) {
+                own.keep(set);
+            }
+        }
+    }
+}
+
 impl Snapshot {
     pub(crate) fn open(
         dir: &Path,
         searcher: Searcher,
         commit: Commit,
+        before: Option<&Self>,
     ) -> Result<Self, SearchError> {
+        let vectors = Vectors::open(dir, &commit)?;
+        // Rows keep their places until a compaction, and segments never change.
+        let before = before.filter(|b| b.commit.generation == commit.generation);
+        let known = |segment: &SegmentReader| {
+            let before = before?;
+            let segments = before.searcher.segment_readers().iter();
+            let at = segments.zip(&before.segments);
+            let mut same = at.filter(|(held, _)| held.segment_id() == segment.segment_id());
+            same.next().map(|(_, held)| Arc::clone(held))
+        };
+        let segments = searcher
+            .segment_readers()
+            .iter()
+            .map(|segment| match known(segment) {
+                Some(held) => Ok(held),
+                None => Segment::open(segment, &vectors).map(Arc::new),
+            });
         Ok(Self {
-            vectors: Vectors::open(dir, &commit)?,
-            segments: searcher
-                .segment_readers()
-                .iter()
-                .map(Columns::open)
-                .collect::<Result<_, _>>()?,
+            segments: segments.collect::<Result<_, _>>()?,
+            vectors,
             searcher,
             commit,
             reaches: Mutex::default(),
@@ -193,48 +219,48 @@ impl Snapshot {
 
     /// The passages within reach that pass the filters: rights are one of the clauses that must
     /// hold, so nothing outside is ever looked at.
-    pub(crate) fn matching(
+    pub(crate) fn scope(
         &self,
         fields: &Fields,
         reach: &Reach,
-        reader: &Reader,
-        filters: &Filters,
-    ) -> Result<Vec<Set>, SearchError> {
-        if *filters == Filters::default() {
-            return Ok(reach.sets.clone());
+        query: &Query,
+    ) -> Result<Scope, SearchError> {
+        let filters = &query.filters;
+        let asked = filters.facets();
+        if asked.is_empty() && filters.from.is_none() && filters.until.is_none() {
+            return Ok(Scope::of(reach.sets.clone(), BTreeMap::new()));
         }
-        let mut clauses: Vec<Box<dyn Clause>> = Vec::new();
-        if let Reader::Services {
-            services,
-            include_unrouted,
-        } = reader
-        {
-            clauses.push(services_clause(fields, services, *include_unrouted));
+        let sets = |without: Option<Facet>| {
+            let mut clauses: Vec<Box<dyn Clause>> = Vec::new();
+            if let Reader::Services {
+                services,
+                include_unrouted,
+            } = &query.reader
+            {
+                clauses.push(services_clause(fields, services, *include_unrouted));
+            }
+            for (facet, value) in asked.iter().filter(|(facet, _)| Some(*facet) != without) {
+                let term = Term::from_field_text(fields.facet(*facet), value);
+                clauses.push(Box::new(TermQuery::new(term, IndexRecordOption::Basic)));
+            }
+            if filters.from.is_some() || filters.until.is_some() {
+                use std::ops::Bound::{Excluded, Included, Unbounded};
+                let moment =
+                    |t: domain::Timestamp| Term::from_field_i64(fields.received_at, t.micros());
+                clauses.push(Box::new(RangeQuery::new(
+                    filters.from.map_or(Unbounded, |t| Included(moment(t))),
+                    filters.until.map_or(Unbounded, |t| Excluded(moment(t))),
+                )));
+            }
+            self.sets(clauses)
+        };
+        let mut aside = BTreeMap::new();
+        if query.facets {
+            for (facet, _) in &asked {
+                aside.insert(*facet, sets(Some(*facet))?);
+            }
         }
-        let term =
-            |term| -> Box<dyn Clause> { Box::new(TermQuery::new(term, IndexRecordOption::Basic)) };
-        if let Some(pipeline) = &filters.pipeline {
-            clauses.push(term(Term::from_field_text(
-                fields.pipeline,
-                pipeline.as_str(),
-            )));
-        }
-        if let Some(service) = &filters.service {
-            clauses.push(term(fields.service_term(Some(service))));
-        }
-        if let Some(language) = &filters.language {
-            clauses.push(term(fields.language_term(language)));
-        }
-        if filters.from.is_some() || filters.until.is_some() {
-            use std::ops::Bound::{Excluded, Included, Unbounded};
-            let moment =
-                |t: domain::Timestamp| Term::from_field_i64(fields.received_at, t.micros());
-            clauses.push(Box::new(RangeQuery::new(
-                filters.from.map_or(Unbounded, |t| Included(moment(t))),
-                filters.until.map_or(Unbounded, |t| Excluded(moment(t))),
-            )));
-        }
-        self.sets(clauses)
+        Ok(Scope::of(sets(None)?, aside))
     }
 
     /// The living passages for which all clauses hold, by segment.
@@ -263,12 +289,14 @@ impl Snapshot {
     }
 
     /// Living passages, with their segment.
-    pub(crate) fn living(&self) -> impl Iterator<Item = (&Columns, DocId)> + '_ {
+    pub(crate) fn living(&self) -> impl Iterator<Item = (&Segment, DocId)> + '_ {
         self.searcher
             .segment_readers()
             .iter()
             .zip(&self.segments)
-            .flat_map(|(segment, columns)| segment.doc_ids_alive().map(move |doc| (columns, doc)))
+            .flat_map(|(segment, columns)| {
+                segment.doc_ids_alive().map(move |doc| (&**columns, doc))
+            })
     }
 }
 

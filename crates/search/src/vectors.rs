@@ -14,6 +14,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
+use simsimd::SpatialSimilarity as _;
 
 use crate::SearchError;
 use crate::commit::Commit;
@@ -84,6 +85,14 @@ impl Vectors {
         self.values
     }
 
+    /// The vector of the row at `index`, of length 1.
+    pub(crate) fn vector(&self, index: usize) -> Option<Vec<f32>> {
+        let row = self.row(index)?;
+        let inverse = f32::from_le_bytes(row.get(8..ROW_HEAD)?.try_into().ok()?);
+        let values: &[i8] = bytemuck::cast_slice(&row[ROW_HEAD..]);
+        Some(values.iter().map(|v| f32::from(*v) * inverse).collect())
+    }
+
     fn row(&self, index: usize) -> Option<&[u8]> {
         if index >= self.rows {
             return None;
@@ -119,12 +128,10 @@ impl Vectors {
     pub(crate) fn cosine(&self, index: usize, query: &QueryVector) -> Option<f64> {
         let row = self.row(index)?;
         let inverse = f32::from_le_bytes(row.get(8..ROW_HEAD)?.try_into().ok()?);
-        let dot: i32 = row[ROW_HEAD..]
-            .iter()
-            .zip(&query.values)
-            .map(|(a, b)| i32::from(*a as i8) * i32::from(*b))
-            .sum();
-        Some(f64::from(dot) * f64::from(inverse) * query.inverse)
+        let values: &[i8] = bytemuck::cast_slice(&row[ROW_HEAD..]);
+        // Two products of bytes, each an exact whole number, make one of a byte and 15 bits.
+        let dot = i8::dot(values, &query.high)? * HIGH + i8::dot(values, &query.low)?;
+        Some(dot * f64::from(inverse) * query.inverse)
     }
 }
 
@@ -134,18 +141,26 @@ fn header(bytes: &[u8]) -> Option<usize> {
         .then_some(values)
 }
 
-/// A query's vector, rounded finely enough that a sum of products stays within 32 bits.
+/// A query's vector, rounded more finely than rows are: `high * HIGH + low` is a value.
 pub(crate) struct QueryVector {
-    values: Vec<i16>,
+    high: Vec<i8>,
+    low: Vec<i8>,
     inverse: f64,
 }
 
+/// What a step of `high` is worth.
+const HIGH: f64 = 128.0;
+/// The largest value that two signed bytes make: `127 * HIGH + 63`.
+const FINE: f32 = 16_319.0;
+
 impl QueryVector {
     pub(crate) fn new(vector: &[f32]) -> Result<Self, SearchError> {
-        let room = i32::MAX / (127 * vector.len().max(1) as i32);
-        let (values, inverse) = rounded(vector, room.min(i32::from(i16::MAX)) as f32)?;
+        let (values, inverse) = rounded(vector, FINE)?;
+        let high = values.iter().map(|v| (v + 64).div_euclid(128) as i8);
+        let low = values.iter().map(|v| ((v + 64).rem_euclid(128) - 64) as i8);
         Ok(Self {
-            values: values.into_iter().map(|v| v as i16).collect(),
+            high: high.collect(),
+            low: low.collect(),
             inverse,
         })
     }
@@ -321,6 +336,19 @@ mod tests {
                 let found = held.cosine(j, &query).unwrap();
                 assert!((found - exact).abs() < 0.004, "{i} {j}: {found} {exact}");
             }
+        }
+    }
+
+    proptest::proptest! {
+        /// Instructions of any width add up the same whole numbers.
+        #[test]
+        fn products_of_bytes_are_exact(rows in proptest::collection::vec((proptest::num::i8::ANY, -16_319i32..=16_319), 1..400)) {
+            let row: Vec<i8> = rows.iter().map(|(a, _)| (*a).max(-127)).collect();
+            let high: Vec<i8> = rows.iter().map(|(_, v)| (v + 64).div_euclid(128) as i8).collect();
+            let low: Vec<i8> = rows.iter().map(|(_, v)| ((v + 64).rem_euclid(128) - 64) as i8).collect();
+            let exact: i64 = row.iter().zip(&rows).map(|(a, (_, v))| i64::from(*a) * i64::from(*v)).sum();
+            let found = i8::dot(&row, &high).unwrap() * HIGH + i8::dot(&row, &low).unwrap();
+            proptest::prop_assert_eq!(found, exact as f64);
         }
     }
 

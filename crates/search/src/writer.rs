@@ -284,7 +284,9 @@ mod tests {
             service: None,
             language: None,
             media_type: "text/plain".to_owned(),
+            place: None,
             received_at: Timestamp::from_micros(0).unwrap(),
+            first: DocumentId::from_bytes([n; 16]),
             text_version: ArtifactName::from_bytes([n; 32]),
             passages: vec![IndexedPassage {
                 span: Span::new(0, 7),

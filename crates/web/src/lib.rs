@@ -14,6 +14,7 @@
 //! no script and nothing from outside; whatever a document, a form or an address says is escaped,
 //! and gives a page or a plain 4xx, never a 500; logs carry neither words searched nor content.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -62,20 +63,47 @@ pub struct Found {
     pub snippet: String,
     /// What answers the query, as bytes of `snippet`.
     pub highlights: Vec<Span>,
+    /// How many other documents found have the same bytes.
+    pub same: usize,
 }
 
-/// Finds documents by words and meaning, best first.
+/// What documents can be narrowed down by, as it stands in addresses, in the order of the page.
+pub const FACETS: [&str; 6] = ["service", "pipeline", "kind", "place", "year", "language"];
+
+/// What is asked of a search.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The words; any text is a query, and one that means nothing finds nothing.
+    pub text: String,
+    /// Documents at most.
+    pub limit: usize,
+    /// What documents must be: a value by facet. One that no document can have finds nothing.
+    pub only: BTreeMap<&'static str, String>,
+    /// Documents like this one are looked for, and the words only say what it is about.
+    pub like: Option<DocumentId>,
+}
+
+/// What a search answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Documents, best first.
+    pub hits: Vec<Found>,
+    /// When there is none: the nearest by their words, which are no answer.
+    pub nearest: Vec<Found>,
+    /// All documents found, of which `hits` are the best.
+    pub documents: u64,
+    /// By facet, its values and how many of the documents found have each, most frequent first.
+    pub facets: Vec<(&'static str, Vec<(String, u64)>)>,
+}
+
+/// Finds documents by words and meaning.
 ///
-/// Any text is a query: one that means nothing finds nothing. An error is for what is broken, and
-/// its text goes to the log, so it must not repeat the query.
+/// An error is for what is broken, and its text goes to the log, so it must not repeat the query.
 #[async_trait]
 pub trait Find: Send + Sync {
-    /// At most `limit` documents for `query`, best first.
-    async fn find(
-        &self,
-        query: &str,
-        limit: usize,
-    ) -> Result<Vec<Found>, Box<dyn std::error::Error + Send + Sync>>;
+    /// The best documents for what is asked.
+    async fn find(&self, asked: &Asked)
+    -> Result<Answer, Box<dyn std::error::Error + Send + Sync>>;
 }
 
 /// What the pages stand on.

@@ -190,6 +190,11 @@ words! {
     search_help: "Un nom, un numéro, quelques mots ou une question, en français ou en anglais.", "A name, a number, a few words or a question, in French or in English.";
     nothing_relevant: "Rien de pertinent.", "Nothing relevant.";
     nothing_relevant_help: "Aucun document ne répond à ces mots. Essayez un autre mot, un nom ou un numéro.", "No document answers these words. Try another word, a name or a number.";
+    nearest_title: "Au plus près par les mots", "Nearest by words";
+    nearest_help: "Ces documents ne répondent pas à la recherche ; ils contiennent seulement certains de ses mots.", "These documents do not answer the search; they only hold some of its words.";
+    narrow_down: "Affiner", "Narrow down";
+    chosen: "choisi, retirer", "chosen, remove";
+    like_this: "Documents semblables", "Similar documents";
     named_exactly: "Porte exactement ce nom", "Has exactly this name";
     query_too_long: "La recherche est trop longue : 300 caractères au plus.", "The search is too long: 300 characters at most.";
 
@@ -351,12 +356,73 @@ impl Words {
     }
 
     /// How many documents were found.
-    pub(crate) fn found(self, count: usize, query: &str) -> String {
-        match (self.0, count) {
+    pub(crate) fn found(self, shown: usize, all: u64, query: &str) -> String {
+        match (self.0, all) {
             (Lang::Fr, 1) => format!("1 document pour « {query} »"),
-            (Lang::Fr, n) => format!("{n} documents pour « {query} »"),
             (Lang::En, 1) => format!("1 document for “{query}”"),
+            (Lang::Fr, n) if n > shown as u64 => {
+                format!("{n} documents pour « {query} » ; les {shown} meilleurs")
+            }
+            (Lang::En, n) if n > shown as u64 => {
+                format!("{n} documents for “{query}”; the best {shown}")
+            }
+            (Lang::Fr, n) => format!("{n} documents pour « {query} »"),
             (Lang::En, n) => format!("{n} documents for “{query}”"),
+        }
+    }
+
+    /// How many documents are like another.
+    pub(crate) fn like_found(self, count: usize) -> String {
+        match (self.0, count) {
+            (Lang::Fr, 1) => "1 document semblable".to_owned(),
+            (Lang::Fr, n) => format!("{n} documents semblables"),
+            (Lang::En, 1) => "1 similar document".to_owned(),
+            (Lang::En, n) => format!("{n} similar documents"),
+        }
+    }
+
+    /// How many others are the same.
+    pub(crate) fn same(self, count: usize) -> String {
+        match (self.0, count) {
+            (Lang::Fr, 1) => "1 autre exemplaire identique".to_owned(),
+            (Lang::Fr, n) => format!("{n} autres exemplaires identiques"),
+            (Lang::En, 1) => "1 other identical copy".to_owned(),
+            (Lang::En, n) => format!("{n} other identical copies"),
+        }
+    }
+
+    /// What people call a facet.
+    pub(crate) fn facet(self, name: &str) -> &'static str {
+        match name {
+            "service" => "Service",
+            "pipeline" => self.0.pick("Filière", "Pipeline"),
+            "kind" => self.0.pick("Genre de fichier", "Kind of file"),
+            "place" => self.0.pick("Lieu", "Place"),
+            "year" => self.0.pick("Année", "Year"),
+            _ => self.0.pick("Langue", "Language"),
+        }
+    }
+
+    /// What people call a kind of file.
+    pub(crate) fn file_kind(self, code: &str) -> &'static str {
+        match code {
+            "pdf" => "PDF",
+            "mail" => self.0.pick("Courriel", "E-mail"),
+            "office" => self.0.pick("Bureautique", "Office document"),
+            "table" => self.0.pick("Tableau", "Table"),
+            "image" => "Image",
+            "text" => self.0.pick("Texte ou page", "Text or page"),
+            "row" => self.0.pick("Remontée ou ligne", "Report or row"),
+            _ => self.0.pick("Autre", "Other"),
+        }
+    }
+
+    /// What people call a language.
+    pub(crate) fn language(self, tag: &str) -> String {
+        match tag {
+            "fr" => self.0.pick("français", "French").to_owned(),
+            "en" => self.0.pick("anglais", "English").to_owned(),
+            other => other.to_owned(),
         }
     }
 

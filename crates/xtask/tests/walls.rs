@@ -83,10 +83,11 @@ const VOCABULARY: [&str; 14] = [
 
 /// Each foreign world and who alone knows it. `xtask` is a developer's machine's tool: where it is
 /// listed, it makes or unpacks files with the world's crate, and nothing of it is in the product.
-const WORLDS: [(&str, &[&str], &[&str]); 28] = [
+const WORLDS: [(&str, &[&str], &[&str]); 30] = [
     ("SQL", &["sqlx"], &["store"]),
     ("object stores", &["object_store"], &["store"]),
     ("the text index", &["tantivy", "memmap2"], &["search"]),
+    ("products of vectors", &["simsimd", "bytemuck"], &["search"]),
     (
         "models",
         &["ort", "fastembed", "tokenizers", "prost", "safetensors"],
@@ -134,9 +135,11 @@ const WORLDS: [(&str, &[&str], &[&str]); 28] = [
     ("images", &["image", "tiff"], &["extract"]),
     (
         "the limits of a process",
-        &["rustix", "landlock", "seccompiler", "libc"],
+        &["landlock", "seccompiler", "libc"],
         &["extract"],
     ),
+    // extract binds a child with it; search swaps two folders in one step.
+    ("the system's calls", &["rustix"], &["extract", "search"]),
     ("the files within Outlook messages", &["cfb"], &["extract"]),
     (
         "HTTP and pages",
@@ -186,7 +189,7 @@ const WORLDS: [(&str, &[&str], &[&str]); 28] = [
     (
         "threads of work",
         &["rayon"],
-        &["inference", "extract", "greffier", "benches"],
+        &["inference", "extract", "search", "greffier", "benches"],
     ),
     // Other readers of `greffier eval` write into one.
     ("temporary folders", &["tempfile"], &["benches", "greffier"]),

@@ -128,7 +128,7 @@ pub fn encoded(name: &str) -> String {
 }
 
 /// The document that people call `name`, also as lists print it, percent-encoded.
-async fn find(house: &House, name: &str) -> Result<pipeline::ledger::DocumentRow> {
+pub(super) async fn find(house: &House, name: &str) -> Result<pipeline::ledger::DocumentRow> {
     match house.desk.find(name).await {
         Err(pipeline::Error::NoSuchDocument(_)) if name.contains('%') => {
             let decoded = percent_encoding::percent_decode_str(name).decode_utf8_lossy();

@@ -9,7 +9,10 @@ use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use domain::{CollectionName, DocumentId, Evidence, Layout, Span, StoredText};
 use pipeline::desk::Desk;
-use search::{Filters, Hit, Index, Query, Reader, Results};
+use pipeline::ledger::DocumentRow;
+use search::{
+    Facet, Facets, FileKind, Filters, Hit, Index, Query, Reader, Results, SearchError, Suggestion,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Ending;
@@ -21,6 +24,21 @@ use crate::{followers, print};
 
 /// Characters of a snippet.
 const SNIPPET: usize = 260;
+
+/// The answer to a query, as shown.
+#[derive(Debug, Default, Serialize)]
+pub struct Answer {
+    /// The best documents, best first.
+    pub hits: Vec<Shown>,
+    /// When nothing answers: the nearest by their words, which are no answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nearest: Vec<Shown>,
+    /// All documents found.
+    pub documents: u64,
+    /// What they have in common, when asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facets: Option<Facets>,
+}
 
 /// One result, as shown.
 #[derive(Debug, Serialize)]
@@ -44,21 +62,84 @@ pub struct Shown {
     pub bbox: Option<domain::PageBox>,
     /// Words of the query in `evidence.text`, as ranges of bytes.
     pub highlights: Vec<Span>,
-    /// The score, what words and what meaning gave.
+    /// The score: one for each identifier, number and phrase found as it is, and the two parts
+    /// below as they weigh.
     pub score: f64,
-    /// As above.
+    /// How well the words answer, against the best of this search.
     pub lexical: f64,
-    /// As above.
+    /// How near the meaning is: a cosine.
     pub meaning: f64,
+    /// What words and what meaning gave of the score.
+    pub gave: Gave,
     /// Identifiers, numbers and phrases of the query found as they are.
     pub exact: u32,
+    /// Other documents with the same bytes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub same: Vec<DocumentId>,
+}
+
+/// What each side gave of a score.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Gave {
+    /// Identifiers, numbers and phrases found as they are.
+    pub exact: f64,
+    /// Words.
+    pub lexical: f64,
+    /// Meaning.
+    pub meaning: f64,
+}
+
+impl Gave {
+    fn of(hit: &Hit, lexical_weight: f64) -> Self {
+        let exact = f64::from(hit.exact);
+        let lexical = lexical_weight * hit.lexical;
+        Self {
+            exact,
+            lexical,
+            meaning: (hit.score - exact - lexical).max(0.0),
+        }
+    }
+}
+
+/// What is asked of every index.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The words.
+    pub text: String,
+    /// By what.
+    pub mode: Mode,
+    /// How many documents.
+    pub k: usize,
+    /// What they must be.
+    pub filters: Filters,
+    /// Whether to count what they have in common.
+    pub facets: bool,
+    /// The document they are to be like, and where its vectors point.
+    pub like: Option<(DocumentId, Vec<f32>)>,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            text: String::new(),
+            mode: Mode::Hybrid,
+            k: 10,
+            filters: Filters::default(),
+            facets: false,
+            like: None,
+        }
+    }
 }
 
 /// Searches every collection, or that of one pipeline.
 pub struct Finder {
     desk: Desk,
     models: Arc<Models>,
-    indexes: Vec<Index>,
+    /// Each with the encoder of its vectors.
+    indexes: Vec<(Index, String)>,
+    /// Those encoders, and those of collections that hold nothing yet: a model that cannot be used
+    /// is said before the first document comes.
+    encoders: BTreeSet<String>,
     names: Mutex<BTreeMap<DocumentId, String>>,
 }
 
@@ -69,49 +150,102 @@ impl Finder {
     /// When one cannot be opened.
     pub fn open(house: &House, only: Option<&CollectionName>) -> Result<Self> {
         let mut indexes = Vec::new();
+        let mut encoders = BTreeSet::new();
         for collection in house.collections() {
             let dir = house.index_dir(&collection);
-            if only.is_none_or(|c| *c == collection) && dir.is_dir() {
-                indexes.push(Index::open(&dir)?);
+            if only.is_some_and(|c| *c != collection) {
+                continue;
+            }
+            let encoder = house.encoder_of(&collection)?;
+            encoders.insert(encoder.clone());
+            if dir.is_dir() {
+                indexes.push((Index::open(&dir)?, encoder));
             }
         }
         Ok(Self {
             desk: house.desk.clone(),
             models: house.models.clone(),
             indexes,
+            encoders,
             names: Mutex::default(),
         })
     }
 
-    /// The best documents for a query, best first.
+    /// The best documents for what is asked, best first.
     ///
     /// # Errors
     /// When the encoder or an index cannot be used.
-    pub fn search(&self, text: &str, mode: Mode, k: usize, filters: &Filters) -> Result<Vec<Hit>> {
-        let vector = match mode {
-            Mode::Lexical => None,
-            Mode::Hybrid | Mode::Meaning => {
-                let encoder = self
-                    .models
-                    .encoder(&crate::stages::EmbedSettings::default().encoder)?;
-                encoder.encode(&[text.to_owned()])?.pop()
+    pub fn search(&self, asked: &Asked) -> Result<Results> {
+        let mut vectors = BTreeMap::new();
+        if asked.mode != Mode::Lexical && asked.like.is_none() {
+            for name in &self.encoders {
+                let encoder = self.models.encoder(name)?;
+                let vector = encoder.encode(std::slice::from_ref(&asked.text))?.pop();
+                vectors.insert(name, vector);
             }
-        };
+        }
         let mut answers = Vec::new();
-        for index in &self.indexes {
+        for (index, encoder) in &self.indexes {
             // Until people sign in, whoever is at this machine may see everything.
-            let mut query = Query::new(text, Reader::All);
-            query.vector = vector.clone();
-            query.mode = match mode {
+            let mut query = Query::new(&asked.text, Reader::All);
+            query.mode = match asked.mode {
                 Mode::Hybrid => search::Mode::Hybrid,
                 Mode::Lexical => search::Mode::Lexical,
                 Mode::Meaning => search::Mode::Meaning,
             };
-            query.limit = k;
-            query.filters = filters.clone();
+            query.vector = match &asked.like {
+                Some((_, direction)) => Some(direction.clone()),
+                None => vectors.get(encoder).cloned().flatten(),
+            };
+            query.unlike = asked.like.as_ref().map(|(id, _)| *id);
+            query.limit = asked.k;
+            query.filters = asked.filters.clone();
+            query.facets = asked.facets;
             answers.push(index.search(&query)?);
         }
-        Ok(Results::merge(answers, k).hits)
+        Ok(Results::merge(answers, asked.k))
+    }
+
+    /// What finds documents like this one, within its collection.
+    ///
+    /// # Errors
+    /// When it is in no index, or has no vector.
+    pub async fn like(&self, row: &DocumentRow) -> Result<Asked> {
+        for (index, _) in &self.indexes {
+            if let Some(direction) = index.direction(row.id, &Reader::All)? {
+                let opened = self.desk.open(row.clone()).await?;
+                return Ok(Asked {
+                    text: opened.title().to_owned(),
+                    like: Some((row.id, direction)),
+                    mode: Mode::Meaning,
+                    ..Asked::default()
+                });
+            }
+        }
+        anyhow::bail!(
+            "{} has no vector in the index: it holds no text, or its pipeline does not embed",
+            self.name(row.id).await?
+        )
+    }
+
+    /// How the last word may go on.
+    ///
+    /// # Errors
+    /// When an index cannot be read.
+    pub fn suggest(&self, text: &str, k: usize) -> Result<Vec<Suggestion>> {
+        let mut all: BTreeMap<String, u64> = BTreeMap::new();
+        for (index, _) in &self.indexes {
+            for suggestion in index.suggest(text, &Reader::All, k)? {
+                *all.entry(suggestion.text).or_default() += suggestion.passages;
+            }
+        }
+        let suggestions = all.into_iter();
+        let mut suggestions: Vec<Suggestion> = suggestions
+            .map(|(text, passages)| Suggestion { text, passages })
+            .collect();
+        suggestions.sort_by(|a, b| b.passages.cmp(&a.passages).then(a.text.cmp(&b.text)));
+        suggestions.truncate(k);
+        Ok(suggestions)
     }
 
     /// The name people know a document by.
@@ -153,7 +287,7 @@ impl Finder {
     ///
     /// # Errors
     /// When the document cannot be read.
-    pub async fn show(&self, query: &str, hit: &Hit) -> Result<Shown> {
+    pub async fn show(&self, query: &str, hit: &Hit, lexical_weight: f64) -> Result<Shown> {
         let subject = hit.document.into();
         let vault = &self.desk.vault;
         let row = vault
@@ -189,8 +323,32 @@ impl Finder {
             score: hit.score,
             lexical: hit.lexical,
             meaning: hit.meaning,
+            gave: Gave::of(hit, lexical_weight),
             exact: hit.exact,
+            same: hit.same.clone(),
         })
+    }
+
+    /// An answer with its texts, titles and places.
+    ///
+    /// # Errors
+    /// When a document cannot be read.
+    pub async fn answer(&self, asked: &Asked) -> Result<Answer> {
+        let results = self.search(asked)?;
+        let mut answer = Answer {
+            documents: results.documents,
+            facets: asked.facets.then_some(results.facets),
+            ..Answer::default()
+        };
+        for hit in &results.hits {
+            let shown = self.show(&asked.text, hit, results.lexical_weight).await?;
+            answer.hits.push(shown);
+        }
+        for hit in &results.nearest {
+            // What is nearest is so by its words.
+            answer.nearest.push(self.show(&asked.text, hit, 1.0).await?);
+        }
+        Ok(answer)
     }
 }
 
@@ -213,58 +371,148 @@ fn snippet_span(query: &str, text: &str, passage: Span) -> Span {
 pub async fn search(global: &Global, args: &Search) -> Result<Ending> {
     let house = House::open_existing(global).await?;
     catch_up(&house).await?;
-    let (collection, filters) = match &args.pipeline {
-        Some(name) => {
-            let pipeline = house.pipeline(name)?;
-            let filters = Filters {
-                pipeline: Some(pipeline.name().clone()),
-                ..Filters::default()
-            };
-            (Some(pipeline.source.file.collection.clone()), filters)
-        }
-        None => (None, Filters::default()),
+    let only = &args.only;
+    let collection = match &only.pipeline {
+        Some(name) => Some(house.pipeline(name)?.source.file.collection.clone()),
+        None => None,
+    };
+    let filters = Filters {
+        pipeline: only
+            .pipeline
+            .as_ref()
+            .map(|name| name.parse())
+            .transpose()?,
+        service: only.service.clone(),
+        language: only.language.clone(),
+        kind: only.kind,
+        place: only.place.clone(),
+        year: only.year,
+        from: only.since,
+        until: only.before,
     };
     let finder = Finder::open(&house, collection.as_ref())?;
     let k = usize::from(args.k);
+    if let Some(text) = &args.suggest {
+        let suggestions = finder.suggest(text, k)?;
+        if global.json {
+            print::json(&suggestions)?;
+        } else {
+            for suggestion in suggestions {
+                print::line(format!("{:>6}  {}", suggestion.passages, suggestion.text));
+            }
+        }
+        return Ok(Ending::Done);
+    }
+    let mut asked = Asked {
+        text: args.query.clone().unwrap_or_default(),
+        mode: args.mode,
+        ..Asked::default()
+    };
+    if let Some(document) = &args.like {
+        asked = finder
+            .like(&super::documents::find(&house, document).await?)
+            .await?;
+    }
+    asked.k = k;
+    asked.filters = filters;
+    asked.facets = args.facets;
     if let (Some(queries), Some(run)) = (&args.queries, &args.run) {
-        let n = batch(&finder, queries, run, args.mode, k, &filters).await?;
+        let n = batch(&finder, queries, run, &asked).await?;
         print::note(format!("{n} queries, {}", run.display()));
         return Ok(Ending::Done);
     }
-    let query = args.query.as_deref().unwrap_or_default();
-    let hits = finder.search(query, args.mode, k, &filters)?;
-    let mut shown = Vec::new();
-    for hit in &hits {
-        shown.push(finder.show(query, hit).await?);
+    let answer = finder.answer(&asked).await?;
+    if global.json && args.facets {
+        print::json(&answer)?;
+    } else if global.json {
+        print::json(&answer.hits)?;
+    } else {
+        print_answer(global.lang, &answer);
     }
-    if global.json {
-        print::json(&shown)?;
-        return Ok(Ending::Done);
-    }
-    print_hits(global.lang, &shown);
     Ok(Ending::Done)
+}
+
+/// Prints an answer for a person.
+pub fn print_answer(lang: domain::Lang, answer: &Answer) {
+    if answer.hits.is_empty() {
+        print::line(lang.pick("Rien de pertinent.", "Nothing relevant."));
+        if !answer.nearest.is_empty() {
+            print::line(lang.pick(
+                "Au plus près par les mots, sans que ce soit une réponse :",
+                "Nearest by words, which is no answer:",
+            ));
+        }
+    }
+    print_hits(lang, &answer.hits);
+    print_hits(lang, &answer.nearest);
+    let Some(facets) = &answer.facets else {
+        return;
+    };
+    print::line(match lang {
+        domain::Lang::Fr => format!("{} documents trouvés", answer.documents),
+        domain::Lang::En => format!("{} documents found", answer.documents),
+    });
+    for facet in Facet::ALL {
+        let values = facets.of(facet);
+        if values.is_empty() {
+            continue;
+        }
+        let values: Vec<String> = values
+            .into_iter()
+            .map(|(value, count)| format!("{} ({count})", value_name(lang, facet, value)))
+            .collect();
+        print::line(format!(
+            "  {}  {}",
+            facet_name(lang, facet),
+            values.join(", ")
+        ));
+    }
+}
+
+/// What people call a facet.
+pub const fn facet_name(lang: domain::Lang, facet: Facet) -> &'static str {
+    match facet {
+        Facet::Service => "service",
+        Facet::Pipeline => lang.pick("filière", "pipeline"),
+        Facet::Kind => lang.pick("genre", "kind"),
+        Facet::Place => lang.pick("lieu", "place"),
+        Facet::Year => lang.pick("année", "year"),
+        Facet::Language => lang.pick("langue", "language"),
+    }
+}
+
+/// A value of a facet; what has none is said in words.
+fn value_name(lang: domain::Lang, facet: Facet, value: &str) -> &str {
+    match (facet, value) {
+        (Facet::Service, "") => lang.pick("sans service", "no service"),
+        _ => value,
+    }
 }
 
 /// Prints results for a person.
 pub fn print_hits(lang: domain::Lang, shown: &[Shown]) {
-    if shown.is_empty() {
-        print::line(lang.pick("Rien de pertinent.", "Nothing relevant."));
-    }
     for (n, hit) in shown.iter().enumerate() {
         let title = if hit.title == hit.name {
             String::new()
         } else {
             format!(" — {}", print::short(&hit.title, 70))
         };
+        let same = match (hit.same.len(), lang) {
+            (0, _) => String::new(),
+            (n, domain::Lang::Fr) => format!(", + {n} identique{}", if n > 1 { "s" } else { "" }),
+            (n, domain::Lang::En) => format!(", + {n} identical"),
+        };
+        let gave = hit.gave;
         print::line(format!(
-            "{:>2}. {}{title}  (page {}, {}, {})",
+            "{:>2}. {}{title}  (page {}, {}, {}{same})",
             n + 1,
             hit.name,
             hit.page,
             hit.received_at.day_in(&domain::time::Zone::paris()),
             match lang {
-                domain::Lang::Fr => format!("mots {:.2}, sens {:.2}", hit.lexical, hit.meaning),
-                domain::Lang::En => format!("words {:.2}, meaning {:.2}", hit.lexical, hit.meaning),
+                domain::Lang::Fr => format!("mots {:.2}, sens {:.2}", gave.lexical, gave.meaning),
+                domain::Lang::En =>
+                    format!("words {:.2}, meaning {:.2}", gave.lexical, gave.meaning),
             }
         ));
         print::line(format!(
@@ -279,7 +527,12 @@ async fn catch_up(house: &House) -> Result<()> {
     let end = house.desk.vault.ledger.log_size().await?;
     let behind = house.collections().iter().any(|c| {
         let dir = house.index_dir(c);
-        end > 0 && Index::open(&dir).is_ok_and(|i| i.position() < end)
+        end > 0
+            && match Index::open(&dir) {
+                Ok(index) => index.position() < end,
+                // Of another version: it is made again.
+                Err(error) => matches!(error, SearchError::OtherFormat { .. }),
+            }
     });
     if behind && let Ok(_lock) = house.lock() {
         followers::follow(house, &|_, _| {}).await?;
@@ -294,14 +547,7 @@ struct QueryLine {
 }
 
 /// Answers a file of queries in TREC run format: `query Q0 document rank score greffier`.
-async fn batch(
-    finder: &Finder,
-    queries: &Path,
-    run: &Path,
-    mode: Mode,
-    k: usize,
-    filters: &Filters,
-) -> Result<usize> {
+async fn batch(finder: &Finder, queries: &Path, run: &Path, asked: &Asked) -> Result<usize> {
     let text = std::fs::read_to_string(queries)
         .with_context(|| format!("cannot read {}", queries.display()))?;
     let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
@@ -320,7 +566,12 @@ async fn batch(
             "query id `{}` has a space",
             query.id
         );
-        let hits = finder.search(&query.text, mode, k, filters)?;
+        let hits = finder
+            .search(&Asked {
+                text: query.text,
+                ..asked.clone()
+            })?
+            .hits;
         let mut named = BTreeSet::new();
         for hit in &hits {
             let name = encoded(&finder.stem(hit.document).await?);
@@ -342,17 +593,83 @@ async fn batch(
     Ok(lines.len())
 }
 
+/// The name of a facet in addresses.
+const fn in_address(facet: Facet) -> &'static str {
+    match facet {
+        Facet::Service => "service",
+        Facet::Pipeline => "pipeline",
+        Facet::Kind => "kind",
+        Facet::Place => "place",
+        Facet::Year => "year",
+        Facet::Language => "language",
+    }
+}
+
+/// The filters of an address; `None` when one asks for what no document can be.
+fn filters(only: &BTreeMap<&'static str, String>) -> Option<Filters> {
+    let mut filters = Filters::default();
+    for facet in Facet::ALL {
+        let Some(value) = only.get(in_address(facet)) else {
+            continue;
+        };
+        match facet {
+            Facet::Service => filters.service = Some(value.parse().ok()?),
+            Facet::Pipeline => filters.pipeline = Some(value.parse().ok()?),
+            Facet::Kind => {
+                let mut kinds = FileKind::ALL.into_iter();
+                filters.kind = Some(kinds.find(|kind| kind.as_str() == value)?);
+            }
+            Facet::Place => filters.place = Some(value.clone()),
+            Facet::Year => filters.year = Some(value.parse().ok()?),
+            Facet::Language => filters.language = Some(value.clone()),
+        }
+    }
+    Some(filters)
+}
+
 #[async_trait]
 impl web::Find for Finder {
     async fn find(
         &self,
-        query: &str,
-        limit: usize,
-    ) -> Result<Vec<web::Found>, Box<dyn std::error::Error + Send + Sync>> {
-        let hits = self.search(query, Mode::Hybrid, limit, &Filters::default())?;
+        asked: &web::Asked,
+    ) -> Result<web::Answer, Box<dyn std::error::Error + Send + Sync>> {
+        let Some(filters) = filters(&asked.only) else {
+            return Ok(web::Answer::default());
+        };
+        let like = match asked.like {
+            Some(id) => self.desk.vault.ledger.document(id).await?,
+            None => None,
+        };
+        let mut own = match &like {
+            Some(row) => self.like(row).await?,
+            None => Asked {
+                text: asked.text.clone(),
+                ..Asked::default()
+            },
+        };
+        own.k = asked.limit;
+        own.filters = filters;
+        own.facets = true;
+        let answer = self.answer(&own).await?;
+        let counts = answer.facets.unwrap_or_default();
+        let facets = Facet::ALL.map(|facet| {
+            let values = counts.of(facet).into_iter();
+            let values = values.map(|(value, count)| (value.to_owned(), count));
+            (in_address(facet), values.collect())
+        });
+        Ok(web::Answer {
+            hits: self.found(answer.hits).await?,
+            nearest: self.found(answer.nearest).await?,
+            documents: answer.documents,
+            facets: facets.into(),
+        })
+    }
+}
+
+impl Finder {
+    async fn found(&self, all: Vec<Shown>) -> Result<Vec<web::Found>> {
         let mut found = Vec::new();
-        for hit in &hits {
-            let shown = self.show(query, hit).await?;
+        for shown in all {
             found.push(web::Found {
                 document: shown.document,
                 name: self.name(shown.document).await?,
@@ -362,6 +679,7 @@ impl web::Find for Finder {
                 page: shown.page,
                 snippet: shown.evidence.text,
                 highlights: shown.highlights,
+                same: shown.same.len(),
             });
         }
         Ok(found)

@@ -105,6 +105,26 @@ fn name(stage: &str) -> StageName {
         .unwrap_or_else(|_| unreachable!("`{stage}` is a slug"))
 }
 
+/// The encoder that a pipeline embeds passages with; `None` when it does not.
+///
+/// # Errors
+/// When its settings are wrong.
+pub fn encoder_of(source: &SourceFile) -> Result<Option<String>, FileError> {
+    let stages = source
+        .file
+        .stages
+        .iter()
+        .chain(&source.file.attachment_stages);
+    if !stages
+        .into_iter()
+        .any(|stage| stage.get_ref().as_str() == "embed")
+    {
+        return Ok(None);
+    }
+    let (settings, _) = settings::<EmbedSettings>(source, "embed")?;
+    Ok(Some(settings.encoder))
+}
+
 /// The settings of `classify` of a file.
 ///
 /// # Errors

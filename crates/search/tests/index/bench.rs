@@ -34,6 +34,8 @@ pub(crate) fn document(n: u8, texts: &[&str]) -> IndexedDocument {
         language: Some("fr".to_owned()),
         media_type: "application/pdf".to_owned(),
         received_at: moment(i64::from(n)),
+        place: None,
+        first: id(n),
         text_version: ArtifactName::from_bytes([n; 32]),
         passages: passages.collect(),
     }

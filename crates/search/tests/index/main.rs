@@ -4,4 +4,6 @@
 mod bench;
 mod durability;
 mod finding;
+mod killed;
 mod rights;
+mod together;

@@ -5,6 +5,7 @@
 pub(crate) mod toys;
 pub(crate) mod week;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -25,7 +26,7 @@ use pipeline::vault::Vault;
 use pipeline::worker::{Bench, Worker};
 use privacy::Secrets;
 use tower::ServiceExt as _;
-use web::{Find, Found, Office};
+use web::{Answer, Asked, Find, Found, Office};
 
 /// The pipeline of letters and forms.
 pub(crate) const MAIL: &str = r#"
@@ -397,9 +398,9 @@ pub(crate) struct Scan {
 impl Find for Scan {
     async fn find(
         &self,
-        query: &str,
-        limit: usize,
-    ) -> Result<Vec<Found>, Box<dyn std::error::Error + Send + Sync>> {
+        asked: &Asked,
+    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+        let query = asked.text.as_str();
         let mut found = Vec::new();
         for row in self
             .desk
@@ -428,9 +429,26 @@ impl Find for Scan {
                 page: 1,
                 snippet: line.to_owned(),
                 highlights: vec![Span::new(at, at + query.len() as u32)],
+                same: 0,
             });
         }
-        found.truncate(limit);
-        Ok(found)
+        let mut services: BTreeMap<String, u64> = BTreeMap::new();
+        for service in found.iter().filter_map(|f: &Found| f.service.clone()) {
+            *services.entry(service).or_default() += 1;
+        }
+        if let Some(service) = asked.only.get("service") {
+            found.retain(|f| f.service.as_ref() == Some(service));
+        }
+        if let Some(id) = asked.like {
+            found.retain(|f| f.document != id);
+        }
+        let documents = found.len() as u64;
+        found.truncate(asked.limit);
+        Ok(Answer {
+            hits: found,
+            nearest: Vec::new(),
+            documents,
+            facets: vec![("service", services.into_iter().collect())],
+        })
     }
 }

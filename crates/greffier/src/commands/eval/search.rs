@@ -272,7 +272,9 @@ impl Measured<'_> {
                 service: None,
                 language: None,
                 media_type: "text/plain".into(),
+                place: None,
                 received_at,
+                first: id(number),
                 text_version: ArtifactName::from_bytes([0; 32]),
                 passages,
             }));
