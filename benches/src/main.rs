@@ -3,6 +3,7 @@
 //! | module | what it measures |
 //! |---|---|
 //! | [`intake`] | documents a second from file to index, and where the time goes |
+//! | [`searching`] | passages a second into the index, milliseconds a question, beside bm25s and Faiss |
 //! | [`reading`] | pages of PDF a second, beside `pdftotext` and PDFium |
 //!
 //! `cargo xtask bench` builds in release and writes `benches/runs/DATE-PLATFORM.json`.
@@ -11,6 +12,7 @@
 
 mod intake;
 mod reading;
+mod searching;
 
 use std::path::{Path, PathBuf};
 
@@ -35,6 +37,18 @@ struct Args {
     /// Folders of PDFs to read besides the shapes of our own.
     #[arg(long, value_name = "DIR")]
     pdf: Vec<PathBuf>,
+    /// Passages of each archive that is searched.
+    #[arg(long, value_delimiter = ',', default_value = "10000,100000")]
+    passages: Vec<usize>,
+    /// What the archives are made of: JSON Lines of {"title","text"}; else the fixtures.
+    #[arg(long, value_name = "FILE.jsonl")]
+    corpus: Option<PathBuf>,
+    /// What is asked of them: JSON Lines of {"text"}.
+    #[arg(long, value_name = "FILE.jsonl")]
+    queries: Option<PathBuf>,
+    /// The largest archive that the peers are given: they hold all of it in memory.
+    #[arg(long, default_value_t = 100_000)]
+    peers_up_to: usize,
     /// The binary; else `greffier` beside this program.
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -47,6 +61,7 @@ struct Args {
 enum Bench {
     Intake,
     Reading,
+    Search,
 }
 
 /// What a run is kept as.
@@ -56,6 +71,8 @@ struct Kept {
     intake: Option<Vec<intake::Run>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reading: Option<Vec<reading::Run>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search: Option<Vec<searching::Run>>,
 }
 
 fn main() -> Result<()> {
@@ -74,12 +91,16 @@ fn main() -> Result<()> {
     let mut kept = Kept {
         intake: None,
         reading: None,
+        search: None,
     };
     if wanted(Bench::Reading) {
         kept.reading = Some(reading::run(&args, &root, &binary)?);
     }
     if wanted(Bench::Intake) {
         kept.intake = Some(intake::run(&args, &root, &binary)?);
+    }
+    if wanted(Bench::Search) {
+        kept.search = Some(searching::run(&args, &root)?);
     }
     if let Some(path) = &args.out {
         if let Some(dir) = path.parent() {

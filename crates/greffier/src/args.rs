@@ -466,8 +466,15 @@ pub enum PipelinesAction {
 pub enum ModelsAction {
     /// List them, and whether their files are here and the pinned ones.
     List,
-    /// Make the running model from published weights in the runtime folder.
+    /// Take over a model's files from a folder, offline, checked against models.toml; or make the
+    /// running model from published weights in the runtime folder.
     Import {
+        /// The folder; or a name in models.toml.
+        #[arg(value_name = "DIR|NAME")]
+        what: String,
+    },
+    /// Fetch a model's files from the address in models.toml, with curl. Nothing else ever does.
+    Fetch {
         /// Its name in models.toml.
         name: String,
     },

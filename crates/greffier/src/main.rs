@@ -157,7 +157,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Verify { checkpoint } => trust::verify(global, checkpoint.as_deref()).await,
         Command::Checkpoint => trust::checkpoint(global).await,
         Command::Pipelines { action } => admin::pipelines(global, action.as_ref()).await,
-        Command::Models { action } => admin::models(global, action.as_ref()).await,
+        Command::Models { action } => commands::models::models(global, action.as_ref()).await,
         Command::Schemas { write } => admin::schemas(write.as_ref()),
         Command::Doctor => doctor::doctor(global).await,
         Command::Serve { listen } => admin::serve(global, *listen).await,

@@ -1,5 +1,6 @@
 //! The models in force: named by digest at once, loaded when first needed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ pub struct Models {
     runtime_dirs: Vec<PathBuf>,
     heads_dir: PathBuf,
     sessions: usize,
-    encoder: Mutex<Option<Arc<Encoder>>>,
+    encoders: Mutex<BTreeMap<String, Arc<Encoder>>>,
     heads: Mutex<Vec<Arc<Head>>>,
 }
 
@@ -33,7 +34,7 @@ impl Models {
             runtime_dirs,
             heads_dir,
             sessions,
-            encoder: Mutex::default(),
+            encoders: Mutex::default(),
             heads: Mutex::default(),
         })
     }
@@ -67,12 +68,19 @@ impl Models {
             })
     }
 
-    /// The encoder of this name. One encoder is in force at a time.
+    /// Where a model that is fetched or imported is kept.
+    pub fn keeping(&self) -> Result<PathBuf> {
+        let dir = self.runtime_dirs.iter().find(|dir| dir.is_dir());
+        let dir = dir.or(self.runtime_dirs.first());
+        Ok(dir
+            .context("no folder for models: name one with --runtime")?
+            .join("models"))
+    }
+
+    /// The encoder of this name, loaded once.
     pub fn encoder(&self, name: &str) -> Result<Arc<Encoder>> {
-        let mut loaded = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(encoder) = loaded.as_ref()
-            && encoder.name() == name
-        {
+        let mut loaded = self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encoder) = loaded.get(name) {
             return Ok(encoder.clone());
         }
         let models = self.folder(name)?;
@@ -81,7 +89,7 @@ impl Models {
                 self.registry
                     .encoder(name, &models, &self.runtime()?, self.sessions)?,
             );
-        *loaded = Some(encoder.clone());
+        loaded.insert(name.to_owned(), encoder.clone());
         Ok(encoder)
     }
 

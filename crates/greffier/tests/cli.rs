@@ -422,6 +422,83 @@ fn a_full_disk_is_said_and_loses_nothing() {
     assert_eq!(found.as_array().unwrap().len(), 30);
 }
 
+/// Weights that came on a disk, or from a mirror: only what is pinned is taken over.
+#[test]
+fn models_come_from_a_folder_or_a_mirror_and_are_checked() {
+    let data = Data::new();
+    let runtime = data.beside("runtime");
+    copy_folder(&root().join(".runtime"), &runtime);
+    let carried = root().join("crates/inference/models/greffier-static-fr-en");
+    let disk = data.beside("disk");
+    copy_folder(&carried, &disk);
+    let pipelines = data.beside("pipelines");
+    copy_folder(&root().join("pipelines"), &pipelines);
+    let registry = fs::read_to_string(pipelines.join("models.toml")).unwrap();
+    let digests = registry
+        .split("[models.greffier-static-fr-en.files]")
+        .nth(1)
+        .unwrap();
+    let entry = |digests: &str| {
+        format!(
+            "{registry}\n[models.mirrored]\nversion = \"1\"\nsource = \"a disk\"\n\
+             licence = \"Apache-2.0\"\nlanguages = [\"fr\"]\ndimension = 256\npooling = \"sum\"\n\
+             prefix = \"\"\nmax_tokens = 512\naddress = \"file://{}/\"\n\n[models.mirrored.files]{digests}",
+            disk.display()
+        )
+    };
+    let (runtime_dir, pipelines_dir) = (
+        runtime.display().to_string(),
+        pipelines.display().to_string(),
+    );
+    let run = |args: &[&str]| {
+        let mut all = vec!["--runtime", &runtime_dir, "--pipelines", &pipelines_dir];
+        all.extend(args);
+        data.run(&all)
+    };
+    // In no entry: said, with what to add.
+    fs::write(disk.join("tokenizer.json"), "{}").unwrap();
+    let disk_dir = disk.display().to_string();
+    let offered = run(&["models", "import", &disk_dir])
+        .ended(1)
+        .said(&["models.toml"]);
+    assert!(
+        offered
+            .stdout
+            .contains("[models.disk.files]\n\"model.onnx\" = \"sha256:")
+    );
+    // Not what is pinned: nothing is kept.
+    fs::write(pipelines.join("models.toml"), entry(digests)).unwrap();
+    run(&["models", "fetch", "mirrored"])
+        .ended(1)
+        .said(&["sha256:", "expected"]);
+    assert!(!runtime.join("models/mirrored/tokenizer.json").exists());
+    copy_folder(&carried, &disk);
+    let taken = run(&["models", "import", &disk_dir]).ended(0);
+    assert!(taken.stdout.contains("mirrored"));
+    assert!(runtime.join("models/mirrored/model.onnx").is_file());
+    fs::remove_dir_all(runtime.join("models/mirrored")).unwrap();
+    run(&["models", "fetch", "mirrored"]).ended(0);
+    run(&["models", "fetch", "greffier-static-fr-en"])
+        .ended(1)
+        .said(&["comes with the program"]);
+    run(&["models", "import", "nowhere"])
+        .ended(1)
+        .said(&["nowhere", "mirrored"]);
+    let listed = run(&["--json", "models"]).ended(0).json();
+    let mirrored = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|m| m["name"] == "mirrored");
+    assert!(
+        mirrored.unwrap()["state"]
+            .as_str()
+            .unwrap()
+            .contains("verified"),
+        "{listed}"
+    );
+}
+
 #[test]
 fn a_model_that_is_not_the_pinned_one_is_refused() {
     let data = Data::new();

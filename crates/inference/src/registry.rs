@@ -162,6 +162,9 @@ pub struct ModelSpec {
     /// The folder that holds the model's files, from that of the registry, when they come with the
     /// program.
     pub path: Option<PathBuf>,
+    /// The address under which the files can be fetched by their names, ending in `/`. Nothing is
+    /// ever fetched but when a person asks for it.
+    pub address: Option<String>,
     /// Files of the running model and their digests.
     pub files: BTreeMap<String, Digest>,
     /// Files that `model.onnx` is converted from and their digests; none for a model that comes
@@ -303,6 +306,71 @@ impl Registry {
                 source,
             })?;
         Ok((target, true))
+    }
+
+    /// What has to be there of a model before it can run: the files it runs with, or those they
+    /// are made of, with their digests.
+    ///
+    /// # Errors
+    /// When there is no such model.
+    pub fn needed(&self, name: &str) -> Result<BTreeMap<&str, Digest>, RegistryError> {
+        let spec = self.model(name)?;
+        let made = (!spec.sources.is_empty()).then_some(ONNX_FILE);
+        let files = spec.files.iter().chain(&spec.sources);
+        Ok(files
+            .filter(|(file, _)| Some(file.as_str()) != made)
+            .map(|(file, digest)| (file.as_str(), *digest))
+            .collect())
+    }
+
+    /// Keeps one file of a model in `models_dir/NAME`, if it is the pinned one.
+    ///
+    /// # Errors
+    /// When it is not, or cannot be written.
+    pub fn keep(
+        &self,
+        name: &str,
+        file: &str,
+        from: &Path,
+        models_dir: &Path,
+    ) -> Result<(), RegistryError> {
+        let needed = self.needed(name)?;
+        let expected = needed.get(file).copied().unwrap_or(Digest::of(b""));
+        let bytes = verified(from, expected)?;
+        let dir = models_dir.join(name);
+        let target = dir.join(file);
+        let part = dir.join(format!("{file}.{}.part", std::process::id()));
+        std::fs::create_dir_all(&dir)
+            .and_then(|()| std::fs::write(&part, bytes))
+            .and_then(|()| std::fs::rename(&part, &target))
+            .map_err(|source| RegistryError::Write {
+                path: target.clone(),
+                source,
+            })
+    }
+
+    /// Takes over the models whose files are in `folder`, all of them and all as pinned, whatever
+    /// the folder is called: weights that came on a disk. Returns their names.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or what is taken over cannot be made to run.
+    pub fn adopt(&self, folder: &Path, models_dir: &Path) -> Result<Vec<String>, RegistryError> {
+        let mut adopted = Vec::new();
+        for name in self.models.keys() {
+            let needed = self.needed(name)?;
+            let whole = needed
+                .iter()
+                .all(|(file, digest)| verified(&folder.join(file), *digest).is_ok());
+            if !whole {
+                continue;
+            }
+            for file in needed.keys() {
+                self.keep(name, file, &folder.join(file), models_dir)?;
+            }
+            self.import(name, models_dir)?;
+            adopted.push(name.clone());
+        }
+        Ok(adopted)
     }
 
     /// The encoder `name`, of which at most `sessions` encode at the same time.

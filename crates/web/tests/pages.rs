@@ -426,6 +426,46 @@ async fn search() {
         .says(&["Porte exactement ce nom"]);
 }
 
+/// What documents have in common narrows a search down, and a choice can be taken back.
+#[tokio::test]
+async fn a_search_is_narrowed_down() {
+    let house = House::full().await;
+    let page = house.get("/search?q=e").await;
+    page.is(200).says(&["Affiner", "<h3>Service</h3>"]);
+    let narrowed = house.get("/search?q=e&service=voirie").await;
+    narrowed.is(200).says(&[
+        "choisi, retirer",
+        "aria-current=\"true\"",
+        "href=\"/search?q=e\"",
+        "Documents semblables",
+    ]);
+    house
+        .get("/search?q=e&service=voirie&lang=en")
+        .await
+        .is(200)
+        .says(&[
+            "Narrow down",
+            "chosen, remove",
+            "href=\"/search?q=e&#38;lang=en\"",
+        ]);
+    let id = house.id("F-003").await;
+    house
+        .get(&format!("/search?q=e&like={id}"))
+        .await
+        .is(200)
+        .says(&["documents semblables"]);
+    // An address that somebody typed wrong is still only a search.
+    for odd in [
+        "service=%22%3E%3Cb%3E",
+        "year=x",
+        "kind=",
+        "like=nobody",
+        "place=%00",
+    ] {
+        house.get(&format!("/search?q=e&{odd}")).await.is(200);
+    }
+}
+
 #[tokio::test]
 async fn syntheses() {
     let house = House::full().await;

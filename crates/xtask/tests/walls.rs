@@ -59,8 +59,9 @@ const OURS: [(&str, &[&str]); 14] = [
     ),
     // Builds in seconds and sets up the machine that builds the others: it links none of them.
     ("xtask", &[]),
-    // Measures the built binary from outside, and what a page costs without a process around it.
-    ("benches", &["extract"]),
+    // Measures the built binary from outside, and what a page, a passage and a question cost without a
+    // process around them.
+    ("benches", &["domain", "extract", "inference", "search"]),
 ];
 
 /// Foreign crates that carry words and values, and no world: anyone may use them.

@@ -1,17 +1,16 @@
-//! `init`, `pipelines`, `models`, `schemas`, `serve`.
+//! `init`, `pipelines`, `schemas`, `serve`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use domain::{Digest, Lang};
+use domain::Lang;
 use pipeline::file::SourceFile;
-use serde::Serialize;
 
 use super::Ending;
 use super::search::Finder;
-use crate::args::{Global, ModelsAction, PipelinesAction};
+use crate::args::{Global, PipelinesAction};
 use crate::house::{self, House, reading};
 use crate::stages::{Workshop, assemble};
 use crate::{print, schemas};
@@ -135,118 +134,6 @@ fn check_pipeline(global: &Global, file: &Path) -> Result<Ending> {
             f.rules.len()
         ),
     });
-    Ok(Ending::Done)
-}
-
-/// A model as listed.
-#[derive(Debug, Serialize)]
-struct ListedModel {
-    name: String,
-    role: &'static str,
-    version: String,
-    source: String,
-    licence: String,
-    digest: Digest,
-    state: String,
-}
-
-/// Lists or imports models.
-pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<Ending> {
-    let (_, models) = house::models(global, 1)?;
-    if let Some(ModelsAction::Import { name }) = action {
-        let folder = models.folder(name)?;
-        let (path, made) = models.registry.import(name, &folder)?;
-        let digest = models.encoder_digest(name)?;
-        print::line(format!(
-            "{} {} ({digest})",
-            path.display(),
-            if made {
-                global.lang.pick("fabriqué", "made")
-            } else {
-                global.lang.pick("déjà là", "already here")
-            }
-        ));
-        return Ok(Ending::Done);
-    }
-    let lang = global.lang;
-    let mut listed = Vec::new();
-    for (name, spec) in &models.registry.models {
-        let state = match models.encoder(name) {
-            Ok(_) => lang
-                .pick("prêt, empreintes vérifiées", "ready, digests verified")
-                .to_owned(),
-            Err(error) => format!("{error:#}"),
-        };
-        listed.push(ListedModel {
-            name: name.clone(),
-            role: "encoder",
-            version: spec.version.clone(),
-            source: spec.source.clone(),
-            licence: spec.licence.clone(),
-            digest: spec.digest(),
-            state,
-        });
-    }
-    let house = House::open(global).await?;
-    for pipeline in house.desk.pipelines.iter() {
-        if let Some(digest) = house.models.head_digest(pipeline.name())? {
-            let state = match house.models.head(pipeline.name(), digest) {
-                Ok(head) => match lang {
-                    Lang::Fr => format!(
-                        "en service, {} documents appris",
-                        head.card().out_of_fold.documents
-                    ),
-                    Lang::En => format!(
-                        "in force, learnt from {} documents",
-                        head.card().out_of_fold.documents
-                    ),
-                },
-                Err(error) => format!("{error:#}"),
-            };
-            listed.push(ListedModel {
-                name: pipeline.name().to_string(),
-                role: "head",
-                version: String::new(),
-                source: lang
-                    .pick(
-                        "appris ici (greffier train)",
-                        "trained here (greffier train)",
-                    )
-                    .to_owned(),
-                licence: String::new(),
-                digest,
-                state,
-            });
-        }
-    }
-    if global.json {
-        print::json(&listed)?;
-        return Ok(Ending::Done);
-    }
-    let rows = listed
-        .into_iter()
-        .map(|m| {
-            vec![
-                m.name,
-                m.role.into(),
-                m.version,
-                m.licence,
-                print::short(&m.digest.to_string(), 24),
-                m.state,
-            ]
-        })
-        .collect();
-    print::table(
-        &[
-            lang.pick("modèle", "model"),
-            lang.pick("rôle", "role"),
-            "version",
-            lang.pick("licence", "licence"),
-            lang.pick("empreinte", "digest"),
-            lang.pick("état", "state"),
-        ],
-        rows,
-    );
     Ok(Ending::Done)
 }
 

@@ -9,6 +9,7 @@ pub mod extract;
 pub mod index;
 pub mod ingest;
 pub mod insight;
+pub mod models;
 pub mod reading;
 pub mod search;
 pub mod trust;

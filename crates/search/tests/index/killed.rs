@@ -12,7 +12,7 @@ use crate::bench::{document, id, with_vectors};
 /// Set in the process that writes: the folder of the index.
 const FOLDER: &str = "GREFFIER_TEST_KILLED_INDEX";
 /// Changes of the whole work, one a position.
-const WORK: u64 = 4_000;
+const WORK: u64 = 1_200;
 /// Documents, each written again and again.
 const DOCUMENTS: u64 = 100;
 const KILLS: usize = 20;
