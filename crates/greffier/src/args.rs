@@ -92,6 +92,9 @@ pub enum Command {
     Ingest(Ingest),
     /// Finish what is owed: documents taken in with --no-wait, or interrupted.
     Work,
+    /// Run a stage and what follows it again, after its settings or its model have changed: new
+    /// records beside the old ones.
+    Reprocess(Reprocess),
     /// List documents.
     Documents {
         /// Of this pipeline.
@@ -341,6 +344,19 @@ impl std::fmt::Debug for Password {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Password")
     }
+}
+
+/// Options of `reprocess`.
+#[derive(Debug, Args)]
+pub struct Reprocess {
+    /// The pipeline.
+    #[arg(long, value_name = "P")]
+    pub pipeline: String,
+    /// From this stage on; else from the first.
+    #[arg(long, value_name = "STAGE")]
+    pub stage: Option<String>,
+    /// These documents; else all that came by the pipeline.
+    pub documents: Vec<String>,
 }
 
 /// Options of `search`.

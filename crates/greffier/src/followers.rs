@@ -45,7 +45,8 @@ async fn follow_collection(
     }
 }
 
-/// Makes the index of a collection again, beside the old one, which answers until it is whole.
+/// Makes the index of a collection again with the encoder of its pipelines, beside the old one,
+/// which answers until it is whole.
 ///
 /// # Errors
 /// As [`follow`]; the old index stands.
@@ -68,6 +69,29 @@ pub async fn rebuild(
     Ok(indexed)
 }
 
+/// The encoder whose vectors an index holds, and its digest; that of the collection's pipelines for
+/// one that holds none yet. After a change of encoder the old vectors serve until the index is made
+/// again, which a person decides.
+///
+/// # Errors
+/// When the pipelines disagree, or the encoder is not in models.toml.
+pub fn encoder_in(
+    house: &House,
+    collection: &CollectionName,
+    index: &Index,
+) -> Result<(String, Digest)> {
+    let label = index.label()?;
+    if let Some((name, digest)) = label.split_once(' ')
+        && let Ok(held) = house.models.encoder_digest(name)
+        && held.to_string() == digest
+    {
+        return Ok((name.to_owned(), held));
+    }
+    let name = house.encoder_of(collection)?;
+    let digest = house.models.encoder_digest(&name)?;
+    Ok((name, digest))
+}
+
 /// Brings an index up to the end of the log.
 async fn follow_into(
     house: &House,
@@ -76,15 +100,14 @@ async fn follow_into(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<u64> {
     let desk = &house.desk;
-    let encoder = house
-        .models
-        .encoder_digest(&house.encoder_of(collection)?)?;
+    let (name, encoder) = encoder_in(house, collection, index)?;
     let end = desk.vault.ledger.log_size().await?;
     let mut position = index.position();
     if position >= end {
         return Ok(0);
     }
     let mut writer = index.writer()?;
+    writer.label(&format!("{name} {encoder}"));
     let mut total = 0;
     while position < end {
         // A document has several records: many are read before any document is, so that it is

@@ -107,6 +107,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Init { secret_file } => admin::init(global, secret_file.as_deref()).await,
         Command::Ingest(args) => ingest::ingest(global, args).await,
         Command::Work => ingest::work(global).await,
+        Command::Reprocess(args) => commands::reprocess::reprocess(global, args).await,
         Command::Documents { pipeline } => documents::documents(global, pipeline.as_deref()).await,
         Command::Show { document, text } => documents::show(global, document, *text).await,
         Command::Extract {

@@ -24,6 +24,8 @@ pub(crate) struct Commit {
     pub(crate) rows: u64,
     /// The next row's number. Numbers are never given twice.
     pub(crate) next: u64,
+    /// What made the vectors, as the writer calls it.
+    pub(crate) label: String,
 }
 
 impl Default for Commit {
@@ -34,6 +36,7 @@ impl Default for Commit {
             generation: 0,
             rows: 0,
             next: 0,
+            label: String::new(),
         }
     }
 }
@@ -54,7 +57,7 @@ impl Commit {
     }
 
     pub(crate) fn payload(&self) -> String {
-        // Five integers: cannot fail.
+        // Five integers and a text: cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

@@ -13,7 +13,7 @@ pub enum SearchError {
         dir: PathBuf,
     },
     /// Delete the folder and let the follower rebuild it from the ledger.
-    #[error("the index in {} was made by another version ({found}); delete it to rebuild it", dir.display())]
+    #[error("the index in {} was made by another version ({found}): `greffier index rebuild` makes it again", dir.display())]
     OtherFormat {
         /// The index.
         dir: PathBuf,
@@ -21,7 +21,7 @@ pub enum SearchError {
         found: String,
     },
     /// Delete the folder and let the follower rebuild it from the ledger.
-    #[error("the index in {} is damaged: {what}; delete it to rebuild it", dir.display())]
+    #[error("the index in {} is damaged: {what}: `greffier index rebuild` makes it again", dir.display())]
     Damaged {
         /// The index.
         dir: PathBuf,

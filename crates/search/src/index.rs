@@ -122,6 +122,14 @@ impl Index {
         }
     }
 
+    /// What made its vectors, as its writer calls it; empty before anything was written.
+    ///
+    /// # Errors
+    /// `Io` and `Engine` when it cannot be read.
+    pub fn label(&self) -> Result<String, SearchError> {
+        Ok(self.snapshot()?.commit.label.clone())
+    }
+
     /// What the index holds.
     ///
     /// # Errors

@@ -168,6 +168,8 @@ pub struct Hit {
     pub lexical: f64,
     /// Cosine of the passage's vector with the query's; 0 without one.
     pub meaning: f64,
+    /// What words gave of the score; meaning gave the rest, beside `exact`.
+    pub words_gave: f64,
     /// Passages of this document that were found, this one included: those that share a word
     /// with the query, or by meaning those close enough.
     pub passages: u32,
@@ -192,8 +194,6 @@ pub struct Results {
     pub position: u64,
     /// BM25F of the best passage, over which the `lexical` of hits are.
     pub lexical_best: f64,
-    /// What a hit's `lexical` counts for in its score.
-    pub lexical_weight: f64,
 }
 
 impl Results {
@@ -217,13 +217,12 @@ impl Results {
             merged.documents += results.documents;
             merged.passages += results.passages;
             merged.position = merged.position.max(results.position);
-            merged.lexical_weight = merged.lexical_weight.max(results.lexical_weight);
             merged.hits.extend(results.hits.into_iter().map(|hit| {
-                let lexical = hit.lexical * share;
-                let score = hit.score - results.lexical_weight * (hit.lexical - lexical);
+                let words_gave = hit.words_gave * share;
                 Hit {
-                    lexical,
-                    score,
+                    lexical: hit.lexical * share,
+                    score: hit.score - hit.words_gave + words_gave,
+                    words_gave,
                     ..hit
                 }
             }));
@@ -261,13 +260,13 @@ mod tests {
             exact: 0,
             lexical,
             meaning,
+            words_gave: 0.5 * lexical,
             passages: 1,
             same: Vec::new(),
         };
         let results = |hits: Vec<Hit>, best: f64| Results {
             hits,
             lexical_best: best,
-            lexical_weight: 0.5,
             ..Results::default()
         };
         let poor = results(vec![hit(1, 1.0, 0.3)], 2.0);

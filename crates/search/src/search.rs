@@ -30,6 +30,7 @@ struct Found {
     fused: f64,
     lexical: f64,
     meaning: f64,
+    words_gave: f64,
     passages: u32,
 }
 
@@ -85,12 +86,6 @@ pub(crate) fn search(
         &scope,
         &parsed,
     )?;
-    results.lexical_weight = match query.mode {
-        Mode::Meaning => 0.0,
-        Mode::Lexical => 1.0,
-        Mode::Hybrid if vector.is_none() => 1.0,
-        Mode::Hybrid => query.fusion.lexical,
-    };
     if results.hits.is_empty() && query.mode != Mode::Meaning {
         let near = Query {
             mode: Mode::Lexical,
@@ -448,11 +443,11 @@ impl Judge<'_> {
         };
         let meaning = meaning.unwrap_or(0.0);
         let fusion = &self.query.fusion;
-        let fused = match self.query.mode {
-            Mode::Lexical => lexical,
-            Mode::Meaning => meaning.max(0.0),
-            Mode::Hybrid if self.vector.is_none() => lexical,
-            Mode::Hybrid => fusion.lexical * lexical + fusion.meaning * meaning.max(0.0),
+        let (words_gave, meaning_gave) = match self.query.mode {
+            Mode::Lexical => (lexical, 0.0),
+            Mode::Meaning => (0.0, meaning.max(0.0)),
+            Mode::Hybrid if self.vector.is_none() => (lexical, 0.0),
+            Mode::Hybrid => (fusion.lexical * lexical, fusion.meaning * meaning.max(0.0)),
         };
         Some(Found {
             document: run.document,
@@ -460,9 +455,10 @@ impl Judge<'_> {
             segment: s,
             doc,
             exact,
-            fused,
+            fused: words_gave + meaning_gave,
             lexical,
             meaning,
+            words_gave,
             passages: u32::from(said || self.query.mode == Mode::Meaning),
         })
     }
@@ -483,6 +479,7 @@ fn hit(snapshot: &Snapshot, found: &Found, same: Vec<DocumentId>) -> Result<Hit,
         exact: u32::from(found.exact),
         lexical: found.lexical,
         meaning: found.meaning,
+        words_gave: found.words_gave,
         passages: found.passages.max(1),
         same,
     })

@@ -66,6 +66,11 @@ impl IndexWriter {
         self.commit.position
     }
 
+    /// Says what makes the vectors from the next commit on: a query's must be made by the same.
+    pub fn label(&mut self, label: &str) {
+        label.clone_into(&mut self.commit.label);
+    }
+
     /// Applies changes in order and commits them with the position they lead to, all or nothing.
     /// Every search that starts afterwards sees them. Putting a document replaces what was held
     /// of it, so that applying the same changes again changes nothing.

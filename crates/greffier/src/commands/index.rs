@@ -18,7 +18,11 @@ struct Held {
     passages: u64,
     vectors: u64,
     bytes: u64,
+    /// What made its vectors.
     encoder: String,
+    /// What makes them once it is made again, when the pipelines have changed encoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_encoder: Option<String>,
     /// First record of the log not yet followed, and how many there are.
     position: u64,
     log: u64,
@@ -59,16 +63,22 @@ pub async fn index(global: &Global, action: Option<&IndexAction>) -> Result<Endi
     let mut all = Vec::new();
     for collection in house.collections() {
         let dir = house.index_dir(&collection);
-        let stats = match dir.is_dir() {
-            true => Index::open(&dir)?.stats()?,
-            false => Stats::default(),
+        let (stats, encoder) = match dir.is_dir() {
+            true => {
+                let index = Index::open(&dir)?;
+                let (encoder, _) = followers::encoder_in(&house, &collection, &index)?;
+                (index.stats()?, encoder)
+            }
+            false => (Stats::default(), house.encoder_of(&collection)?),
         };
+        let next_encoder = Some(house.encoder_of(&collection)?).filter(|next| *next != encoder);
         all.push(Held {
             documents: stats.documents,
             passages: stats.passages,
             vectors: stats.vectors,
             bytes: stats.bytes,
-            encoder: house.encoder_of(&collection)?,
+            encoder,
+            next_encoder,
             position: stats.position,
             log,
             collection,
@@ -86,7 +96,10 @@ pub async fn index(global: &Global, action: Option<&IndexAction>) -> Result<Endi
             held.passages.to_string(),
             held.vectors.to_string(),
             format!("{:.1}", held.bytes as f64 / 1e6),
-            held.encoder,
+            match held.next_encoder {
+                Some(next) => format!("{} → {next}", held.encoder),
+                None => held.encoder,
+            },
             format!("{}/{}", held.position, held.log),
         ]
     });

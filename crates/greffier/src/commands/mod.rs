@@ -11,6 +11,7 @@ pub mod ingest;
 pub mod insight;
 pub mod models;
 pub mod reading;
+pub mod reprocess;
 pub mod search;
 pub mod trust;
 

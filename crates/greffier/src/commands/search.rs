@@ -90,13 +90,12 @@ pub struct Gave {
 }
 
 impl Gave {
-    fn of(hit: &Hit, lexical_weight: f64) -> Self {
+    fn of(hit: &Hit) -> Self {
         let exact = f64::from(hit.exact);
-        let lexical = lexical_weight * hit.lexical;
         Self {
             exact,
-            lexical,
-            meaning: (hit.score - exact - lexical).max(0.0),
+            lexical: hit.words_gave,
+            meaning: (hit.score - exact - hit.words_gave).max(0.0),
         }
     }
 }
@@ -156,10 +155,13 @@ impl Finder {
             if only.is_some_and(|c| *c != collection) {
                 continue;
             }
-            let encoder = house.encoder_of(&collection)?;
-            encoders.insert(encoder.clone());
             if dir.is_dir() {
-                indexes.push((Index::open(&dir)?, encoder));
+                let index = Index::open(&dir)?;
+                let (encoder, _) = followers::encoder_in(house, &collection, &index)?;
+                encoders.insert(encoder.clone());
+                indexes.push((index, encoder));
+            } else {
+                encoders.insert(house.encoder_of(&collection)?);
             }
         }
         Ok(Self {
@@ -287,7 +289,7 @@ impl Finder {
     ///
     /// # Errors
     /// When the document cannot be read.
-    pub async fn show(&self, query: &str, hit: &Hit, lexical_weight: f64) -> Result<Shown> {
+    pub async fn show(&self, query: &str, hit: &Hit) -> Result<Shown> {
         let subject = hit.document.into();
         let vault = &self.desk.vault;
         let row = vault
@@ -323,7 +325,7 @@ impl Finder {
             score: hit.score,
             lexical: hit.lexical,
             meaning: hit.meaning,
-            gave: Gave::of(hit, lexical_weight),
+            gave: Gave::of(hit),
             exact: hit.exact,
             same: hit.same.clone(),
         })
@@ -341,12 +343,10 @@ impl Finder {
             ..Answer::default()
         };
         for hit in &results.hits {
-            let shown = self.show(&asked.text, hit, results.lexical_weight).await?;
-            answer.hits.push(shown);
+            answer.hits.push(self.show(&asked.text, hit).await?);
         }
         for hit in &results.nearest {
-            // What is nearest is so by its words.
-            answer.nearest.push(self.show(&asked.text, hit, 1.0).await?);
+            answer.nearest.push(self.show(&asked.text, hit).await?);
         }
         Ok(answer)
     }
