@@ -148,6 +148,21 @@ impl std::ops::Deref for StoredText {
     }
 }
 
+/// Bytes of a text's beginning, about.
+const BEGINNING: usize = 150;
+
+/// The first words of a text, on one line's worth of bytes: they stand for its title when it has
+/// none.
+pub fn beginning(text: &str) -> &str {
+    let text = text.trim();
+    if text.len() <= BEGINNING {
+        return text;
+    }
+    let head = &text[..text.floor_char_boundary(BEGINNING)];
+    let cut = head.rfind(char::is_whitespace);
+    cut.map_or(head, |cut| head[..cut].trim_end())
+}
+
 /// Folds case and accents, for comparing words as people do: "Éclairage" and "eclairage".
 pub fn fold(text: &str) -> String {
     text.nfkd()

@@ -13,8 +13,10 @@
 //! | `words`, `head_words` | words as written, with positions | phrases, references, prefixes |
 //!
 //! Title, name and section stand with each passage of their document: a passage is then ranked by
-//! all that is known of it, and a document by its best passage.
+//! all that is known of it, and a document by its best passage. A document without a title is
+//! known by its first words, which count as one for ranking and are no place of a phrase.
 
+use domain::text::beginning;
 use domain::time::Zone;
 use domain::{DocumentId, ServiceId, Span, Timestamp};
 use tantivy::schema::{
@@ -158,9 +160,14 @@ impl Fields {
         let (first, _) = split(document.first);
         let title = words(document.title.as_deref().unwrap_or_default());
         let name = words(&document.name);
+        let opening = document.passages.first().map_or("", |p| p.text.as_str());
+        let known_by = match title.is_empty() {
+            true => &words(beginning(opening)),
+            false => &title,
+        };
         // Title and name stand with each passage, in the terms of its language.
         let heads = Language::ALL.map(|language| {
-            let mut terms = analyser.body(&title, language);
+            let mut terms = analyser.body(known_by, language);
             terms.extend(analyser.body(&name, language));
             terms
         });

@@ -1,4 +1,5 @@
-//! Words mistyped: one letter dropped, added, changed, or two swapped.
+//! Words near others: mistyped (one letter dropped, added, changed, or two swapped), or of one
+//! family.
 
 /// Shorter terms have too many neighbours to guess.
 const LETTERS_MIN: usize = 5;
@@ -34,6 +35,26 @@ pub(crate) fn is_near(left: &str, right: &str) -> bool {
             && short[same + 2..] == long[same + 2..])
 }
 
+/// Shorter stems begin words of many families.
+const KIN_LETTERS_MIN: usize = 5;
+/// Letters that a longer stem of a family adds at most.
+const KIN_LETTERS_MORE: usize = 5;
+
+/// Whether a stem may have others of its family.
+pub(crate) fn has_kin(stem: &str) -> bool {
+    stem.chars().count() >= KIN_LETTERS_MIN && stem.chars().all(char::is_alphabetic)
+}
+
+/// Whether the longer of two stems is of the shorter one's family.
+pub(crate) fn is_kin(short: &str, long: &str) -> bool {
+    has_kin(short)
+        && has_kin(long)
+        && long.strip_prefix(short).is_some_and(|more| {
+            let more = more.chars().count();
+            (1..=KIN_LETTERS_MORE).contains(&more)
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +79,21 @@ mod tests {
             ("", ""),
         ] {
             assert!(!is_near(left, right) && !is_near(right, left), "{left}");
+        }
+    }
+
+    #[test]
+    fn a_family_shares_its_beginning() {
+        assert!(is_kin("licenc", "licenci") && is_kin("demiss", "demissionn"));
+        for (short, long) in [
+            ("licenci", "licenc"),
+            ("licenci", "licenci"),
+            ("part", "partag"),
+            ("commun", "communautairem"),
+            ("contrat", "contractuel"),
+            ("articl", "articl12"),
+        ] {
+            assert!(!is_kin(short, long), "{short} {long}");
         }
     }
 }

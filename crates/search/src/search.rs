@@ -115,7 +115,6 @@ fn answer(
     let judge = Judge {
         snapshot,
         scope,
-        best: lexical.as_ref().map_or(0.0, |l| best(l, scope)),
         lexical: lexical.as_ref(),
         vector,
         query,
@@ -144,7 +143,7 @@ fn answer(
             passages: tally.passages,
             facets: tally.facets,
             position: snapshot.commit.position,
-            lexical_best: judge.best,
+            lexical_best: lexical.as_ref().map_or(0.0, |l| l.most),
             ..Results::default()
         });
     }
@@ -164,23 +163,11 @@ fn query_vector(snapshot: &Snapshot, query: &Query) -> Result<Option<QueryVector
     QueryVector::new(vector).map(Some)
 }
 
-/// The best lexical score of what may be a hit.
-fn best(lexical: &Lexical, scope: &Scope) -> f64 {
-    let segments = lexical.scores.iter().zip(&scope.hits);
-    segments
-        .flat_map(|(scores, hits)| {
-            let scored = scores.iter().enumerate().filter(|(_, score)| **score > 0.0);
-            scored.filter(|(doc, _)| hits.contains(*doc as DocId))
-        })
-        .fold(0.0, |best: f64, (_, score)| best.max(*score))
-}
-
 /// Says of each passage whether it is found, and how good it is.
 struct Judge<'a> {
     snapshot: &'a Snapshot,
     scope: &'a Scope,
     lexical: Option<&'a Lexical>,
-    best: f64,
     vector: Option<&'a QueryVector>,
     query: &'a Query,
     /// A document that is not to be found, and the first with the same bytes.
@@ -425,22 +412,18 @@ impl Judge<'_> {
     }
 
     fn passage(&self, s: usize, segment: &Segment, run: &Run, doc: DocId) -> Option<Found> {
-        let words = self.lexical.map_or(0.0, |l| l.scores[s][doc as usize]);
+        let holds = self.lexical.is_some_and(|l| l.holds(s, doc));
         let exact = self.lexical.map_or(0, |l| l.exact[s][doc as usize]);
         let meaning = self.vector.and_then(|vector| {
             let place = segment.place(doc)?;
             self.snapshot.vectors.cosine(place, vector)
         });
         let meant = meaning.is_some_and(|m| m > self.query.fusion.meaning_min);
-        let said = words > 0.0 || exact > 0;
+        let said = holds || exact > 0;
         if !meant && !said {
             return None;
         }
-        let lexical = if self.best > 0.0 {
-            words / self.best
-        } else {
-            0.0
-        };
+        let lexical = self.lexical.map_or(0.0, |l| l.share(s, doc));
         let meaning = meaning.unwrap_or(0.0);
         let fusion = &self.query.fusion;
         let (words_gave, meaning_gave) = match self.query.mode {

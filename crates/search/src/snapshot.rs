@@ -1,10 +1,10 @@
 //! One committed state of an index, as searches see it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use domain::ServiceId;
+use domain::{DocumentId, ServiceId};
 use tantivy::query::{
     BooleanQuery, EnableScoring, Query as Clause, RangeQuery, TermQuery, TermSetQuery,
 };
@@ -29,6 +29,7 @@ pub(crate) struct Snapshot {
     pub(crate) vectors: Vectors,
     pub(crate) segments: Vec<Arc<Segment>>,
     reaches: Mutex<BTreeMap<Reader, Arc<Reach>>>,
+    numbers: OnceLock<Arc<Vec<Vec<u32>>>>,
 }
 
 /// A set of passages of one segment.
@@ -90,6 +91,10 @@ pub(crate) struct Reach {
     pub(crate) sets: Vec<Set>,
     /// By language.
     pub(crate) totals: [Totals; 2],
+    /// Passages of each document, by its number ([`Snapshot::numbers`]); none of what is outside.
+    pub(crate) sizes: Vec<u32>,
+    /// Passages of a document, on average.
+    pub(crate) size: f64,
 }
 
 /// Passages of a language and the summed lengths of their fields.
@@ -162,6 +167,7 @@ impl Snapshot {
             searcher,
             commit,
             reaches: Mutex::default(),
+            numbers: OnceLock::new(),
         })
     }
 
@@ -186,7 +192,9 @@ impl Snapshot {
         let mut reach = Reach {
             totals: [Totals::default(); 2],
             sets,
+            ..Reach::default()
         };
+        self.measure(&mut reach);
         for (segment, (columns, set)) in self
             .searcher
             .segment_readers()
@@ -215,6 +223,41 @@ impl Snapshot {
         }
         known.insert(reader.clone(), Arc::clone(&reach));
         Ok(reach)
+    }
+
+    /// Counts the passages of the documents within `reach`.
+    fn measure(&self, reach: &mut Reach) {
+        for (numbers, set) in self.numbers().iter().zip(&reach.sets) {
+            for doc in set.iter() {
+                let number = numbers[doc as usize] as usize;
+                if reach.sizes.len() <= number {
+                    reach.sizes.resize(number + 1, 0);
+                }
+                reach.sizes[number] += 1;
+            }
+        }
+        let sizes = || reach.sizes.iter().filter(|size| **size > 0);
+        let passages: u64 = sizes().map(|size| u64::from(*size)).sum();
+        reach.size = passages as f64 / sizes().count().max(1) as f64;
+    }
+
+    /// A number for each document, by segment and passage. Nothing that is found depends on which:
+    /// it only brings together what the engine may have put into several segments.
+    pub(crate) fn numbers(&self) -> Arc<Vec<Vec<u32>>> {
+        let number = || {
+            let mut known: HashMap<DocumentId, u32> = HashMap::new();
+            let numbers = self.segments.iter().map(|segment| {
+                let mut numbers = Vec::new();
+                for (run, held) in segment.runs().iter().enumerate() {
+                    let next = known.len() as u32;
+                    let number = *known.entry(held.document).or_insert(next);
+                    numbers.extend(segment.passages(run).map(|_| number));
+                }
+                numbers
+            });
+            Arc::new(numbers.collect())
+        };
+        Arc::clone(self.numbers.get_or_init(number))
     }
 
     /// The passages within reach that pass the filters: rights are one of the clauses that must

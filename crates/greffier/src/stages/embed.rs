@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::passage::VectorSet;
+use domain::text::beginning;
 use domain::{Digest, Kind, Layout, ModelRef, PassageSet, StageName};
 use pipeline::file::{FileError, SourceFile};
 use pipeline::stage::{Fault, Inputs, Output, Stage};
@@ -18,7 +19,8 @@ use crate::models::Models;
 pub struct EmbedSettings {
     /// The encoder, a name in `models.toml`.
     pub encoder: String,
-    /// Whether the document's title is read before each passage.
+    /// Whether the document's title, or its first words when it has none, is read before each
+    /// passage.
     pub with_title: bool,
 }
 
@@ -82,7 +84,17 @@ pub(super) fn unavailable(error: &anyhow::Error) -> Fault {
     }
 }
 
-/// What is encoded of a passage: the title before it, unless the passage says it.
+/// What a document is known by: its title, or without one its first words. A passage further down
+/// says little of what it is about.
+pub fn known_by<'t>(title: &'t str, first: &'t str) -> &'t str {
+    match title.trim() {
+        "" => beginning(first),
+        title => title,
+    }
+}
+
+/// What is encoded of a passage: what its document is known by before it, unless the passage says
+/// it.
 pub fn in_context(title: &str, passage: &str) -> String {
     if title.is_empty() || passage.contains(title) {
         passage.to_owned()
@@ -97,7 +109,7 @@ impl Stage for Embed {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Kind] {
@@ -123,11 +135,14 @@ impl Stage for Embed {
         let text = inputs.text(Kind::Text)?;
         let layout: Layout = inputs.json(Kind::Layout)?;
         let set: PassageSet = inputs.json(Kind::Passages)?;
-        let title = layout
-            .title
-            .as_deref()
-            .filter(|_| self.settings.with_title)
-            .unwrap_or_default();
+        let first = set.passages.first().and_then(|p| p.span().of(text));
+        let title = match self.settings.with_title {
+            true => known_by(
+                layout.title.as_deref().unwrap_or_default(),
+                first.unwrap_or_default(),
+            ),
+            false => "",
+        };
         let texts: Vec<String> = set
             .passages
             .iter()
