@@ -23,7 +23,7 @@ use crate::args::{EvalSearch, Global};
 use crate::commands::Ending;
 use crate::house::models;
 use crate::print;
-use crate::stages::{EmbedSettings, in_context};
+use crate::stages::{EmbedSettings, in_context, known_by};
 
 /// Documents asked for: recall is measured on as many.
 const DEPTH: usize = 100;
@@ -257,9 +257,11 @@ impl Measured<'_> {
         let mut changes = Vec::new();
         for (number, document) in self.corpus.iter().enumerate() {
             let mut passages = Self::passages(document);
+            let first = passages.first().map_or("", |passage| passage.text.as_str());
+            let known_by = known_by(&document.title, first).to_owned();
             let texts: Vec<String> = passages
                 .iter()
-                .map(|passage| in_context(&document.title, &passage.text))
+                .map(|passage| in_context(&known_by, &passage.text))
                 .collect();
             for (passage, vector) in passages.iter_mut().zip(encoder.encode(&texts)?) {
                 passage.vector = Some(vector);
@@ -407,12 +409,13 @@ impl Measured<'_> {
     }
 }
 
+/// The number is in the first half of the bytes, by which the index tells copies from others.
 fn id(number: usize) -> DocumentId {
-    DocumentId::from_bytes((number as u128).to_be_bytes())
+    DocumentId::from_bytes(((number as u128) << 64).to_be_bytes())
 }
 
 fn number(id: DocumentId) -> usize {
-    usize::try_from(u128::from_be_bytes(*id.as_bytes())).unwrap_or(usize::MAX)
+    usize::try_from(u128::from_be_bytes(*id.as_bytes()) >> 64).unwrap_or(usize::MAX)
 }
 
 /// Gain of a ranking over that of the best one, both discounted by rank.
