@@ -266,7 +266,8 @@ fn size(
                 .collect();
             made += passages.len();
             held += passages.len();
-            let id = DocumentId::from_bytes(u128::from(documents).to_be_bytes());
+            // Copies are told apart by the first half of an id.
+            let id = DocumentId::from_bytes((u128::from(documents) << 64).to_be_bytes());
             batch.push(IndexedDocument {
                 id,
                 name: format!("piece-{documents}"),

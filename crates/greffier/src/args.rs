@@ -525,6 +525,14 @@ pub struct EvalSearch {
     /// several; else as searching does.
     #[arg(long, value_name = "SHARE")]
     pub words: Vec<f64>,
+    /// JSON Lines of {"id","text"}: questions that this corpus does not answer. Says how many are
+    /// rightly told so, and how many of the others wrongly.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub foreign: Option<PathBuf>,
+    /// Where to write the best hit of each question of a hybrid search: own or foreign, score, words,
+    /// meaning. The limits below which nothing is relevant are set with it.
+    #[arg(long, value_name = "FILE.tsv")]
+    pub scores: Option<PathBuf>,
 }
 
 /// Options of `eval extract`.

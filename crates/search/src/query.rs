@@ -88,9 +88,12 @@ pub struct Fusion {
     pub lexical: f64,
     /// Weight of the cosine, a negative one counting as 0.
     pub meaning: f64,
-    /// A passage that shares no word with the query is found only when its cosine is above this.
-    /// It depends on the encoder; 0 lets nearly everything in.
+    /// In a hybrid search, a passage that shares no word with the query is found only when its
+    /// cosine is above this. It depends on the encoder; 0 lets nearly everything in.
     pub meaning_min: f64,
+    /// When the best hit of a hybrid search has a lower score, nothing is relevant: what is nearest
+    /// by words is offered apart. An identifier or a phrase found as it is is always relevant.
+    pub relevant: f64,
 }
 
 impl Default for Fusion {
@@ -102,7 +105,12 @@ impl Default for Fusion {
         Self {
             lexical: 0.7,
             meaning: 0.3,
-            meaning_min: 0.2,
+            // The best of ten thousand passages that have nothing to do with a question has about as
+            // much: `eval search --foreign`.
+            meaning_min: 0.3,
+            // Two in a hundred questions that are answered have less, and half of those that are
+            // not: the same measure.
+            relevant: 0.16,
         }
     }
 }

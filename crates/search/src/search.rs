@@ -86,6 +86,14 @@ pub(crate) fn search(
         &scope,
         &parsed,
     )?;
+    let hybrid = query.mode == Mode::Hybrid && vector.is_some();
+    let relevant = |hit: &Hit| hit.score >= query.fusion.relevant;
+    if hybrid && !results.hits.first().is_some_and(relevant) {
+        results = Results {
+            position: results.position,
+            ..Results::default()
+        };
+    }
     if results.hits.is_empty() && query.mode != Mode::Meaning {
         let near = Query {
             mode: Mode::Lexical,
@@ -418,7 +426,11 @@ impl Judge<'_> {
             let place = segment.place(doc)?;
             self.snapshot.vectors.cosine(place, vector)
         });
-        let meant = meaning.is_some_and(|m| m > self.query.fusion.meaning_min);
+        let least = match self.query.mode {
+            Mode::Hybrid => self.query.fusion.meaning_min,
+            Mode::Lexical | Mode::Meaning => 0.0,
+        };
+        let meant = meaning.is_some_and(|m| m > least);
         let said = holds || exact > 0;
         if !meant && !said {
             return None;

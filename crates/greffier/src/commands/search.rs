@@ -115,6 +115,8 @@ pub struct Asked {
     pub facets: bool,
     /// The document they are to be like, and where its vectors point.
     pub like: Option<(DocumentId, Vec<f32>)>,
+    /// Whether the best are wanted even where nothing is relevant.
+    pub whatever: bool,
 }
 
 impl Default for Asked {
@@ -126,6 +128,7 @@ impl Default for Asked {
             filters: Filters::default(),
             facets: false,
             like: None,
+            whatever: false,
         }
     }
 }
@@ -203,6 +206,9 @@ impl Finder {
             query.limit = asked.k;
             query.filters = asked.filters.clone();
             query.facets = asked.facets;
+            if asked.whatever {
+                query.fusion.relevant = 0.0;
+            }
             answers.push(index.search(&query)?);
         }
         Ok(Results::merge(answers, asked.k))
@@ -546,7 +552,8 @@ struct QueryLine {
     text: String,
 }
 
-/// Answers a file of queries in TREC run format: `query Q0 document rank score greffier`.
+/// Answers a file of queries in TREC run format: `query Q0 document rank score greffier`. A run is
+/// an order, for programs that measure it: nothing is left out for not being relevant.
 async fn batch(finder: &Finder, queries: &Path, run: &Path, asked: &Asked) -> Result<usize> {
     let text = std::fs::read_to_string(queries)
         .with_context(|| format!("cannot read {}", queries.display()))?;
@@ -569,6 +576,7 @@ async fn batch(finder: &Finder, queries: &Path, run: &Path, asked: &Asked) -> Re
         let hits = finder
             .search(&Asked {
                 text: query.text,
+                whatever: true,
                 ..asked.clone()
             })?
             .hits;

@@ -73,6 +73,19 @@ struct Report {
     passages: u64,
     index_bytes: u64,
     rows: Vec<Row>,
+    /// With questions of another subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nothing: Option<Nothing>,
+}
+
+/// How often "nothing relevant" is the answer of a hybrid search, in percent.
+#[derive(Debug, Serialize)]
+struct Nothing {
+    foreign: usize,
+    /// Of questions that the corpus does not answer: rightly.
+    foreign_told_so: f64,
+    /// Of questions that it answers: wrongly.
+    own_told_so: f64,
 }
 
 /// Evaluates searching.
@@ -109,6 +122,7 @@ pub async fn search(global: &Global, args: &EvalSearch) -> Result<Ending> {
             passages: 0,
             index_bytes: 0,
             rows: Vec::new(),
+            nothing: None,
         };
         let measured = Measured {
             corpus: &corpus,
@@ -137,6 +151,11 @@ pub async fn search(global: &Global, args: &EvalSearch) -> Result<Ending> {
                     row.way = format!("{}, {name}", row.way);
                 }
                 report.rows.push(row);
+            }
+            if let (0, Some(foreign)) = (n, &args.foreign) {
+                let foreign: Vec<Question> = lines(foreign)?;
+                let scores = args.scores.as_deref();
+                report.nothing = Some(measured.nothing(&index, &encoder, &foreign, scores)?);
             }
         }
         match measured.bm25s()? {
@@ -192,6 +211,21 @@ fn table(report: &Report, lang: domain::Lang) {
         ],
         rows.collect(),
     );
+    if let Some(nothing) = &report.nothing {
+        let Nothing {
+            foreign,
+            foreign_told_so,
+            own_told_so,
+        } = nothing;
+        print::line(match lang {
+            domain::Lang::Fr => format!(
+                "« rien de pertinent » : {foreign_told_so:.1} % de {foreign} questions étrangères au corpus, {own_told_so:.1} % des siennes"
+            ),
+            domain::Lang::En => format!(
+                "“nothing relevant”: {foreign_told_so:.1} % of {foreign} questions foreign to the corpus, {own_told_so:.1} % of its own"
+            ),
+        });
+    }
     let (documents, passages) = (report.documents, report.passages);
     let bytes = report.index_bytes / passages.max(1);
     print::line(match lang {
@@ -298,6 +332,9 @@ impl Measured<'_> {
             let mut query = Query::new(&question.text, Reader::All);
             query.mode = mode;
             query.fusion = fusion;
+            // What is measured is the order; the limit below which nothing is relevant has a figure
+            // of its own.
+            query.fusion.relevant = 0.0;
             query.limit = DEPTH;
             if mode != Mode::Lexical {
                 query.vector = encoder.encode(std::slice::from_ref(&question.text))?.pop();
@@ -325,6 +362,45 @@ impl Measured<'_> {
             p95_ms: at(0.95),
             ..self.row(way, &found)
         })
+    }
+
+    /// How often nothing is relevant, for questions of the corpus and of another.
+    fn nothing(
+        &self,
+        index: &Index,
+        encoder: &Encoder,
+        foreign: &[Question],
+        scores: Option<&Path>,
+    ) -> Result<Nothing> {
+        let mut lines = String::from("whose\tscore\twords\tmeaning\n");
+        let mut told = |questions: &[Question], whose: &str| -> Result<f64> {
+            let mut nothing = 0;
+            for question in questions {
+                let mut query = Query::new(&question.text, Reader::All);
+                query.limit = 1;
+                query.vector = encoder.encode(std::slice::from_ref(&question.text))?.pop();
+                nothing += usize::from(index.search(&query)?.hits.is_empty());
+                // What is best, relevant or not.
+                query.fusion.relevant = 0.0;
+                if let Some(hit) = index.search(&query)?.hits.first() {
+                    lines += &format!(
+                        "{whose}\t{:.4}\t{:.4}\t{:.4}\n",
+                        hit.score, hit.lexical, hit.meaning
+                    );
+                }
+            }
+            Ok(100.0 * nothing as f64 / questions.len().max(1) as f64)
+        };
+        let nothing = Nothing {
+            foreign: foreign.len(),
+            foreign_told_so: told(foreign, "foreign")?,
+            own_told_so: told(self.questions, "own")?,
+        };
+        if let Some(path) = scores {
+            std::fs::write(path, lines)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(nothing)
     }
 
     /// Figures of what was found for each question.
