@@ -489,6 +489,18 @@ pub enum ModelsAction {
         #[arg(value_name = "DIR|NAME")]
         what: String,
     },
+    /// What searches would find with another encoder, before the switch: every passage is encoded
+    /// anew in a folder that is thrown away, and the same queries asked of both.
+    Compare {
+        /// Its name in models.toml.
+        name: String,
+        /// The collection.
+        #[arg(long, value_name = "C")]
+        collection: domain::CollectionName,
+        /// JSON Lines of {"id","text"}; else the titles of up to 200 documents.
+        #[arg(long, value_name = "FILE.jsonl")]
+        queries: Option<PathBuf>,
+    },
     /// Fetch a model's files from the address in models.toml, with curl. Nothing else ever does.
     Fetch {
         /// Its name in models.toml.

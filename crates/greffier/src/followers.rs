@@ -154,7 +154,10 @@ async fn follow_into(
 
 /// What the index should now say of a subject: nothing, unless it is a document of the collection
 /// that has been read to the end.
-async fn change(
+///
+/// # Errors
+/// When the ledger or an artifact cannot be read.
+pub async fn change(
     desk: &Desk,
     collection: &CollectionName,
     encoder: Digest,

@@ -164,6 +164,26 @@ fn an_index_is_made_again_and_an_encoder_is_changed_when_a_person_says_so() {
         .ended(1)
         .said(&["nowhere", "archives"]);
 
+    let compared = town.json(&[
+        "models",
+        "compare",
+        "all-minilm-l6-v2",
+        "--collection",
+        "archives",
+    ]);
+    assert_eq!(compared["in_force"], "greffier-static-fr-en");
+    assert!(compared["queries"].as_u64().unwrap() > 5, "{compared}");
+    assert!(compared["kept"].as_f64().unwrap() > 20.0, "{compared}");
+    town.run(&[
+        "models",
+        "compare",
+        "greffier-static-fr-en",
+        "--collection",
+        "archives",
+    ])
+    .ended(1)
+    .said(&["already"]);
+
     let file = Path::new(&town.pipelines).join("archives.toml");
     let text = fs::read_to_string(&file).unwrap();
     let other = text.replace("greffier-static-fr-en", "all-minilm-l6-v2");

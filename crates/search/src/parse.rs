@@ -24,8 +24,8 @@ pub(crate) struct Parsed {
     pub(crate) parts: Vec<Part>,
     /// References and phrases, as words without accents that stand one after the other.
     pub(crate) exact: Vec<Vec<String>>,
-    /// Those phrases among them that stood in quotation marks: what does not hold them is not
-    /// found.
+    /// Those phrases among them that stood in straight quotation marks, or that are all there is:
+    /// what does not hold them is not found.
     pub(crate) quoted: Vec<Vec<String>>,
     /// Words that carry weight with what stands between them and the next such word, as typed.
     pub(crate) pairs: Vec<Vec<String>>,
@@ -87,14 +87,18 @@ impl Parsed {
                 parsed.require(vec![word.folded.clone()]);
             }
         }
-        for phrase in phrases(text) {
+        for (mark, phrase) in phrases(text) {
             let words = crate::analysis::words(phrase);
+            // `"` is asked of a search on purpose; guillemets stand in any French sentence, and ask
+            // only where nothing else does.
+            let alone = phrase.len() + 2 * mark.len_utf8() == text.trim().len();
+            let required = mark == '"' || alone;
             let phrase: Vec<String> = words
                 .into_iter()
                 .take(PHRASE_WORDS_MAX)
                 .map(|w| w.folded)
                 .collect();
-            if !phrase.is_empty() && parsed.quoted.len() < EXACT_MAX {
+            if required && !phrase.is_empty() && parsed.quoted.len() < EXACT_MAX {
                 parsed.quoted.push(phrase.clone());
             }
             parsed.require(phrase);
@@ -181,8 +185,9 @@ fn is_prefix(text: &str, word: &Word) -> bool {
         && after.next().is_none_or(|c| !in_word(c) && c != '*')
 }
 
-/// What stands between quotation marks that come in pairs; a mark alone means nothing.
-fn phrases(text: &str) -> Vec<&str> {
+/// What stands between quotation marks that come in pairs, with the mark that opens; a mark alone
+/// means nothing.
+fn phrases(text: &str) -> Vec<(char, &str)> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(open) = rest.find(['"', '«', '“', '”']) {
@@ -197,7 +202,7 @@ fn phrases(text: &str) -> Vec<&str> {
             rest = inner;
             continue;
         };
-        found.push(&inner[..close]);
+        found.push((mark, &inner[..close]));
         let after = inner[close..].chars().next().map_or(0, char::len_utf8);
         rest = &inner[close + after..];
     }
@@ -286,6 +291,20 @@ mod tests {
             (PARTS_MAX, EXACT_MAX)
         );
         Parsed::new(&"é".repeat(10_000));
+    }
+
+    #[test]
+    fn straight_marks_ask_and_guillemets_say() {
+        for (text, asked) in [
+            ("\"mise à pied\" 3 jours", 1),
+            ("\"mise à pied\"", 1),
+            ("« mise à pied »", 1),
+            ("qu'est-ce que la « mise à pied » ?", 0),
+            ("“mise à pied” 3 jours", 0),
+            ("\"\"", 0),
+        ] {
+            assert_eq!(Parsed::new(text).quoted.len(), asked, "{text}");
+        }
     }
 
     proptest::proptest! {

@@ -118,8 +118,9 @@ impl Default for Fusion {
 /// A search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
-    /// What a person typed. Two signs are special: `"…"` (also `«…»`, `“…”`) around words makes
-    /// them a phrase, which a passage, its section, title or name must hold as it is; and `*` at a word's end stands for any ending. Nothing else is, and nothing
+    /// What a person typed. Two signs are special: `"…"` around words makes them a phrase, which a
+    /// passage, its section, title or name must hold as it is (`«…»` and `“…”` ask so when they are
+    /// all that is typed, and else only put what holds the phrase first); and `*` at a word's end stands for any ending. Nothing else is, and nothing
     /// is an error.
     pub text: String,
     /// The text's vector, from the model that made the passages' vectors.

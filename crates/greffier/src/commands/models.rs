@@ -1,5 +1,7 @@
 //! `models`: which there are, and how they get here.
 
+mod compare;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -31,6 +33,11 @@ pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<En
     match action {
         Some(ModelsAction::Import { what }) => return import(global, &models, what),
         Some(ModelsAction::Fetch { name }) => return fetch(global, &models, name),
+        Some(ModelsAction::Compare {
+            name,
+            collection,
+            queries,
+        }) => return compare::compare(global, name, collection, queries.as_deref()).await,
         Some(ModelsAction::List) | None => {}
     }
     let lang = global.lang;
