@@ -173,6 +173,13 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<IndexAction>,
     },
+    /// Whether the promised error rate is kept, measured on a share of documents drawn by lot that
+    /// people look at; exit code 4 when one is suspended.
+    Promise {
+        /// What to do.
+        #[command(subcommand)]
+        action: Option<PromiseAction>,
+    },
     /// Train the classifier of a pipeline from labelled documents, and put it in force.
     Train {
         /// The pipeline.
@@ -474,6 +481,24 @@ pub enum PipelinesAction {
     Check {
         /// The file.
         file: PathBuf,
+    },
+}
+
+/// What to do with promises.
+#[derive(Debug, Subcommand)]
+pub enum PromiseAction {
+    /// Show what was promised and what is measured, by week, service, channel and form.
+    Show,
+    /// Let a suspended pipeline route by itself again; what was measured before counts no more.
+    Lift {
+        /// The pipeline.
+        pipeline: String,
+        /// Who decides.
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
 }
 

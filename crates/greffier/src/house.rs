@@ -111,7 +111,7 @@ impl House {
                 ..reading()
             }),
         };
-        let pipelines = Arc::new(load_pipelines(&pipelines_dir, &shop)?);
+        let pipelines = Arc::new(load_pipelines(&pipelines_dir, &data, &shop)?);
         let build = Build {
             build: concat!("greffier ", env!("CARGO_PKG_VERSION")).to_owned(),
             platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
@@ -335,7 +335,7 @@ fn places(folder: &str) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// With the file and line of the first thing wrong.
-fn load_pipelines(dir: &Path, shop: &Workshop) -> Result<Pipelines> {
+fn load_pipelines(dir: &Path, data: &Path, shop: &Workshop) -> Result<Pipelines> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
         .with_context(|| format!("cannot read {}", dir.display()))?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -345,7 +345,10 @@ fn load_pipelines(dir: &Path, shop: &Workshop) -> Result<Pipelines> {
     files.sort();
     let mut all = Vec::new();
     for path in files {
-        let source = SourceFile::load(&path)?;
+        let mut source = SourceFile::load(&path)?;
+        if crate::commands::promise::suspension(data, &source.file.pipeline)?.is_some() {
+            source.set_true("route", "review_everything");
+        }
         let stem = path
             .file_stem()
             .and_then(|s| s.to_str())

@@ -142,6 +142,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
         } => documents::review(global, document, route.as_deref(), by, reason.as_deref()).await,
         Command::Search(args) => search::search(global, args).await,
         Command::Index { action } => index::index(global, action.as_ref()).await,
+        Command::Promise { action } => commands::promise::promise(global, action.as_ref()).await,
         Command::Train { pipeline, labelled } => classify::train(global, pipeline, labelled).await,
         Command::Classify {
             pipeline,

@@ -146,6 +146,12 @@ pub fn upper_bound(errors: usize, n: usize, confidence: f64) -> f64 {
     high
 }
 
+/// Clopper and Pearson's lower bound of a rate of which `errors` in `n` were seen.
+pub fn lower_bound(errors: usize, n: usize, confidence: f64) -> f64 {
+    // What is not an error is bounded from above.
+    1.0 - upper_bound(n - errors.min(n), n, confidence)
+}
+
 /// Probability of at most `k` errors in `n` at a rate `p`, summed in logarithms.
 fn lower_tail(k: usize, n: usize, p: f64) -> f64 {
     if k >= n {

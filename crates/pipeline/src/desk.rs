@@ -301,15 +301,33 @@ impl Desk {
                 items.push(self.open(row).await?);
             }
         }
+        // What is drawn for the measure stands among what needs a decision, and nothing marks it.
         items.sort_by_key(|o| {
             let automatic = o
                 .row
                 .route
                 .as_ref()
                 .is_some_and(|r| r.outcome == Outcome::Automatic);
-            (automatic, o.row.received_at, o.row.id)
+            (
+                automatic && !self.is_audited(o),
+                o.row.received_at,
+                o.row.id,
+            )
         });
         Ok(items)
+    }
+
+    /// Whether a document that was routed by itself is within the share that people look at: drawn
+    /// by the audit key and the key of the run that decided, so that nobody chooses, and whoever has
+    /// the key can check.
+    pub fn is_audited(&self, opened: &Opened) -> bool {
+        let Ok(pipeline) = self.pipelines.get(&opened.row.pipeline) else {
+            return false;
+        };
+        latest_of(&opened.records, Kind::Decision).is_some_and(|written| {
+            let run = written.record.statement().run_key;
+            privacy::share::is_drawn(self.vault.secrets.audit_key(), &run, pipeline.audit_share())
+        })
     }
 
     /// Records what a person decides. Saying the same again changes nothing.

@@ -342,6 +342,16 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
+    /// Turns a setting of a stage on whatever the file says, as when a promise is suspended.
+    pub fn set_true(&mut self, stage: &str, key: &str) {
+        let Ok(stage) = stage.parse::<StageName>() else {
+            return;
+        };
+        let table = self.file.stage.entry(stage);
+        let table = table.or_insert_with(|| Spanned::new(0..0, toml::Table::new()));
+        table.get_mut().insert(key.to_owned(), true.into());
+    }
+
     /// Reads and checks a file.
     ///
     /// # Errors

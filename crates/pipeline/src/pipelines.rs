@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::message::Task;
-use domain::{Kind, PipelineName, ServiceId, StageName};
+use domain::{Kind, PipelineName, Probability, ServiceId, StageName};
 
 use crate::error::Error;
 use crate::file::{FileError, Service, SourceFile};
@@ -17,6 +17,9 @@ pub struct Pipeline {
     pub source: Arc<SourceFile>,
     stages: BTreeMap<StageName, Arc<dyn Stage>>,
 }
+
+/// Unless the pipeline file says otherwise, one automatic routing in twenty is looked at.
+pub const AUDIT_SHARE: f64 = 0.05;
 
 impl Pipeline {
     /// A pipeline whose stages are ready.
@@ -58,6 +61,15 @@ impl Pipeline {
     /// Its name.
     pub fn name(&self) -> &PipelineName {
         &self.source.file.pipeline
+    }
+
+    /// The share of documents routed by themselves that a person looks at all the same, without
+    /// knowing which: the only fair measure of how many go astray.
+    pub fn audit_share(&self) -> Probability {
+        let route: Option<StageName> = "route".parse().ok();
+        let table = route.and_then(|route| self.source.file.stage.get(&route));
+        let share = table.and_then(|table| table.get_ref().get("audit_share")?.as_float());
+        Probability::from_f64(share.unwrap_or(AUDIT_SHARE))
     }
 
     /// The stage of this name.

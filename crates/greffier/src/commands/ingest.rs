@@ -305,6 +305,7 @@ async fn process(house: &House, global: &Global) -> Result<Processed> {
     })
     .await?;
     bar.finish_and_clear();
+    super::promise::alarm(global.lang, &super::promise::keep(house).await?);
     let indexing = began.elapsed().saturating_sub(processing);
     Ok(Processed {
         totals,

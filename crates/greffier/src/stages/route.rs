@@ -26,6 +26,9 @@ pub struct RouteSettings {
     pub unknown_below: f64,
     /// Whether everything goes to people whatever the promise.
     pub review_everything: bool,
+    /// Share of the documents routed by themselves that people look at all the same, without being
+    /// told which: from 0 to 1. What they find measures whether the promise is kept.
+    pub audit_share: f64,
 }
 
 impl Default for RouteSettings {
@@ -35,6 +38,7 @@ impl Default for RouteSettings {
             confidence: 0.95,
             unknown_below: 0.15,
             review_everything: false,
+            audit_share: pipeline::pipelines::AUDIT_SHARE,
         }
     }
 }
@@ -107,6 +111,12 @@ impl Rules {
             s.unknown_below,
             (0.0..1.0).contains(&s.unknown_below),
             "a share from 0 to below 1",
+        )?;
+        within(
+            "audit_share",
+            s.audit_share,
+            (0.0..=1.0).contains(&s.audit_share),
+            "a share from 0 to 1",
         )?;
         let phrases = |list: &[String]| list.iter().map(|p| (words_of(p), p.clone())).collect();
         let rules = source

@@ -1,0 +1,135 @@
+//! A promise that is not kept is suspended, by itself and visibly; a person lifts it, by name.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::fs;
+
+use common::{Data, Ran, fixture, root};
+
+struct Town {
+    data: Data,
+    pipelines: String,
+}
+
+impl Town {
+    /// Everything that goes by itself is looked at.
+    fn new() -> Self {
+        let data = Data::new();
+        let pipelines = data.beside("pipelines");
+        fs::create_dir_all(&pipelines).unwrap();
+        for entry in fs::read_dir(root().join("pipelines")).unwrap() {
+            let file = entry.unwrap().path();
+            let text = fs::read_to_string(&file).unwrap();
+            let models = root().join("crates/inference/models").display().to_string();
+            let text = text
+                .replace("../crates/inference/models", &models)
+                .replace("audit_share = 0.05", "audit_share = 1.0");
+            fs::write(pipelines.join(file.file_name().unwrap()), text).unwrap();
+        }
+        Self {
+            data,
+            pipelines: pipelines.display().to_string(),
+        }
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        let mut all = vec!["--pipelines", &self.pipelines];
+        all.extend(args);
+        self.data.run(&all)
+    }
+
+    /// Ids, and services, of what went by itself and nobody has looked at.
+    fn automatic(&self) -> Vec<(String, String)> {
+        let all = self
+            .run(&["--json", "documents", "--pipeline", "forms"])
+            .ended(0)
+            .json();
+        let all = all.as_array().unwrap().iter();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        all.filter(|d| d["outcome"] == "automatic" && d["decided"] == false)
+            .map(|d| (text(&d["id"]), text(&d["service"])))
+            .collect()
+    }
+
+    fn watched(&self, code: i32) -> serde_json::Value {
+        self.run(&["--json", "promise"]).ended(code).json()[0].clone()
+    }
+}
+
+#[test]
+fn a_broken_promise_is_suspended_until_a_person_lifts_it() {
+    let town = Town::new();
+    let letters = fixture("forms/documents");
+    town.run(&["ingest", "--pipeline", "forms", &letters]);
+    let automatic = town.automatic();
+    assert!(automatic.len() >= 5, "{automatic:?}");
+    let before = town.watched(0);
+    assert_eq!(before["measure"]["automatic"], before["measure"]["drawn"]);
+    assert_eq!(before["measure"]["seen"], 0);
+
+    // Errors, as people find them; the first alone proves nothing.
+    for (n, (id, service)) in automatic.iter().take(4).enumerate() {
+        let other = if service == "voirie" {
+            "etat-civil"
+        } else {
+            "voirie"
+        };
+        town.run(&["review", id, "--route", other, "--by", "A. Martin"])
+            .ended(0);
+        if n == 0 {
+            town.run(&["work"]).ended(0);
+            assert_eq!(town.watched(0)["measure"]["misrouted"], 1);
+        }
+    }
+    town.run(&["work"])
+        .ended(0)
+        .said(&["ALERTE", "forms", "greffier promise"]);
+    let watched = town.watched(4);
+    assert_eq!(watched["suspended"]["misrouted"], 4);
+    // From now on nothing goes by itself, and the record says so.
+    let text =
+        "Déclaration d'intention d'aliéner\n\nVendeur : M. Untel. Prix : 1 euro. Parcelle : AB 12.";
+    let letter = town.data.file("nouveau/dia-nouvelle.txt", text);
+    town.run(&["ingest", "--pipeline", "forms", &letter])
+        .ended(0);
+    let shown = town
+        .run(&["--json", "show", "dia-nouvelle"])
+        .ended(0)
+        .json();
+    assert_eq!(shown["outcome"], "review", "{shown}");
+    town.run(&["replay", "dia-nouvelle"]).ended(0);
+
+    town.run(&["promise", "lift", "forms", "--by", " "])
+        .ended(1)
+        .said(&["--by"]);
+    town.run(&[
+        "promise",
+        "lift",
+        "forms",
+        "--by",
+        "B. Durand",
+        "--reason",
+        "règles corrigées",
+    ])
+    .ended(0);
+    assert_eq!(
+        town.watched(0)["measure"]["seen"],
+        0,
+        "what was before counts no more"
+    );
+    town.run(&["promise", "lift", "forms", "--by", "B. Durand"])
+        .ended(1)
+        .said(&["not suspended"]);
+    let history =
+        fs::read_to_string(town.data.path().join("promises/forms.history.jsonl")).unwrap();
+    assert!(history.contains("B. Durand") && history.contains("règles corrigées"));
+    let again = town
+        .data
+        .file("nouveau/dia-autre.txt", text.replace("AB 12", "AB 13"));
+    town.run(&["ingest", "--pipeline", "forms", &again])
+        .ended(0);
+    let shown = town.run(&["--json", "show", "dia-autre"]).ended(0).json();
+    assert_eq!(shown["outcome"], "automatic", "{shown}");
+    town.run(&["verify"]).ended(0);
+}
