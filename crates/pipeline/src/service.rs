@@ -41,7 +41,7 @@ impl Default for RelaySettings {
         Self {
             batch: 256,
             in_flight: 128,
-            pause: Duration::from_millis(200),
+            pause: Duration::from_millis(50),
             reclaim_after: Duration::from_secs(3_600),
         }
     }
