@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use broker::depth::{Purpose, depths};
 use broker::parked::{self, Fate, Parked};
+use broker::topology::Argument;
 use broker::{Address, BrokerError, RabbitQueue};
 use common::{Bench, event, whole};
 use domain::message::Class;
@@ -217,21 +218,17 @@ async fn a_topology_that_differs_is_named() {
     let queue = bench
         .topology
         .queue(&"extract".parse().unwrap(), Class::Normal);
+    // As declared but for one argument.
+    let plans = bench.topology.queues();
+    let plan = plans.iter().find(|plan| plan.name == queue).unwrap();
     let mut arguments = FieldTable::default();
-    for (name, word) in [
-        ("x-queue-type", "quorum"),
-        ("x-overflow", "reject-publish"),
-        ("x-dead-letter-strategy", "at-least-once"),
-    ] {
-        arguments.insert(name.into(), AMQPValue::LongString(word.into()));
-    }
-    let parked = bench.topology.parked();
-    arguments.insert(
-        "x-dead-letter-exchange".into(),
-        AMQPValue::LongString(parked.as_str().into()),
-    );
-    for (name, number) in [("x-delivery-limit", 7), ("x-max-length", 1_000_000)] {
-        arguments.insert(name.into(), AMQPValue::LongLongInt(number));
+    for (name, value) in &plan.arguments {
+        let value = match value {
+            _ if *name == "x-delivery-limit" => AMQPValue::LongLongInt(7),
+            Argument::Word(word) => AMQPValue::LongString(word.as_str().into()),
+            Argument::Number(number) => AMQPValue::LongLongInt(*number),
+        };
+        arguments.insert((*name).into(), value);
     }
     let options = QueueDeclareOptions {
         durable: true,
