@@ -331,9 +331,24 @@ fn what_is_not_understood_is_named() {
         assert!(started.elapsed() < LIMIT, "the relay never starts");
     }
     Ran::of(town.command(&["work"])).ended(5);
+    assert_eq!(doctor_of_broker(&town, &[])["state"], "ok");
+    let nowhere = ["--broker", "amqp://127.0.0.1:1?connection_timeout=500"];
+    let away = doctor_of_broker(&town, &nowhere);
+    assert_eq!(away["state"], "unavailable");
+    assert!(away["found"].as_str().unwrap().contains("127.0.0.1:1"));
     relay.kill().unwrap();
     relay.wait().unwrap();
     town.end();
+}
+
+/// What `doctor` says of the broker.
+fn doctor_of_broker(town: &Town, more: &[&str]) -> Value {
+    let mut args = vec!["--json", "doctor"];
+    args.extend(more);
+    let looked = Ran::of(town.with_broker(&args)).json();
+    let checks = looked["checks"].as_array().unwrap().iter();
+    let mut of_broker = checks.filter(|check| check["name"] == "broker");
+    of_broker.next().unwrap().clone()
 }
 
 fn ingest(mut command: Command, data: &Data, more: &[&str]) -> Command {
