@@ -192,9 +192,9 @@ fn entry(folder: &Path) -> Result<String> {
         files.push(format!("\"{file}\" = \"{}\"", Digest::of(&bytes)));
     }
     Ok(format!(
-        "[models.{name}]\nversion = \"\"\nsource = \"\"\nlicence = \"\"\nlanguages = [\"fr\", \"en\"]\n\
+        "[models.\"{name}\"]\nversion = \"\"\nsource = \"\"\nlicence = \"\"\nlanguages = [\"fr\", \"en\"]\n\
          dimension = 0 # values of a vector\npooling = \"mean\" # or cls, or sum\nprefix = \"\"\n\
-         max_tokens = 512\n\n[models.{name}.files]\n{}",
+         max_tokens = 512\n\n[models.\"{name}\".files]\n{}",
         files.join("\n")
     ))
 }
@@ -220,6 +220,9 @@ fn fetch(global: &Global, models: &Models, name: &str) -> Result<Ending> {
         print::note(format!("{from} …"));
         let status = Command::new("curl")
             .args([
+                // No settings of whoever runs it, no patterns in names, no option in an address.
+                "--disable",
+                "--globoff",
                 "--fail",
                 "--location",
                 "--proto",
@@ -228,6 +231,7 @@ fn fetch(global: &Global, models: &Models, name: &str) -> Result<Ending> {
                 "--output",
             ])
             .arg(&part)
+            .arg("--url")
             .arg(&from)
             .status()
             .context(
