@@ -11,68 +11,29 @@ use inference::head::{Example, TrainSettings, train as train_head};
 use serde::Serialize;
 
 use super::Ending;
+use super::tables::columns;
 use crate::args::Global;
 use crate::house::House;
+use crate::models::Models;
 use crate::print;
 use crate::stages::{Classifier, EmbedSettings, Rules};
 
 /// Texts encoded at a time, so that the bar moves.
 const BATCH: usize = 256;
 
-/// The columns of a TSV, in the order asked; every row whole or the file is refused with the line.
-fn columns(path: &Path, wanted: &[&str]) -> Result<Vec<Vec<String>>> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(b'\t')
-        .quoting(false)
-        .flexible(true)
-        .from_path(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let header = reader
-        .headers()
-        .with_context(|| format!("{}: no header", path.display()))?
-        .clone();
-    let mut places = Vec::new();
-    for name in wanted {
-        let place = header
-            .iter()
-            .position(|h| h.trim_start_matches('\u{feff}') == *name);
-        let found: Vec<&str> = header.iter().collect();
-        places.push(place.with_context(|| {
-            format!(
-                "{}:1: no column `{name}`: found {}",
-                path.display(),
-                found.join(", ")
-            )
-        })?);
-    }
-    let mut rows = Vec::new();
-    for (n, record) in reader.records().enumerate() {
-        let record = record.with_context(|| format!("{}:{}", path.display(), n + 2))?;
-        let row: Option<Vec<String>> = places
-            .iter()
-            .map(|p| record.get(*p).map(str::to_owned))
-            .collect();
-        rows.push(row.with_context(|| {
-            format!(
-                "{}:{}: {} columns, expected {}",
-                path.display(),
-                n + 2,
-                record.len(),
-                header.len()
-            )
-        })?);
-    }
-    Ok(rows)
-}
-
 /// The vectors of texts, with a bar.
-fn encode(house: &House, texts: &[String], what: &str) -> Result<Vec<Vec<f32>>> {
-    let encoder = house.models.encoder(&EmbedSettings::default().encoder)?;
+pub(super) fn encode(
+    models: &Models,
+    threads: usize,
+    texts: &[String],
+    what: &str,
+) -> Result<Vec<Vec<f32>>> {
+    let encoder = models.encoder(&EmbedSettings::default().encoder)?;
     let bar = print::bar(texts.len() as u64, what);
     let chunks: Vec<&[String]> = texts.chunks(BATCH).collect();
     use rayon::prelude::*;
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(house.threads)
+        .num_threads(threads)
         .build()?;
     let parts: Vec<Vec<Vec<f32>>> = pool.install(|| {
         chunks
@@ -134,7 +95,7 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
         .iter()
         .filter(|l| !known.contains(l.as_str()))
         .collect();
-    let vectors = encode(&house, &texts, global.lang.pick("lecture", "encoding"))?;
+    let vectors = encode(&house.models, house.threads, &texts, global.lang.pick("lecture", "encoding"))?;
     let rules = Rules::build(&pipeline.source)?;
     let (max_misrouting, confidence) = rules.promise();
     let settings = TrainSettings {
@@ -274,7 +235,7 @@ pub async fn classify(
     let house = House::open(global).await?;
     let pipeline = house.pipeline(pipeline)?.clone();
     let texts: Vec<String> = columns(input, &["text"])?.into_iter().flatten().collect();
-    let vectors = encode(&house, &texts, global.lang.pick("lecture", "encoding"))?;
+    let vectors = encode(&house.models, house.threads, &texts, global.lang.pick("lecture", "encoding"))?;
     let settings = crate::stages::classify_settings(&pipeline.source)?;
     let classifier = Classifier::new(&pipeline.source, settings, house.models.clone())?;
     let rules = Rules::build(&pipeline.source)?;

@@ -13,6 +13,7 @@ pub mod models;
 pub mod reading;
 pub mod reprocess;
 pub mod search;
+pub mod tables;
 pub mod trust;
 
 /// What a command ends with. See the exit codes in the help.
