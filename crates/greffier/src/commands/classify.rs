@@ -95,7 +95,12 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
         .iter()
         .filter(|l| !known.contains(l.as_str()))
         .collect();
-    let vectors = encode(&house.models, house.threads, &texts, global.lang.pick("lecture", "encoding"))?;
+    let vectors = encode(
+        &house.models,
+        house.threads,
+        &texts,
+        global.lang.pick("lecture", "encoding"),
+    )?;
     let rules = Rules::build(&pipeline.source)?;
     let (max_misrouting, confidence) = rules.promise();
     let settings = TrainSettings {
@@ -235,7 +240,12 @@ pub async fn classify(
     let house = House::open(global).await?;
     let pipeline = house.pipeline(pipeline)?.clone();
     let texts: Vec<String> = columns(input, &["text"])?.into_iter().flatten().collect();
-    let vectors = encode(&house.models, house.threads, &texts, global.lang.pick("lecture", "encoding"))?;
+    let vectors = encode(
+        &house.models,
+        house.threads,
+        &texts,
+        global.lang.pick("lecture", "encoding"),
+    )?;
     let settings = crate::stages::classify_settings(&pipeline.source)?;
     let classifier = Classifier::new(&pipeline.source, settings, house.models.clone())?;
     let rules = Rules::build(&pipeline.source)?;

@@ -37,7 +37,7 @@ pub use train::{Example, OutOfFold, TrainSettings, train};
 
 const CARD_FILE: &str = "head.json";
 const GRAPH_FILE: &str = "head.onnx";
-const FORMAT: &str = "greffier.head/1";
+const FORMAT: &str = "greffier.head/2";
 
 /// A label and its probability.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +71,7 @@ pub struct LabelCount {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
-    /// `greffier.head/1`.
+    /// `greffier.head/2`.
     pub format: String,
     /// Digest of `head.onnx`.
     pub graph: Digest,
@@ -85,6 +85,8 @@ pub struct Card {
     pub training: TrainSettings,
     /// Inverse strength of the penalty chosen.
     pub cost: f64,
+    /// Factor of the block of characters chosen.
+    pub chars_scale: f64,
     /// Factor of the dense block chosen.
     pub dense_scale: f64,
     /// What the scores are divided by so that probabilities are calibrated.
@@ -101,6 +103,7 @@ struct Learnt {
     encoder: Digest,
     labels: Vec<LabelCount>,
     cost: f64,
+    chars_scale: f64,
     dense_scale: f64,
     temperature: f64,
     out_of_fold: OutOfFold,
@@ -139,14 +142,10 @@ impl TrainedHead {
             block
         });
         let bias = linear.point.len() - k;
-        let scale = learnt.dense_scale;
         let weights = Weights {
             classes: k,
             blocks,
-            dense: linear.point[from..bias]
-                .iter()
-                .map(|w| (w * scale) as f32)
-                .collect(),
+            dense: linear.point[from..bias].iter().map(|w| *w as f32).collect(),
             bias: linear.point[bias..].iter().map(|w| *w as f32).collect(),
             temperature: learnt.temperature as f32,
         };
@@ -159,7 +158,8 @@ impl TrainedHead {
             labels: learnt.labels,
             training: learnt.settings,
             cost: learnt.cost,
-            dense_scale: scale,
+            chars_scale: learnt.chars_scale,
+            dense_scale: learnt.dense_scale,
             temperature: learnt.temperature,
             out_of_fold: learnt.out_of_fold,
             promise: learnt.promise,

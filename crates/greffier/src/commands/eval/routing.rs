@@ -221,10 +221,7 @@ impl Set {
         let seen: std::collections::BTreeSet<&str> =
             first.iter().map(|d| self.texts[*d].as_str()).collect();
         let new = |d: &&usize| !seen.contains(self.texts[**d].as_str());
-        Some((
-            first.to_vec(),
-            last.iter().filter(new).copied().collect(),
-        ))
+        Some((first.to_vec(), last.iter().filter(new).copied().collect()))
     }
 }
 
@@ -267,7 +264,12 @@ fn ours(set: &Set, (learnt, held): &Split, models: &Models) -> Result<Said> {
         .filter_map(|(&document, mut candidates)| {
             let first = candidates.drain(..).next()?;
             let said = set.names.binary_search(&first.label).ok()?;
-            Some(Answer::new(document, said, set.labels[document], first.probability))
+            Some(Answer::new(
+                document,
+                said,
+                set.labels[document],
+                first.probability,
+            ))
         })
         .collect();
     Ok(Said {
@@ -394,8 +396,16 @@ fn measure(
         routed_a_second: routed as f64 / said.iter().map(|s| s.routing).sum::<f64>().max(1e-9),
         ways: ways(0..folds),
         own_promises: own(0..folds),
-        by_date: if dated.is_empty() { Vec::new() } else { ways(dated.clone()) },
-        own_promises_by_date: if dated.is_empty() { Vec::new() } else { own(dated) },
+        by_date: if dated.is_empty() {
+            Vec::new()
+        } else {
+            ways(dated.clone())
+        },
+        own_promises_by_date: if dated.is_empty() {
+            Vec::new()
+        } else {
+            own(dated)
+        },
     })
 }
 
@@ -421,7 +431,9 @@ fn table(report: &Report, lang: Lang) {
     }
     let (seconds, routed) = (report.training_seconds, report.routed_a_second);
     print::line(match lang {
-        Lang::Fr => format!("apprentissage {seconds:.1} s, {routed:.0} documents orientés par seconde"),
+        Lang::Fr => {
+            format!("apprentissage {seconds:.1} s, {routed:.0} documents orientés par seconde")
+        }
         Lang::En => format!("training {seconds:.1} s, {routed:.0} documents routed a second"),
     });
 }
@@ -429,7 +441,12 @@ fn table(report: &Report, lang: Lang) {
 fn ways(ways: &[Way], lang: Lang) {
     let rows = ways.iter().map(|way| {
         let gain = way.gain.as_ref().map_or(String::new(), |g| {
-            format!("{:+.1} [{:+.1} ; {:+.1}]", 100.0 * g.mean, 100.0 * g.low, 100.0 * g.high)
+            format!(
+                "{:+.1} [{:+.1} ; {:+.1}]",
+                100.0 * g.mean,
+                100.0 * g.low,
+                100.0 * g.high
+            )
         });
         let mut row = vec![
             way.name.clone(),
@@ -473,8 +490,14 @@ fn promises(ways: &[Way], own: &[Kept], lang: Lang) {
             })
             .collect()
     };
-    let mut rows = named(lang.pick("seuil choisi sur la moitié", "threshold from a half"), halves);
-    rows.extend(named(lang.pick("promesse de chaque modèle", "each head's own promise"), own));
+    let mut rows = named(
+        lang.pick("seuil choisi sur la moitié", "threshold from a half"),
+        halves,
+    );
+    rows.extend(named(
+        lang.pick("promesse de chaque modèle", "each head's own promise"),
+        own,
+    ));
     print::table(
         &[
             "",

@@ -192,12 +192,16 @@ struct Sums {
 impl Sums {
     fn add(&mut self, promise: &Promise, tested: &[Answer], promised: f64, confidence: f64) {
         let automatic: Vec<&Answer> = match promise {
-            Promise::Kept { threshold, .. } => {
-                tested.iter().filter(|a| a.confidence >= *threshold).collect()
-            }
+            Promise::Kept { threshold, .. } => tested
+                .iter()
+                .filter(|a| a.confidence >= *threshold)
+                .collect(),
             Promise::NotEnough { .. } => Vec::new(),
         };
-        let (n, wrong) = (automatic.len(), automatic.iter().filter(|a| !a.correct()).count());
+        let (n, wrong) = (
+            automatic.len(),
+            automatic.iter().filter(|a| !a.correct()).count(),
+        );
         self.splits += 1;
         self.broken += usize::from(lower_bound(wrong, n, confidence) > promised);
         self.above += usize::from(wrong as f64 > promised * n as f64);
@@ -284,7 +288,9 @@ mod tests {
 
     #[test]
     fn a_gain_is_paired() {
-        let ours: Vec<Answer> = (0..100).map(|i| Answer::new(i, usize::from(i < 20), 0, 0.5)).collect();
+        let ours: Vec<Answer> = (0..100)
+            .map(|i| Answer::new(i, usize::from(i < 20), 0, 0.5))
+            .collect();
         // Wrong on the same twenty and ten others, in another order.
         let theirs: Vec<Answer> = (0..100)
             .rev()
@@ -292,7 +298,10 @@ mod tests {
             .collect();
         let gain = gain(&ours, &theirs, 2_000, &mut Draw::new(1, "test"));
         assert!((gain.mean - 0.1).abs() < 1e-12);
-        assert!((0.03..0.07).contains(&gain.low) && (0.13..0.18).contains(&gain.high), "{gain:?}");
+        assert!(
+            (0.03..0.07).contains(&gain.low) && (0.13..0.18).contains(&gain.high),
+            "{gain:?}"
+        );
     }
 
     #[test]
@@ -310,15 +319,30 @@ mod tests {
         // Nothing is promised, hence nothing automatic.
         let few: Vec<Answer> = (0..40).map(|i| Answer::new(i, 0, 0, 0.9)).collect();
         let kept = kept_over(&[few], 0.05, 0.95, 10, &mut Draw::new(1, "test"));
-        assert_eq!((kept.splits, kept.broken, kept.left_to_people), (10, 0, 1.0));
+        assert_eq!(
+            (kept.splits, kept.broken, kept.left_to_people),
+            (10, 0, 1.0)
+        );
         // A head sure of itself on its own documents, wrong on the rest.
-        let own = vec![Judged { confidence: 0.9, correct: true }; 100];
+        let own = vec![
+            Judged {
+                confidence: 0.9,
+                correct: true
+            };
+            100
+        ];
         let wrong = |n: usize| -> Vec<Answer> {
-            (0..100).map(|i| Answer::new(i, usize::from(i < n), 0, 0.9)).collect()
+            (0..100)
+                .map(|i| Answer::new(i, usize::from(i < n), 0, 0.9))
+                .collect()
         };
         let broken = |n: usize| {
             let tested = wrong(n);
-            let kept = kept_by([(own.as_slice(), tested.as_slice())].into_iter(), 0.05, 0.95);
+            let kept = kept_by(
+                [(own.as_slice(), tested.as_slice())].into_iter(),
+                0.05,
+                0.95,
+            );
             (kept.above, kept.broken)
         };
         assert_eq!(broken(5), (0, 0));
