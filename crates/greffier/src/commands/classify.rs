@@ -62,6 +62,7 @@ struct Trained {
     macro_f1: f64,
     calibration_error: f64,
     promise: inference::promise::Promise,
+    services: Vec<inference::promise::ServicePromise>,
     max_misrouting: f64,
     confidence: f64,
 }
@@ -138,6 +139,7 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
         macro_f1: card.out_of_fold.macro_f1,
         calibration_error: card.out_of_fold.calibration_error,
         promise: card.promise.clone(),
+        services: card.services.clone(),
         max_misrouting,
         confidence,
     };
@@ -264,7 +266,7 @@ pub async fn classify(
         let decision = match first {
             None => Outcome::Unknown,
             Some(_) if classified.method == Method::Descriptions => Outcome::Review,
-            Some((_, p)) if *p < rules.unknown_below() => Outcome::Unknown,
+            Some((_, p)) if rules.resembles_nothing(*p, classified.nearness) => Outcome::Unknown,
             Some((_, p)) if rules.reaches(*p, classified.threshold.as_ref()) => Outcome::Automatic,
             Some(_) => Outcome::Review,
         };

@@ -12,6 +12,7 @@ mod features;
 mod fit;
 mod graph;
 mod lbfgs;
+mod nearness;
 mod reasons;
 mod train;
 
@@ -23,7 +24,7 @@ use ort::session::Session;
 use ort::value::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::promise::{Judged, Promise};
+use crate::promise::{Judged, Promise, Promises, ServicePromise};
 use crate::runtime::Runtime;
 use features::{BLOCKS, Grams};
 use fit::{Corpus, Idf, Linear};
@@ -32,6 +33,7 @@ use graph::{BLOCK_NAMES, Block, Weights};
 pub use error::HeadError;
 pub use features::FeatureSettings;
 pub(crate) use fit::softmax;
+pub use nearness::Nearness;
 pub use reasons::{Reasons, Term};
 pub use train::{Example, OutOfFold, TrainSettings, train};
 
@@ -93,8 +95,23 @@ pub struct Card {
     pub temperature: f64,
     /// How well it does on documents it had not seen.
     pub out_of_fold: OutOfFold,
-    /// The threshold above which routing may be automatic, and what it promises.
+    /// The threshold above which routing may be automatic, and what it promises, for labels that
+    /// have none of their own.
     pub promise: Promise,
+    /// Of each label: its own threshold, or how far it is from one.
+    pub services: Vec<ServicePromise>,
+    /// Whether a text resembles what was learnt; absent where too little was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearness: Option<Nearness>,
+}
+
+impl Card {
+    /// What is promised of documents whose first candidate is this label.
+    pub fn promise_of(&self, label: &str) -> &Promise {
+        let of_label = self.services.iter().find(|s| s.label == label);
+        let own = of_label.and_then(|s| s.own.as_ref());
+        own.unwrap_or(&self.promise)
+    }
 }
 
 /// What training learnt, beside the weights.
@@ -107,7 +124,8 @@ struct Learnt {
     dense_scale: f64,
     temperature: f64,
     out_of_fold: OutOfFold,
-    promise: Promise,
+    promises: Promises,
+    nearness: Option<Nearness>,
     judged: Vec<Judged>,
 }
 
@@ -162,7 +180,9 @@ impl TrainedHead {
             dense_scale: learnt.dense_scale,
             temperature: learnt.temperature,
             out_of_fold: learnt.out_of_fold,
-            promise: learnt.promise,
+            promise: learnt.promises.pooled,
+            services: learnt.promises.services,
+            nearness: learnt.nearness,
         };
         Self {
             card,
@@ -302,14 +322,6 @@ impl Head {
                 expected: self.card.encoder,
                 found: encoder,
             })
-        }
-    }
-
-    /// The probability from which routing may be automatic; `None` while nothing can be promised.
-    pub fn threshold(&self) -> Option<f64> {
-        match self.card.promise {
-            Promise::Kept { threshold, .. } => Some(threshold),
-            Promise::NotEnough { .. } => None,
         }
     }
 

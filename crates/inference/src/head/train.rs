@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::features::FeatureSettings;
 use super::fit::{Choice, Corpus, Problem, softmax};
 use super::lbfgs::Stop;
+use super::nearness::Nearness;
 use super::{HeadError, LabelCount, TrainedHead};
-use crate::promise::{Judged, Promise, promise};
+use crate::promise::{Judged, promises};
 use domain::Digest;
 
 /// Precision while settings are compared, and of the heads that are kept.
@@ -143,7 +144,13 @@ pub fn train(
         .filter(|(_, e)| e.validated)
         .map(|(j, _)| *j)
         .collect();
-    let promise: Promise = promise(&validated, settings.max_misrouting, settings.confidence);
+    let names: Vec<String> = counts.keys().map(|label| (*label).to_owned()).collect();
+    let promises = promises(
+        &validated,
+        &names,
+        settings.max_misrouting,
+        settings.confidence,
+    );
 
     let all = Problem::new(&corpus, (0..sorted.len()).collect(), settings.balanced, 1);
     let (linear, _) = all.fit(choice, FINE, None);
@@ -167,7 +174,8 @@ pub fn train(
             dense_scale: choice.dense_scale,
             temperature,
             out_of_fold: report,
-            promise,
+            promises,
+            nearness: Nearness::learn(&corpus),
             judged: validated,
         },
     ))
@@ -420,6 +428,7 @@ fn judge(
         real[*label as usize] += 1;
         hits[first] += u32::from(correct);
         judged.push(Judged {
+            said: first,
             confidence: p[first],
             correct,
         });

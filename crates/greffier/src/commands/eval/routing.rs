@@ -82,6 +82,8 @@ struct Way {
     gain: Option<Gain>,
     /// What a threshold chosen on half of the held-out documents keeps on the other half.
     promises: Vec<Kept>,
+    /// The same with thresholds by service where there are documents enough; ours alone.
+    by_service: Vec<Kept>,
 }
 
 /// Evaluates routing.
@@ -272,9 +274,15 @@ fn ours(set: &Set, (learnt, held): &Split, models: &Models) -> Result<Said> {
             ))
         })
         .collect();
+    // A head numbers the labels that it learnt.
+    let in_set = |judged: &Judged| {
+        let label = &trained.card().labels.get(judged.said)?.label;
+        let said = set.names.binary_search(label).ok()?;
+        Some(Judged { said, ..*judged })
+    };
     Ok(Said {
         answers,
-        own: trained.judged().to_vec(),
+        own: trained.judged().iter().filter_map(in_set).collect(),
         training,
         routing,
     })
@@ -350,6 +358,14 @@ fn measure(
     };
     bar.finish_and_clear();
     let mine: Vec<Vec<Answer>> = said.iter().map(|s| s.answers.clone()).collect();
+    let halves = |answers: &[Vec<Answer>], services: &[String]| -> Vec<Kept> {
+        let over = |promised: &f64| {
+            let mut draw = Draw::new(args.seed, "splits");
+            let splits = args.splits;
+            kept_over(answers, services, *promised, CONFIDENCE, splits, &mut draw)
+        };
+        PROMISED.iter().map(over).collect()
+    };
     let ways = |part: std::ops::Range<usize>| -> Vec<Way> {
         let way = |name: &str, answers: &[Vec<Answer>], ours: Option<&[Vec<Answer>]>| Way {
             name: name.to_owned(),
@@ -358,13 +374,11 @@ fn measure(
                 let mut draw = Draw::new(args.seed, "gain");
                 gain(&ours.concat(), &answers.concat(), RESAMPLES, &mut draw)
             }),
-            promises: PROMISED
-                .iter()
-                .map(|promised| {
-                    let mut draw = Draw::new(args.seed, "splits");
-                    kept_over(answers, *promised, CONFIDENCE, args.splits, &mut draw)
-                })
-                .collect(),
+            promises: halves(answers, &[]),
+            by_service: match ours {
+                Some(_) => Vec::new(),
+                None => halves(answers, &set.names),
+            },
         };
         let mine = &mine[part.clone()];
         std::iter::once(way("greffier", mine, None))
@@ -381,7 +395,7 @@ fn measure(
             .map(|promised| {
                 let heads = said[part.clone()].iter();
                 let heads = heads.map(|s| (s.own.as_slice(), s.answers.as_slice()));
-                kept_by(heads, *promised, CONFIDENCE)
+                kept_by(heads, &set.names, *promised, CONFIDENCE)
             })
             .collect()
     };
@@ -475,7 +489,9 @@ fn ways(ways: &[Way], lang: Lang) {
 }
 
 fn promises(ways: &[Way], own: &[Kept], lang: Lang) {
-    let halves = ways.first().map_or(&[][..], |way| &way.promises);
+    let none = &[][..];
+    let halves = ways.first().map_or(none, |way| &way.promises);
+    let by_service = ways.first().map_or(none, |way| &way.by_service);
     let named = |name: &'static str, kept: &[Kept]| -> Vec<Vec<String>> {
         kept.iter()
             .map(|kept| {
@@ -491,9 +507,16 @@ fn promises(ways: &[Way], own: &[Kept], lang: Lang) {
             .collect()
     };
     let mut rows = named(
-        lang.pick("seuil choisi sur la moitié", "threshold from a half"),
+        lang.pick(
+            "un seuil, choisi sur la moitié",
+            "one threshold, from a half",
+        ),
         halves,
     );
+    rows.extend(named(
+        lang.pick("par service, de même", "by service, likewise"),
+        by_service,
+    ));
     rows.extend(named(
         lang.pick("promesse de chaque modèle", "each head's own promise"),
         own,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use domain::Digest;
-use inference::promise::{Judged, Promise, promise, upper_bound};
+use inference::promise::{Judged, Promise, Promises, promise, promises, upper_bound};
 use serde::Serialize;
 
 /// Bins of the calibration error.
@@ -42,6 +42,7 @@ impl Answer {
 
     const fn judged(&self) -> Judged {
         Judged {
+            said: self.said,
             confidence: self.confidence,
             correct: self.correct(),
         }
@@ -190,14 +191,12 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, promise: &Promise, tested: &[Answer], promised: f64, confidence: f64) {
-        let automatic: Vec<&Answer> = match promise {
-            Promise::Kept { threshold, .. } => tested
-                .iter()
-                .filter(|a| a.confidence >= *threshold)
-                .collect(),
-            Promise::NotEnough { .. } => Vec::new(),
+    fn add(&mut self, promises: &Promises, tested: &[Answer], promised: f64, confidence: f64) {
+        let reaches = |a: &&Answer| match promises.of(a.said) {
+            Promise::Kept { threshold, .. } => a.confidence >= *threshold,
+            Promise::NotEnough { .. } => false,
         };
+        let automatic: Vec<&Answer> = tested.iter().filter(reaches).collect();
         let (n, wrong) = (
             automatic.len(),
             automatic.iter().filter(|a| !a.correct()).count(),
@@ -231,10 +230,22 @@ fn lower_bound(errors: usize, n: usize, confidence: f64) -> f64 {
     }
 }
 
+/// One promise for all services, or by service where there are documents enough of these.
+fn made(judged: &[Judged], services: &[String], promised: f64, confidence: f64) -> Promises {
+    match services {
+        [] => Promises {
+            pooled: promise(judged, promised, confidence),
+            services: Vec::new(),
+        },
+        services => promises(judged, services, promised, confidence),
+    }
+}
+
 /// Halves drawn `splits` times, from each head's answers in turn: the first chooses the threshold,
-/// the second tests it.
+/// the second tests it. Without services, one threshold for all.
 pub fn kept_over(
     answers: &[Vec<Answer>],
+    services: &[String],
     promised: f64,
     confidence: f64,
     splits: usize,
@@ -246,8 +257,8 @@ pub fn kept_over(
         let (chooses, tests) = order.split_at(answers.len() / 2);
         let judged: Vec<Judged> = chooses.iter().map(|a| answers[*a].judged()).collect();
         let tested: Vec<Answer> = tests.iter().map(|a| answers[*a]).collect();
-        let promise = promise(&judged, promised, confidence);
-        sums.add(&promise, &tested, promised, confidence);
+        let promises = made(&judged, services, promised, confidence);
+        sums.add(&promises, &tested, promised, confidence);
     }
     sums.kept(promised)
 }
@@ -255,13 +266,14 @@ pub fn kept_over(
 /// Heads' own promises, made on what they said of their own documents, tested on those held out.
 pub fn kept_by<'a>(
     heads: impl Iterator<Item = (&'a [Judged], &'a [Answer])>,
+    services: &[String],
     promised: f64,
     confidence: f64,
 ) -> Kept {
     let mut sums = Sums::default();
     for (own, tested) in heads {
-        let promise = promise(own, promised, confidence);
-        sums.add(&promise, tested, promised, confidence);
+        let promises = made(own, services, promised, confidence);
+        sums.add(&promises, tested, promised, confidence);
     }
     sums.kept(promised)
 }
@@ -318,7 +330,7 @@ mod tests {
     fn a_promise_is_broken_beyond_doubt_only() {
         // Nothing is promised, hence nothing automatic.
         let few: Vec<Answer> = (0..40).map(|i| Answer::new(i, 0, 0, 0.9)).collect();
-        let kept = kept_over(&[few], 0.05, 0.95, 10, &mut Draw::new(1, "test"));
+        let kept = kept_over(&[few], &[], 0.05, 0.95, 10, &mut Draw::new(1, "test"));
         assert_eq!(
             (kept.splits, kept.broken, kept.left_to_people),
             (10, 0, 1.0)
@@ -326,6 +338,7 @@ mod tests {
         // A head sure of itself on its own documents, wrong on the rest.
         let own = vec![
             Judged {
+                said: 0,
                 confidence: 0.9,
                 correct: true
             };
@@ -340,6 +353,7 @@ mod tests {
             let tested = wrong(n);
             let kept = kept_by(
                 [(own.as_slice(), tested.as_slice())].into_iter(),
+                &[],
                 0.05,
                 0.95,
             );
