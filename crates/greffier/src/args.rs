@@ -506,6 +506,19 @@ pub enum ModelsAction {
         /// Its name in models.toml.
         name: String,
     },
+    /// Put a head that `train` kept in force, by name; the one before stays and can be put back.
+    Promote {
+        /// Its pipeline.
+        pipeline: String,
+        /// Its digest, or the beginning of it.
+        digest: String,
+        /// Who decides.
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
 }
 
 /// What to measure.

@@ -17,6 +17,11 @@ use serde::{Deserialize, Serialize};
 /// Levels of coverage that are tried: every twentieth of the documents, from the most confident.
 const LEVELS: usize = 20;
 
+/// The strictest level has documents enough to bear this many errors, or a quarter of them if that is
+/// fewer: begun with the fewest that could prove anything, one error among the surest, which a label
+/// given wrongly is enough for, would end the search.
+const BORNE: usize = 8;
+
 /// A service has a threshold of its own from this many times the fewest documents that could prove
 /// the promise: some of them will be wrong, and some less sure.
 const OWN: usize = 3;
@@ -177,9 +182,13 @@ pub fn promise(judged: &[Judged], max_misrouting: f64, confidence: f64) -> Promi
             more: fewest - sorted.len(),
         };
     }
+    let strictest = needed(BORNE, max_misrouting, confidence)
+        .unwrap_or(usize::MAX)
+        .min(sorted.len() / 4)
+        .max(fewest);
     let mut kept = None;
     for level in 1..=LEVELS {
-        let count = (sorted.len() * level).div_ceil(LEVELS).max(fewest);
+        let count = (sorted.len() * level).div_ceil(LEVELS).max(strictest);
         let threshold = sorted[count - 1].confidence;
         // All documents at the threshold are automatic, those that tie with the last one too.
         let automatic = sorted.partition_point(|j| j.confidence >= threshold);
@@ -441,5 +450,13 @@ mod tests {
         assert_eq!(all.of(0), all.of(2));
         assert!(matches!(all.of(0), Promise::Kept { validated: 120, .. }));
         assert_eq!(all.pooled, promise(&few, 0.03, 0.95));
+    }
+
+    #[test]
+    fn one_error_among_the_surest_does_not_end_the_search() {
+        let Promise::Kept { automatic, .. } = promise(&judged(999, &[3]), 0.03, 0.95) else {
+            panic!("nothing kept")
+        };
+        assert_eq!(automatic, 1000);
     }
 }

@@ -10,6 +10,7 @@ pub mod index;
 pub mod ingest;
 pub mod insight;
 pub mod models;
+pub mod promote;
 pub mod reading;
 pub mod reprocess;
 pub mod search;

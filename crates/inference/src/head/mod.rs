@@ -127,6 +127,7 @@ struct Learnt {
     promises: Promises,
     nearness: Option<Nearness>,
     judged: Vec<Judged>,
+    answers: Vec<usize>,
 }
 
 /// A head fresh from training, not yet kept.
@@ -135,6 +136,7 @@ pub struct TrainedHead {
     card: Card,
     onnx: Vec<u8>,
     judged: Vec<Judged>,
+    answers: Vec<usize>,
 }
 
 impl TrainedHead {
@@ -188,6 +190,7 @@ impl TrainedHead {
             card,
             onnx,
             judged: learnt.judged,
+            answers: learnt.answers,
         }
     }
 
@@ -199,6 +202,12 @@ impl TrainedHead {
     /// Out-of-fold confidences of the validated documents, on which the promise rests.
     pub fn judged(&self) -> &[Judged] {
         &self.judged
+    }
+
+    /// The label given first to each example, in their order, without having seen it.
+    pub fn answers(&self) -> impl Iterator<Item = &str> {
+        let label = |said: &usize| self.card.labels.get(*said).map(|l| l.label.as_str());
+        self.answers.iter().filter_map(label)
     }
 
     /// Writes `head.onnx` and `head.json` into `dir`, made if need be. Returns the head's digest.

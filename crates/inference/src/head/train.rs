@@ -113,13 +113,15 @@ pub fn train(
     encoder: Digest,
 ) -> Result<TrainedHead, HeadError> {
     check(examples, settings)?;
-    let mut sorted = examples.to_vec();
-    sorted.sort_by(|a, b| {
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    order.sort_by(|a, b| {
+        let (a, b) = (&examples[*a], &examples[*b]);
         let key = |e: &Example<'_>| -> Vec<u32> { e.vector.iter().map(|v| v.to_bits()).collect() };
         (a.label, a.text, a.validated)
             .cmp(&(b.label, b.text, b.validated))
             .then_with(|| key(a).cmp(&key(b)))
     });
+    let sorted: Vec<Example<'_>> = order.iter().map(|&example| examples[example]).collect();
     let mut counts = BTreeMap::<&str, u32>::new();
     for example in &sorted {
         *counts.entry(example.label).or_default() += 1;
@@ -138,6 +140,10 @@ pub fn train(
     let scores = held_out(&corpus, &texts, settings, choice);
     let temperature = temperature(&scores, &corpus.labels);
     let (report, judged) = judge(&scores, &corpus.labels, corpus.classes, temperature);
+    let mut answers = vec![0; examples.len()];
+    for (&example, judged) in order.iter().zip(&judged) {
+        answers[example] = judged.said;
+    }
     let validated: Vec<Judged> = judged
         .iter()
         .zip(&sorted)
@@ -177,6 +183,7 @@ pub fn train(
             promises,
             nearness: Nearness::learn(&corpus),
             judged: validated,
+            answers,
         },
     ))
 }
