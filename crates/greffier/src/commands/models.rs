@@ -10,6 +10,7 @@ use domain::{Digest, Lang};
 use serde::Serialize;
 
 use super::Ending;
+use super::promote::promote;
 use crate::args::{Global, ModelsAction};
 use crate::house::{self, House};
 use crate::models::Models;
@@ -29,6 +30,15 @@ struct ListedModel {
 
 /// Lists or imports models.
 pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<Ending> {
+    if let Some(ModelsAction::Promote {
+        pipeline,
+        digest,
+        by,
+        reason,
+    }) = action
+    {
+        return promote(global, pipeline, digest, by, reason.as_deref()).await;
+    }
     let (_, models) = house::models(global, 1)?;
     match action {
         Some(ModelsAction::Import { what }) => return import(global, &models, what),
@@ -38,7 +48,7 @@ pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<En
             collection,
             queries,
         }) => return compare::compare(global, name, collection, queries.as_deref()).await,
-        Some(ModelsAction::List) | None => {}
+        Some(ModelsAction::List | ModelsAction::Promote { .. }) | None => {}
     }
     let lang = global.lang;
     let mut listed = Vec::new();
