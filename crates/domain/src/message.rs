@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{PipelineName, StageName, SubjectId};
+use crate::{Digest, PipelineName, StageName, SubjectId};
 
 /// How soon a task must be done; each class has its own queue.
 #[derive(
@@ -95,6 +95,10 @@ pub struct TaskEvent {
     pub datacontenttype: JsonContentType,
     /// The document.
     pub subject: String,
+    /// The trace it belongs to, as W3C Trace Context writes it: one trace a document, one span a
+    /// stage and generation, both told from the ids, so that a repeated message names the same span.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// What is to do.
     pub data: Task,
 }
@@ -135,7 +139,64 @@ impl From<Task> for TaskEvent {
             kind: TaskEventType::Task,
             datacontenttype: JsonContentType::Json,
             subject: task.document.to_string(),
+            traceparent: Some(traceparent(&task)),
             data: task,
         }
+    }
+}
+
+/// `00-<trace>-<span>-01`: the document's id is the trace, and the first bytes of the digest of
+/// stage and generation, bound to the document, are the span.
+fn traceparent(task: &Task) -> String {
+    let document = task.document.hex();
+    let span = Digest::of(format!("{document}/{}/{}", task.stage, task.generation).as_bytes());
+    let span: String = span.as_bytes()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("00-{document}-{span}-01")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(stage: &str) -> TaskEvent {
+        Task {
+            document: SubjectId::from_bytes([7; 16]),
+            pipeline: "forms".parse().unwrap(),
+            stage: stage.parse().unwrap(),
+            generation: 0,
+            class: Class::Normal,
+        }
+        .into()
+    }
+
+    #[test]
+    fn a_document_is_one_trace_and_each_stage_a_span_of_it() {
+        let parts = |stage: &str| {
+            let trace = event(stage).traceparent.unwrap();
+            let parts: Vec<String> = trace.split('-').map(str::to_owned).collect();
+            <[String; 4]>::try_from(parts).unwrap()
+        };
+        let [version, trace, span, flags] = parts("extract");
+        assert_eq!((version.as_str(), flags.as_str()), ("00", "01"));
+        assert_eq!(trace, "07".repeat(16));
+        assert_eq!(span.len(), 16);
+        assert_eq!(
+            parts("extract")[2],
+            span,
+            "a repeated message is the same span"
+        );
+        assert_eq!(parts("split")[1], trace);
+        assert_ne!(parts("split")[2], span);
+    }
+
+    #[test]
+    fn a_message_of_before_traces_is_still_read() {
+        let mut old = serde_json::to_value(event("extract")).unwrap();
+        old.as_object_mut().unwrap().remove("traceparent");
+        let read: TaskEvent = serde_json::from_value(old).unwrap();
+        assert_eq!(read.data, event("extract").data);
     }
 }

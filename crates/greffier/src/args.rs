@@ -90,8 +90,55 @@ pub enum Command {
     },
     /// Take documents in and process them.
     Ingest(Ingest),
-    /// Finish what is owed: documents taken in with --no-wait, or interrupted.
-    Work,
+    /// Finish what is owed: documents taken in with --no-wait, or interrupted. With --broker, work on
+    /// what it delivers, beside others, until told to stop.
+    Work {
+        /// Of these stages, separated by commas; else of all.
+        #[arg(
+            long,
+            value_name = "STAGES",
+            value_delimiter = ',',
+            requires = "broker"
+        )]
+        stage: Vec<domain::StageName>,
+        /// Where tasks come from; else from the ledger itself.
+        #[command(flatten)]
+        from: MaybeBroker,
+    },
+    /// Hand what is owed to the broker, until told to stop.
+    Relay {
+        /// Where.
+        #[command(flatten)]
+        to: Broker,
+        /// End once nothing is due.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Number and sign the log and bring the search index up to it, until told to stop. One process
+    /// at a time does so; others wait for their turn.
+    Tick {
+        /// Do it once.
+        #[arg(long)]
+        once: bool,
+    },
+    /// What waits at the broker, by stage and class, and for how many workers.
+    Queues {
+        /// Where.
+        #[command(flatten)]
+        at: Broker,
+        /// Delete every queue and exchange of this prefix: what is owed stays owed in the ledger.
+        #[arg(long)]
+        delete: bool,
+    },
+    /// Messages that nobody could handle.
+    Parked {
+        /// Where.
+        #[command(flatten)]
+        at: Broker,
+        /// What to do.
+        #[command(subcommand)]
+        action: Option<ParkedAction>,
+    },
     /// Run a stage and what follows it again, after its settings or its model have changed: new
     /// records beside the old ones.
     Reprocess(Reprocess),
@@ -281,6 +328,77 @@ pub enum Command {
         /// The program and its arguments.
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         program: Vec<std::ffi::OsString>,
+    },
+}
+
+/// A broker.
+#[derive(Clone, Debug, Args)]
+pub struct Broker {
+    /// RabbitMQ: amqp://user:password@host:5672/vhost.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "GREFFIER_BROKER",
+        hide_env_values = true
+    )]
+    pub broker: String,
+    /// What the names of its queues begin with.
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        env = "GREFFIER_BROKER_PREFIX",
+        default_value = broker::topology::PREFIX,
+        value_parser = prefix
+    )]
+    pub prefix: String,
+}
+
+/// A broker, where one is used.
+#[derive(Clone, Debug, Args)]
+pub struct MaybeBroker {
+    /// RabbitMQ: amqp://user:password@host:5672/vhost.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "GREFFIER_BROKER",
+        hide_env_values = true
+    )]
+    pub broker: Option<String>,
+    /// What the names of its queues begin with.
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        env = "GREFFIER_BROKER_PREFIX",
+        default_value = broker::topology::PREFIX,
+        value_parser = prefix
+    )]
+    pub prefix: String,
+}
+
+/// Names of queues have 255 bytes at most, and stages have theirs.
+fn prefix(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if (1..=100).contains(&text.len()) && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("1 to 100 letters, digits, `-`, `_` and `.`".to_owned())
+    }
+}
+
+/// What to do with parked messages.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ParkedAction {
+    /// List them.
+    List,
+    /// Show one.
+    Show {
+        /// Its id, as listed.
+        id: String,
+    },
+    /// Put one back into the queue it was in.
+    Retry {
+        /// Its id, as listed.
+        id: String,
     },
 }
 

@@ -42,6 +42,8 @@ pub struct House {
     pub desk: Desk,
     /// The models.
     pub models: Arc<Models>,
+    /// The ledger, where it is in PostgreSQL: several processes may work on it.
+    pub service: Option<SqlLedger>,
     /// Working threads.
     pub threads: usize,
     has_password: bool,
@@ -93,8 +95,12 @@ impl House {
         make(&data)?;
         only_ours(&data)?;
         let secrets = Arc::new(secrets(&data, secret_file)?);
-        let ledger: Arc<dyn Ledger> = match &global.database {
-            Some(url) => Arc::new(SqlLedger::open_service(url).await?),
+        let service = match &global.database {
+            Some(url) => Some(SqlLedger::open_service(url).await?),
+            None => None,
+        };
+        let ledger: Arc<dyn Ledger> = match &service {
+            Some(ledger) => Arc::new(ledger.clone()),
             None => Arc::new(SqlLedger::open_embedded(&data.join("greffier.db")).await?),
         };
         let blobs: Arc<dyn Blobs> = Arc::new(FolderBlobs::open(&data.join("objects"))?);
@@ -132,6 +138,7 @@ impl House {
             data,
             desk,
             models,
+            service,
             threads,
             has_password,
         })
@@ -147,6 +154,19 @@ impl House {
     /// # Errors
     /// [`Busy`] when another process has it.
     pub fn lock(&self) -> Result<WorkLock> {
+        self.lock_with(File::try_lock)
+    }
+
+    /// Takes the right to work on the data directory beside others that do so, which a broker and
+    /// PostgreSQL allow.
+    ///
+    /// # Errors
+    /// [`Busy`] when a process works on it alone.
+    pub fn lock_shared(&self) -> Result<WorkLock> {
+        self.lock_with(File::try_lock_shared)
+    }
+
+    fn lock_with(&self, lock: fn(&File) -> Result<(), TryLockError>) -> Result<WorkLock> {
         let path = self.data.join("work.lock");
         let mut file = OpenOptions::new()
             .create(true)
@@ -155,7 +175,7 @@ impl House {
             .write(true)
             .open(&path)
             .with_context(|| format!("cannot open {}", path.display()))?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => {
                 file.set_len(0)?;
                 write!(file, "{}", std::process::id())?;

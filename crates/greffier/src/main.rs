@@ -31,8 +31,8 @@ use clap::Parser;
 
 use crate::args::{Cli, Command, EvalWhat};
 use crate::commands::{
-    Ending, admin, classify, doctor, documents, eval, extract, index, ingest, insight, search,
-    trust,
+    Ending, admin, classify, doctor, documents, eval, extract, index, ingest, insight, queues,
+    search, service, trust,
 };
 use crate::house::Busy;
 
@@ -106,7 +106,14 @@ async fn run(cli: &Cli) -> Result<Ending> {
     match &cli.command {
         Command::Init { secret_file } => admin::init(global, secret_file.as_deref()).await,
         Command::Ingest(args) => ingest::ingest(global, args).await,
-        Command::Work => ingest::work(global).await,
+        Command::Work { stage, from } => match &from.broker {
+            Some(url) => service::work(global, url, &from.prefix, stage).await,
+            None => ingest::work(global).await,
+        },
+        Command::Relay { to, once } => service::relay(global, to, *once).await,
+        Command::Tick { once } => service::tick(global, *once).await,
+        Command::Queues { at, delete } => queues::queues(global, at, *delete).await,
+        Command::Parked { at, action } => queues::parked(global, at, action.as_ref()).await,
         Command::Reprocess(args) => commands::reprocess::reprocess(global, args).await,
         Command::Documents { pipeline } => documents::documents(global, pipeline.as_deref()).await,
         Command::Show { document, text } => documents::show(global, document, *text).await,

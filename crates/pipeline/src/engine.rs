@@ -203,7 +203,7 @@ async fn work(
 }
 
 impl Totals {
-    fn count(&mut self, handled: &Handled) {
+    pub(crate) fn count(&mut self, handled: &Handled) {
         match handled {
             Handled::Done => self.done += 1,
             Handled::Remembered => self.remembered += 1,
@@ -214,7 +214,7 @@ impl Totals {
         }
     }
 
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.done += other.done;
         self.remembered += other.remembered;
         self.quarantined += other.quarantined;

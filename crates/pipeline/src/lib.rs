@@ -8,6 +8,7 @@
 //! | [`ledger`], [`blobs`], [`queue`] | the outside as traits; the queue that lives in the process |
 //! | [`vault`] | sealed artifacts of a subject |
 //! | [`intake`], [`worker`], [`engine`], [`reconcile`] | how a document enters, how work is done once |
+//! | [`service`] | the relay and the workers of a house spread over processes, on any queue |
 //! | [`log`] | sequencing, checkpoints, proofs |
 //! | [`desk`], [`likeness`], [`explain`] | what people see and do: inbox, what resembles what, review, why |
 //! | [`verify`], [`replay`] | whether everything holds, and whether it would come out again |
@@ -30,6 +31,7 @@ pub mod pipelines;
 pub mod queue;
 pub mod reconcile;
 pub mod replay;
+pub mod service;
 pub mod stage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -22,6 +22,15 @@ pub enum QueueError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The queue answers, and will not do it however often it is asked: a person is needed.
+    #[error("the queue refuses to {doing}")]
+    Refused {
+        /// What was being done.
+        doing: &'static str,
+        /// Why, and what to do.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// A task that was delivered and must be settled.
@@ -38,7 +47,7 @@ pub struct Delivery {
 pub enum Settlement {
     /// The effect is durable, or there was none to have: forget it.
     Acknowledge,
-    /// Nothing was done: deliver it again.
+    /// Nothing was done: deliver it again, at once or a little later.
     Return,
 }
 

@@ -38,6 +38,12 @@ pub trait Stage: Send + Sync {
         None
     }
 
+    /// How many of its messages a queue hands to one working thread before it hears back: 1 where a
+    /// document takes seconds, so that none waits behind another while a second machine is idle.
+    fn prefetch(&self) -> u16 {
+        8
+    }
+
     /// Does the work.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 //! | `open` | connections and their settings, migrations |
 //! | `dialect` | what differs between the two databases |
 //! | `work` | a write transaction: documents, tasks, records, and the log's sequencing |
+//! | `lease` | a role that one process at a time has |
 //! | `rows` | rows to values; what cannot be is `LedgerError::Corrupt` |
 //! | `error` | database errors to `LedgerError` |
 //!
@@ -22,6 +23,7 @@
 
 mod dialect;
 mod error;
+mod lease;
 mod open;
 mod rows;
 mod work;
@@ -44,6 +46,7 @@ use sqlx::any::AnyRow;
 
 use dialect::Dialect;
 use error::failed;
+pub use lease::{Lease, Role};
 use rows::{number, optional_number};
 use work::{Statement, Work, bound};
 

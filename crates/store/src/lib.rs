@@ -21,4 +21,4 @@ pub mod blobs;
 pub mod ledger;
 
 pub use blobs::FolderBlobs;
-pub use ledger::SqlLedger;
+pub use ledger::{Lease, Role, SqlLedger};

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use pipeline::ledger::{DocumentFilter, Ledger};
 use pipeline::testing::conformance::observe::{observe, sequence_all};
 use pipeline::testing::conformance::samples::{admission, completion};
-use store::SqlLedger;
+use store::{Role, SqlLedger};
 
 /// Each ledger writes documents of its own, all at once; afterwards each sees all of them.
 async fn all_write_at_once(ledgers: &[SqlLedger]) {
@@ -92,4 +92,31 @@ async fn what_was_written_is_there_after_closing() {
     let path = embedded.folder.path().join("ledger.db");
     let again = SqlLedger::open_embedded(&path).await.unwrap();
     assert_eq!(observe(&again).await, before);
+}
+
+/// A role passes to another process when whoever had it lets go, or dies with its connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_role_is_one_process_at_a_time() {
+    let service = common::service().await;
+    let other = SqlLedger::open_service(&service.url).await.unwrap();
+    let mut lease = service.ledger.lease(Role::Tick).await.unwrap().unwrap();
+    assert!(other.lease(Role::Tick).await.unwrap().is_none());
+    assert!(lease.is_held().await);
+    drop(lease);
+    // The server hears of a dropped connection a moment later.
+    let taken = async {
+        loop {
+            if let Some(lease) = other.lease(Role::Tick).await.unwrap() {
+                return lease;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(20);
+    let mut lease = tokio::time::timeout(limit, taken).await.unwrap();
+    assert!(lease.is_held().await);
+    service.end_connections().await;
+    assert!(!lease.is_held().await);
+    other.close().await;
+    service.end().await;
 }

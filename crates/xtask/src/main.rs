@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`setup`] | fetches ONNX Runtime and the encoder's weights, each pinned by digest |
 //! | [`demo`] | the three pipelines on `fixtures/`, from file to proof |
-//! | [`test`], [`postgres`] | every test, with a PostgreSQL that answers |
+//! | [`test`], [`postgres`], [`rabbitmq`] | every test, with a PostgreSQL and a RabbitMQ that answer |
 //! | [`fixtures`] | makes `fixtures/` |
 //! | [`encoder`] | trains and measures the encoder of our own |
 //! | [`fuzz`] | every parser on inputs that grow out of the fixtures |
@@ -19,6 +19,7 @@ mod fixtures;
 mod fuzz;
 mod postgres;
 mod program;
+mod rabbitmq;
 mod setup;
 mod tesseract;
 mod test;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::postgres;
 use crate::program::{self, Workspace, note};
+use crate::rabbitmq;
 use crate::setup;
 use crate::tesseract;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     }
     // Stopped when dropped, if it was started for this.
     let postgres = postgres::provide()?;
+    let rabbitmq = rabbitmq::provide()?;
     if full {
         let mut bench = greffier.bench("dev", &["--documents=3".to_owned()]);
         let done = bench
@@ -55,7 +57,8 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     }
     runner
         .args(args)
-        .env("GREFFIER_TEST_POSTGRES", postgres.url());
+        .env("GREFFIER_TEST_POSTGRES", postgres.url())
+        .env(rabbitmq::VARIABLE, rabbitmq);
     if full {
         runner.env("GREFFIER_FULL", "1");
         if std::env::var_os(SEEDS).is_none() {

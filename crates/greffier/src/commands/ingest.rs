@@ -128,7 +128,12 @@ struct Intake<'a> {
 /// Takes documents in and processes them.
 pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
     let house = House::open_with(global, None, args.password.clone()).await?;
-    let _lock = house.lock()?;
+    // Taking in alone disturbs no worker where several processes share the ledger.
+    let _lock = if args.no_wait && house.service.is_some() {
+        house.lock_shared()?
+    } else {
+        house.lock()?
+    };
     let pipeline = house.pipeline(&args.pipeline)?.clone();
     let (zone, _) = pipeline.source.zone();
     let received_at = match &args.received_at {

@@ -16,6 +16,11 @@ pub mod reading;
 pub mod reprocess;
 pub mod search;
 pub mod tables;
+pub mod queues;
+pub mod reading;
+pub mod reprocess;
+pub mod search;
+pub mod service;
 pub mod trust;
 
 /// What a command ends with. See the exit codes in the help.

@@ -131,6 +131,10 @@ impl Stage for Embed {
         }]
     }
 
+    fn prefetch(&self) -> u16 {
+        16
+    }
+
     fn run(&self, inputs: &Inputs) -> Result<Output, Fault> {
         let text = inputs.text(Kind::Text)?;
         let layout: Layout = inputs.json(Kind::Layout)?;

@@ -82,6 +82,10 @@ impl Stage for Extract {
         Vec::new()
     }
 
+    fn prefetch(&self) -> u16 {
+        1
+    }
+
     fn run(&self, inputs: &Inputs) -> Result<Output, Fault> {
         let arrival: Arrival = inputs.json(Kind::Arrival)?;
         let input = Input {

@@ -108,6 +108,10 @@ impl Stage for Ocr {
         })
     }
 
+    fn prefetch(&self) -> u16 {
+        1
+    }
+
     fn run(&self, inputs: &Inputs) -> Result<Output, Fault> {
         let recogniser = self.recogniser().map_err(|missing| {
             tracing::warn!(%missing, remedy = missing.remedy(), "documents wait for OCR");

@@ -14,6 +14,8 @@ pub(crate) struct Dialect {
     /// One completion at a time of the same document; absent where one writer at a time is the
     /// rule.
     pub(crate) lock_document: Option<&'static str>,
+    /// A role that one process at a time has; absent where one process at a time is the rule.
+    pub(crate) lock_role: Option<&'static str>,
     pub(crate) tasks_due: &'static str,
     pub(crate) tasks_published: &'static str,
     pub(crate) records_sequence: &'static str,
@@ -32,6 +34,7 @@ pub(crate) static SQLITE: Dialect = Dialect {
     lock_sequencer: None,
     lock_content: None,
     lock_document: None,
+    lock_role: None,
     tasks_due: include_str!("../../sql/sqlite/tasks/due.sql"),
     tasks_published: include_str!("../../sql/sqlite/tasks/published.sql"),
     records_sequence: include_str!("../../sql/sqlite/records/sequence.sql"),
@@ -50,6 +53,7 @@ pub(crate) static POSTGRES: Dialect = Dialect {
     lock_sequencer: Some(include_str!("../../sql/postgres/locks/sequencer.sql")),
     lock_content: Some(include_str!("../../sql/postgres/locks/content.sql")),
     lock_document: Some(include_str!("../../sql/postgres/locks/document.sql")),
+    lock_role: Some(include_str!("../../sql/postgres/locks/role.sql")),
     tasks_due: include_str!("../../sql/postgres/tasks/due.sql"),
     tasks_published: include_str!("../../sql/postgres/tasks/published.sql"),
     records_sequence: include_str!("../../sql/postgres/records/sequence.sql"),

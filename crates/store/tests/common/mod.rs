@@ -113,6 +113,18 @@ impl Service {
         .await;
     }
 
+    /// Ends every connection to the database, as a restart does.
+    pub async fn end_connections(&self) {
+        let database = &self.database;
+        execute(
+            &self.server,
+            format!(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database}'"
+            ),
+        )
+        .await;
+    }
+
     /// Closes the ledger and drops its database.
     pub async fn end(self) {
         self.ledger.close().await;

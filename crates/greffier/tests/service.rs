@@ -1,0 +1,381 @@
+//! A house spread over processes: whatever is killed or cut off, every document ends in one state,
+//! with each effect recorded once.
+//!
+//! The same documents go through an embedded house that nobody disturbs: what comes out at the end
+//! is held against it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+#[path = "../../broker/tests/common/mod.rs"]
+mod rabbit;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Data, Ran};
+use rabbit::Proxy;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+
+/// Documents of one run.
+const DOCUMENTS: usize = 60;
+/// Of those, the ones that kill whoever reads them.
+const POISON: usize = 6;
+/// Faults of one run.
+const FAULTS: u64 = 8;
+/// Where moments and faults come from; `GREFFIER_CHAOS_SEED` repeats a failure.
+const SEED: u64 = 20_261_126;
+/// How long the end may take after the last fault.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// A linear congruential generator (Knuth's MMIX constants).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound.max(1)
+    }
+}
+
+/// A data directory with a database and a prefix of its own.
+struct Town {
+    data: Data,
+    runtime: tokio::runtime::Runtime,
+    server: String,
+    database: String,
+    url: String,
+    amqp: String,
+    through: String,
+    prefix: String,
+    proxy: Proxy,
+}
+
+impl Town {
+    fn new(name: &str) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let server = runtime.block_on(postgres());
+        let database = format!("greffier_service_{name}_{}", std::process::id());
+        let (head, tail) = server.rsplit_once('/').unwrap();
+        let options = tail.split_once('?').map_or("", |(_, options)| options);
+        let url = format!("{head}/{database}?{options}");
+        let amqp = std::env::var("GREFFIER_AMQP_URL")
+            .unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672".to_owned());
+        let place = amqp.rsplit(['@', '/']).find(|part| part.contains(':'));
+        let place = place.unwrap().to_owned();
+        let proxy = Proxy::to(&place);
+        let through = amqp.replace(&place, &proxy.address.to_string());
+        let town = Self {
+            data: Data::new(),
+            prefix: format!("greffier-service-{name}-{}", std::process::id()),
+            runtime,
+            server,
+            database,
+            url,
+            amqp,
+            through,
+            proxy,
+        };
+        town.sql(format!(
+            "drop database if exists {} with (force)",
+            town.database
+        ));
+        town.sql(format!("create database {}", town.database));
+        town
+    }
+
+    fn sql(&self, statement: String) {
+        self.runtime.block_on(async {
+            let mut connection = PgConnection::connect(&self.server).await.unwrap();
+            connection.execute(AssertSqlSafe(statement)).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    }
+
+    fn number(&self, statement: &'static str) -> i64 {
+        self.runtime.block_on(async {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            let number = sqlx::query_scalar(statement)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+            connection.close().await.unwrap();
+            number
+        })
+    }
+
+    /// Makes the first documents poison; which these are.
+    fn poisoned(&self) -> BTreeSet<String> {
+        let update = format!(
+            "update tasks set attempts = 50 where ord in (select ord from tasks order by ord limit {POISON}) \
+             returning document"
+        );
+        let rows: Vec<Vec<u8>> = self.runtime.block_on(async {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            let rows = sqlx::query_scalar(AssertSqlSafe(update))
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+            connection.close().await.unwrap();
+            rows
+        });
+        rows.into_iter()
+            .map(|id| {
+                let id = domain::DocumentId::from_bytes(id.try_into().unwrap());
+                id.to_string()
+            })
+            .collect()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.data.command(args);
+        command.env("GREFFIER_DATABASE", &self.url);
+        command
+    }
+
+    fn with_broker(&self, args: &[&str]) -> Command {
+        let mut command = self.command(args);
+        command
+            .env("GREFFIER_BROKER", &self.amqp)
+            .env("GREFFIER_BROKER_PREFIX", &self.prefix);
+        command
+    }
+
+    fn start(&self, args: &[&str]) -> Child {
+        let mut command = self.with_broker(args);
+        // Faults come through the proxy.
+        command.env("GREFFIER_BROKER", &self.through);
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let mut all = vec!["--json"];
+        all.extend(args);
+        Ran::of(self.with_broker(&all)).ended(0).json()
+    }
+
+    fn end(self) {
+        Ran::of(self.with_broker(&["queues", "--delete"])).ended(0);
+        self.sql(format!("drop database {} with (force)", self.database));
+    }
+}
+
+async fn postgres() -> String {
+    let candidates = match std::env::var("GREFFIER_TEST_POSTGRES") {
+        Ok(url) => vec![url],
+        Err(_) => ["postgres@127.0.0.1:5432", "root@127.0.0.1:5432"]
+            .map(|place| format!("postgres://{place}/postgres"))
+            .to_vec(),
+    };
+    for url in &candidates {
+        if let Ok(connection) = PgConnection::connect(url).await {
+            connection.close().await.unwrap();
+            return url.clone();
+        }
+    }
+    panic!(
+        "no PostgreSQL answers at {candidates:?}: start one, or set GREFFIER_TEST_POSTGRES to the \
+         address of one where databases can be made"
+    )
+}
+
+#[test]
+fn killed_and_cut_off_at_random_every_document_ends_once() {
+    let seed = std::env::var("GREFFIER_CHAOS_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(SEED);
+    println!("seed {seed}");
+    let mut numbers = Numbers(seed);
+
+    let alone = Data::new();
+    write_files(&alone);
+    Ran::of(ingest(alone.command(&[]), &alone, &[])).ended(0);
+    let mut expected = documents(&alone.json(&["documents"]));
+
+    let town = Town::new("chaos");
+    write_files(&town.data);
+    Ran::of(ingest(town.command(&[]), &town.data, &["--no-wait"])).ended(0);
+    assert_eq!(town.number("select count(*) from tasks"), DOCUMENTS as i64);
+    // As if more workers than the ledger bears had died of them.
+    let poison = town.poisoned();
+    assert_eq!(poison.len(), POISON);
+    for id in &poison {
+        expected.insert(id.clone(), "quarantined".to_owned());
+    }
+
+    let roles: [&[&str]; 4] = [
+        &["relay"],
+        &["work", "--threads", "2"],
+        &[
+            "work",
+            "--threads",
+            "1",
+            "--stage",
+            "extract,split,sketch,embed",
+        ],
+        &["tick"],
+    ];
+    let mut running: Vec<Child> = roles.iter().map(|role| town.start(role)).collect();
+    for fault in 0..FAULTS {
+        std::thread::sleep(Duration::from_millis(200 + numbers.below(900)));
+        let which = numbers.below(roles.len() as u64 + 2) as usize;
+        println!(
+            "fault {fault}: {}",
+            roles.get(which).map_or("cut", |role| role[0])
+        );
+        match running.get_mut(which) {
+            Some(child) => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                *child = town.start(roles[which]);
+            }
+            None => town.proxy.cut(),
+        }
+    }
+    let started = Instant::now();
+    while town.number("select count(*) from tasks") > 0 {
+        assert!(started.elapsed() < LIMIT, "tasks are owed for ever");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    println!("finished {:.1?} after the last fault", started.elapsed());
+    for mut child in running {
+        // Told to stop, each finishes and leaves in order.
+        let told = Command::new("kill").arg(child.id().to_string()).status();
+        assert!(told.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+
+    assert_eq!(documents(&town.json(&["documents"])), expected);
+    assert_eq!(
+        town.number("select count(*) - count(distinct (run_key, generation)) from records"),
+        0
+    );
+    assert_eq!(
+        town.number(
+            "select count(*) from records where outcome = 'quarantine' \
+             and convert_from(bytes, 'UTF8') like '%\"reason\":\"attempts-exhausted\"%'"
+        ),
+        POISON as i64
+    );
+    Ran::of(town.command(&["tick", "--once"])).ended(0);
+    let verified = town.json(&["verify"]);
+    let verified_alone = alone.verified();
+    let count = |verified: &Value, counted: &str| verified[counted].as_u64().unwrap() as usize;
+    assert_eq!(count(&verified, "documents"), DOCUMENTS);
+    assert_eq!(count(&verified, "owed"), 0);
+    // The letters are alike: each has as many records and artifacts. Of the poisoned ones there is
+    // that they were received, and that they were set aside.
+    for (counted, of_poison) in [("records", 2), ("artifacts", 2)] {
+        let each = count(&verified_alone, counted) / DOCUMENTS;
+        let wanted = each * (DOCUMENTS - POISON) + of_poison * POISON;
+        assert_eq!(count(&verified, counted), wanted, "{counted}");
+    }
+    let found = |found: Value| -> BTreeSet<String> {
+        let hits = found.as_array().unwrap().iter();
+        hits.map(|h| h["document"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let asked = ["search", "Valmont", "-k", "1000", "--mode", "lexical"];
+    let mut all = found(alone.json(&asked));
+    assert_eq!(all.len(), DOCUMENTS);
+    all.retain(|id| !poison.contains(id));
+    assert_eq!(found(town.json(&asked)), all, "the index is not the ledger");
+    for queue in town.json(&["queues"]).as_array().unwrap() {
+        assert_eq!(queue["messages"], 0, "{queue}");
+        assert_eq!(queue["consumers"], 0, "{queue}");
+    }
+    town.end();
+}
+
+#[test]
+fn a_broker_needs_a_ledger_that_several_may_share() {
+    let data = Data::new();
+    for role in [&["work"][..], &["relay"]] {
+        let mut args = role.to_vec();
+        args.extend(["--broker", "amqp://127.0.0.1:5672"]);
+        data.run(&args).ended(1).said(&["--database postgres://"]);
+    }
+    data.run(&["work", "--stage", "extract"])
+        .ended(2)
+        .said(&["--broker"]);
+}
+
+#[test]
+fn what_is_not_understood_is_named() {
+    let town = Town::new("named");
+    Ran::of(town.with_broker(&["work", "--stage", "extract,dream"]))
+        .ended(1)
+        .said(&["`dream`", "extract", "split"]);
+    let mut lost = town.command(&["relay", "--once"]);
+    lost.env("GREFFIER_BROKER", "http://127.0.0.1");
+    Ran::of(lost).ended(1).said(&["amqp://user:password@host"]);
+    // Embedded work and work beside others exclude each other, and say so.
+    let mut relay = town.start(&["relay"]);
+    let started = Instant::now();
+    while !busy(&town) {
+        assert!(started.elapsed() < LIMIT, "the relay never starts");
+    }
+    relay.kill().unwrap();
+    relay.wait().unwrap();
+    town.end();
+}
+
+fn busy(town: &Town) -> bool {
+    Ran::of(town.command(&["work"])).code == Some(5)
+}
+
+fn ingest(mut command: Command, data: &Data, more: &[&str]) -> Command {
+    command.args([
+        "ingest",
+        "--pipeline",
+        "archives",
+        "--received-at",
+        "2026-11-18T09:00:00+01:00",
+    ]);
+    command.args(more).arg(data.beside("files"));
+    command
+}
+
+/// What each document came to.
+fn documents(listed: &Value) -> BTreeMap<String, String> {
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), DOCUMENTS);
+    let all: BTreeMap<String, String> = listed
+        .iter()
+        .map(|d| {
+            (
+                d["id"].as_str().unwrap().to_owned(),
+                d["state"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!(all.len(), DOCUMENTS, "a document is listed twice");
+    all
+}
+
+/// Letters that have nothing in common but a word.
+fn write_files(data: &Data) {
+    for n in 0..DOCUMENTS {
+        let text = format!(
+            "Valmont, dossier {n:04}.\n\nMadame, Monsieur, ma demande porte le numéro 2026-{:05} et \
+             fait suite à mon appel du {} novembre.\n",
+            n * 37 % 100_000,
+            1 + n % 28
+        );
+        data.file(&format!("files/piece-{n:03}.txt"), text);
+    }
+}
