@@ -188,7 +188,7 @@ fn an_index_is_made_again_and_an_encoder_is_changed_when_a_person_says_so() {
     let text = fs::read_to_string(&file).unwrap();
     let other = text.replace("greffier-static-fr-en", "all-minilm-l6-v2");
     assert_ne!(text, other);
-    fs::write(&file, other).unwrap();
+    fs::write(&file, &other).unwrap();
     // The old vectors serve until the new ones are there.
     assert_eq!(town.json(&["search", "chauffage des logements"]), before);
     assert_eq!(town.archives()["next_encoder"], "all-minilm-l6-v2");
