@@ -108,6 +108,19 @@ pub struct Classification {
     /// What may be automatic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
+    /// How near it is to what was learnt, where that was calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearness: Option<Nearness>,
+}
+
+/// How near a document is to what was learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nearness {
+    /// Cosine to the nearest mean of a service.
+    pub found: Probability,
+    /// Below this it resembles nothing that was learnt.
+    pub least: Probability,
 }
 
 /// The version of the classification artifact.

@@ -653,6 +653,19 @@ pub enum ModelsAction {
         /// Its name in models.toml.
         name: String,
     },
+    /// Put a head that `train` kept in force, by name; the one before stays and can be put back.
+    Promote {
+        /// Its pipeline.
+        pipeline: String,
+        /// Its digest, or the beginning of it.
+        digest: String,
+        /// Who decides.
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
 }
 
 /// What to measure.
@@ -663,6 +676,43 @@ pub enum EvalWhat {
     Extract(EvalExtract),
     /// How well documents are found by words, by meaning and by both, beside bm25s.
     Search(EvalSearch),
+    /// How well labelled texts are routed, and whether what is promised holds on texts held out,
+    /// beside scikit-learn.
+    Routing(EvalRouting),
+}
+
+/// Options of `eval routing`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalRouting {
+    /// TSV of labelled texts, unpacked where it ends in `.xz`; several times for several sets.
+    #[arg(long = "in", value_name = "FILE.tsv", required = true)]
+    pub input: Vec<PathBuf>,
+    /// Times that held-out documents are split anew into those that choose the threshold and those
+    /// that test it.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub splits: usize,
+    /// Parts that are held out in turn: as many heads are trained.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=20))]
+    pub folds: u8,
+    /// What holding out and splitting are drawn from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Take this many documents of each set at most, drawn by the seed.
+    #[arg(long, value_name = "N")]
+    pub sample: Option<usize>,
+    /// Also learn from the first two thirds by this column and route the last third: reported, not
+    /// promised.
+    #[arg(long, value_name = "COLUMN")]
+    pub by_date: Option<String>,
+    /// The column of texts.
+    #[arg(long, value_name = "COLUMN", default_value = "text")]
+    pub text: String,
+    /// The column of right answers.
+    #[arg(long, value_name = "COLUMN", default_value = "label")]
+    pub label: String,
+    /// Leave scikit-learn out.
+    #[arg(long)]
+    pub alone: bool,
 }
 
 /// Options of `eval search`. Files that end in `.xz` are unpacked.

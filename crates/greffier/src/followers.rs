@@ -1,8 +1,9 @@
 //! The search index follows the ledger, and can be deleted and rebuilt.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use domain::passage::VectorSet;
 use domain::report::FieldReport;
 use domain::{CollectionName, Digest, Kind, Outcome, PassageSet, Record, ServiceId, SubjectId};
@@ -27,6 +28,8 @@ const COMMIT: usize = 200;
 pub async fn follow(house: &House, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<u64> {
     let mut indexed = 0;
     for collection in house.collections() {
+        // What a rebuild that was stopped has left holds words too.
+        forget(&beside(house, &collection))?;
         indexed += follow_collection(house, &collection, progress).await?;
     }
     Ok(indexed)
@@ -56,17 +59,29 @@ pub async fn rebuild(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<u64> {
     let dir = house.index_dir(collection);
-    let next = house.data.join("index").join(format!(".next-{collection}"));
-    if next.exists() {
-        std::fs::remove_dir_all(&next)
-            .with_context(|| format!("cannot remove {}", next.display()))?;
-    }
+    let next = beside(house, collection);
+    forget(&next)?;
     let indexed = {
         let index = Index::open(&next)?;
         follow_into(house, collection, &index, progress).await?
     };
     search::replace(&dir, &next)?;
     Ok(indexed)
+}
+
+/// Where the index of a collection is made again.
+fn beside(house: &House, collection: &CollectionName) -> PathBuf {
+    house.data.join("index").join(format!(".next-{collection}"))
+}
+
+fn forget(folder: &Path) -> Result<()> {
+    for folder in [folder.to_owned(), folder.with_extension("old")] {
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The encoder whose vectors an index holds, and its digest; that of the collection's pipelines for
@@ -81,11 +96,14 @@ pub fn encoder_in(
     index: &Index,
 ) -> Result<(String, Digest)> {
     let label = index.label()?;
-    if let Some((name, digest)) = label.split_once(' ')
-        && let Ok(held) = house.models.encoder_digest(name)
-        && held.to_string() == digest
-    {
-        return Ok((name.to_owned(), held));
+    if let Some((name, digest)) = label.split_once(' ') {
+        match house.models.encoder_digest(name) {
+            Ok(held) if held.to_string() == digest => return Ok((name.to_owned(), held)),
+            // Vectors of two models cannot be compared: nothing is added, nothing is asked.
+            _ => bail!(
+                "the index of {collection} holds vectors of `{name}` ({digest}), which models.toml does not have any more: greffier index rebuild makes it again"
+            ),
+        }
     }
     let name = house.encoder_of(collection)?;
     let digest = house.models.encoder_digest(&name)?;
@@ -198,12 +216,20 @@ pub async fn change(
             .iter()
             .any(|m| m.digest == encoder)
     };
-    let vectors = match latest_among(&records, Kind::Vectors, made_with) {
+    // And vectors of an earlier cutting belong to other passages.
+    let of_these = |record: &Record| {
+        let mut inputs = record.statement().inputs.iter();
+        made_with(record) && inputs.any(|named| named.name == passages.name)
+    };
+    let mut vectors = match latest_among(&records, Kind::Vectors, of_these) {
         Some(written) => {
             VectorSet::from_bytes(&desk.vault.read(subject, &envelope, written.name).await?)?
         }
         None => VectorSet::default(),
     };
+    if vectors.vectors.len() != set.passages.len() {
+        vectors = VectorSet::default();
+    }
     let arrival: domain::Arrival = desk
         .vault
         .read_json(subject, &envelope, row.arrival)
@@ -286,6 +312,12 @@ pub async fn verify(house: &House, v: &mut pipeline::verify::Verification) -> Re
         }
         let index = Index::open(&dir)?;
         let about = format!("index of {collection}");
+        for file in index.damaged()? {
+            v.find(
+                &about,
+                format!("{} is damaged: greffier index rebuild", file.display()),
+            );
+        }
         if index.position() > log {
             v.find(
                 &about,

@@ -137,6 +137,9 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Eval {
             what: EvalWhat::Search(args),
         } => eval::search(global, args).await,
+        Command::Eval {
+            what: EvalWhat::Routing(args),
+        } => eval::routing(global, args).await,
         Command::Inbox { service, pipeline } => {
             documents::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }

@@ -1,12 +1,14 @@
 //! The models in force: named by digest at once, loaded when first needed.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use domain::{Digest, PipelineName};
+use domain::{Digest, PipelineName, Timestamp};
 use inference::{Encoder, Head, Registry, Runtime};
+use serde::Serialize;
 
 /// Where models and the library that runs them are, and those already loaded.
 pub struct Models {
@@ -124,8 +126,8 @@ impl Models {
         Ok(head)
     }
 
-    /// Keeps a head and puts it in force. The one before stays where it is.
-    pub fn promote(
+    /// Keeps a head beside those before it. It is not in force yet.
+    pub fn keep(
         &self,
         pipeline: &PipelineName,
         head: &inference::head::TrainedHead,
@@ -139,12 +141,57 @@ impl Models {
             std::fs::rename(&staging, &dir)
                 .with_context(|| format!("cannot keep the head in {}", dir.display()))?;
         }
+        Ok(digest)
+    }
+
+    /// Digests of the heads kept for a pipeline, in their order.
+    pub fn kept(&self, pipeline: &PipelineName) -> Result<Vec<Digest>> {
+        let folder = self.heads_dir.join(pipeline.as_str());
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", folder.display()));
+            }
+        };
+        let mut digests = Vec::new();
+        for entry in entries {
+            let dir = entry
+                .with_context(|| format!("cannot read {}", folder.display()))?
+                .path();
+            let Ok(card) = std::fs::read(dir.join("head.json")) else {
+                continue;
+            };
+            let digest = Digest::of(&card);
+            // A card changed since has another digest than its folder's name says.
+            if self.head_dir(pipeline, digest) == dir {
+                digests.push(digest);
+            }
+        }
+        digests.sort_unstable();
+        Ok(digests)
+    }
+
+    /// Puts a head that was kept in force: first the line that says who, when and why, at the end of
+    /// `switches.jsonl`, then the switch. The head before stays, and can be put back likewise.
+    pub fn put_in_force(&self, pipeline: &PipelineName, switch: &Switch) -> Result<()> {
+        let journal = self
+            .heads_dir
+            .join(pipeline.as_str())
+            .join("switches.jsonl");
+        let mut line = serde_json::to_vec(switch)?;
+        line.push(b'\n');
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&journal)
+            .and_then(|mut file| file.write_all(&line).and_then(|()| file.sync_all()))
+            .with_context(|| format!("cannot write {}", journal.display()))?;
         let path = self.current(pipeline);
         let part = path.with_extension("part");
-        std::fs::write(&part, format!("{digest}\n"))
+        std::fs::write(&part, format!("{}\n", switch.to))
             .and_then(|()| std::fs::rename(&part, &path))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(digest)
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     fn current(&self, pipeline: &PipelineName) -> PathBuf {
@@ -156,6 +203,40 @@ impl Models {
         self.heads_dir
             .join(pipeline.as_str())
             .join(&name[..name.len().min(24)])
+    }
+}
+
+/// A line of `switches.jsonl`: which head was put in force, by whom.
+#[derive(Debug, Serialize)]
+pub struct Switch {
+    /// `greffier.switch/1`.
+    pub format: &'static str,
+    /// When.
+    pub at: Timestamp,
+    /// The head in force before, if there was one.
+    pub from: Option<Digest>,
+    /// The head in force since.
+    pub to: Digest,
+    /// Who decided; absent for a first head, which is in force once learnt.
+    pub by: Option<String>,
+    /// Whether their identity was verified.
+    pub authenticated: bool,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Switch {
+    /// A switch by a person, or of a first head.
+    pub fn new(at: Timestamp, from: Option<Digest>, to: Digest) -> Self {
+        Self {
+            format: "greffier.switch/1",
+            at,
+            from,
+            to,
+            by: None,
+            authenticated: false,
+            reason: None,
+        }
     }
 }
 

@@ -464,7 +464,7 @@ fn models_come_from_a_folder_or_a_mirror_and_are_checked() {
     assert!(
         offered
             .stdout
-            .contains("[models.disk.files]\n\"model.onnx\" = \"sha256:")
+            .contains("[models.\"disk\".files]\n\"model.onnx\" = \"sha256:")
     );
     // Not what is pinned: nothing is kept.
     fs::write(pipelines.join("models.toml"), entry(digests)).unwrap();

@@ -188,7 +188,7 @@ fn an_index_is_made_again_and_an_encoder_is_changed_when_a_person_says_so() {
     let text = fs::read_to_string(&file).unwrap();
     let other = text.replace("greffier-static-fr-en", "all-minilm-l6-v2");
     assert_ne!(text, other);
-    fs::write(&file, other).unwrap();
+    fs::write(&file, &other).unwrap();
     // The old vectors serve until the new ones are there.
     assert_eq!(town.json(&["search", "chauffage des logements"]), before);
     assert_eq!(town.archives()["next_encoder"], "all-minilm-l6-v2");
@@ -207,5 +207,31 @@ fn an_index_is_made_again_and_an_encoder_is_changed_when_a_person_says_so() {
     fs::write(&file, text).unwrap();
     town.run(&["index", "rebuild"]).ended(0);
     assert_eq!(town.json(&["search", "chauffage des logements"]), before);
+    // Vectors of an earlier cutting are not those of these passages.
+    let other = other.replace("characters = 700", "characters = 250");
+    fs::write(&file, other).unwrap();
+    town.run(&["reprocess", "--pipeline", "archives", "--stage", "split"])
+        .ended(0);
+    assert_eq!(
+        town.archives()["vectors"],
+        0,
+        "none of the encoder in force"
+    );
+    town.run(&["index", "rebuild"]).ended(0);
+    let held = town.archives();
+    assert_eq!(held["vectors"], held["passages"], "{held}");
+    // A model that is not what it was: nothing is added to its vectors.
+    let registry = Path::new(&town.pipelines).join("models.toml");
+    let models = fs::read_to_string(&registry).unwrap();
+    fs::write(
+        &registry,
+        models.replace("max_tokens = 256", "max_tokens = 200"),
+    )
+    .unwrap();
+    town.run(&["search", "chauffage"])
+        .ended(1)
+        .said(&["index rebuild", "all-minilm-l6-v2"]);
+    town.run(&["index", "rebuild"]).ended(0);
+    town.run(&["search", "chauffage"]).ended(0);
     town.run(&["verify"]).ended(0);
 }

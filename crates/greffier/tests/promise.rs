@@ -84,7 +84,7 @@ fn a_broken_promise_is_suspended_until_a_person_lifts_it() {
     }
     town.run(&["work"])
         .ended(0)
-        .said(&["ALERTE", "forms", "greffier promise"]);
+        .said(&["ALERT", "forms", "greffier promise"]);
     let watched = town.watched(4);
     assert_eq!(watched["suspended"]["misrouted"], 4);
     // From now on nothing goes by itself, and the record says so.

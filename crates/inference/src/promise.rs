@@ -6,15 +6,31 @@
 //! et al. 2021, "Learn then Test"), each with an exact binomial test, and the search ends at the
 //! first that fails: so the confidence holds for the one that is kept, however many were tried.
 //! The sequence depends on the confidences alone, never on which answers were right.
+//!
+//! A service that has documents enough of its own has a threshold of its own, and what is promised
+//! then holds for it alone; the others have one together. All thresholds share the doubt in equal
+//! parts (Bonferroni), so that all hold at once with the stated confidence. Who has one depends on
+//! how many documents go to it, never on which answers were right.
 
 use serde::{Deserialize, Serialize};
 
 /// Levels of coverage that are tried: every twentieth of the documents, from the most confident.
 const LEVELS: usize = 20;
 
+/// The strictest level has documents enough to bear this many errors, or a quarter of them if that is
+/// fewer: begun with the fewest that could prove anything, one error among the surest, which a label
+/// given wrongly is enough for, would end the search.
+const BORNE: usize = 8;
+
+/// A service has a threshold of its own from this many times the fewest documents that could prove
+/// the promise: some of them will be wrong, and some less sure.
+const OWN: usize = 3;
+
 /// One held-out document: what the head was confident of, and whether it was right.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
+    /// The first candidate, a place in the list of labels.
+    pub said: usize,
     /// Calibrated probability of the first candidate.
     pub confidence: f64,
     /// Whether the first candidate was the right one.
@@ -48,6 +64,97 @@ pub enum Promise {
     },
 }
 
+/// What may be promised of one service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServicePromise {
+    /// The label, a service's id.
+    pub label: String,
+    /// Held-out documents whose first candidate it is.
+    pub validated: usize,
+    /// Of its own; absent while it shares the others'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Promise>,
+    /// How many more validated documents it takes until it has one of its own.
+    pub more: usize,
+}
+
+/// What may be promised of all services.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Promises {
+    /// Of those that have none of their own.
+    pub pooled: Promise,
+    /// By label, in the order given.
+    pub services: Vec<ServicePromise>,
+}
+
+impl Promises {
+    /// That which holds for documents whose first candidate is at this place of the labels.
+    pub fn of(&self, said: usize) -> &Promise {
+        let own = self.services.get(said).and_then(|s| s.own.as_ref());
+        own.unwrap_or(&self.pooled)
+    }
+}
+
+/// The lowest thresholds, by service where there are documents enough and together elsewhere, that
+/// all keep the misrouting rate below `max_misrouting`, with `confidence` at once.
+pub fn promises(
+    judged: &[Judged],
+    labels: &[String],
+    max_misrouting: f64,
+    confidence: f64,
+) -> Promises {
+    let mut of_label = vec![Vec::new(); labels.len()];
+    for j in judged {
+        if let Some(of_label) = of_label.get_mut(j.said) {
+            of_label.push(*j);
+        }
+    }
+    let mut sizes: Vec<usize> = of_label.iter().map(Vec::len).collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    // With one more threshold for the others together.
+    let shared = |own: usize| 1.0 - (1.0 - confidence) / (own as f64 + 1.0);
+    let wanted = |own: usize| {
+        let fewest = needed(0, max_misrouting, shared(own)).unwrap_or(usize::MAX);
+        fewest.saturating_mul(OWN)
+    };
+    let own = (1..=labels.len())
+        .rev()
+        .find(|own| sizes[own - 1] >= wanted(*own))
+        .unwrap_or(0);
+    let enough = |validated: usize| own > 0 && validated >= wanted(own);
+    let of_their_own = of_label.iter().filter(|of| enough(of.len())).count();
+    let confidence = match of_their_own {
+        0 => confidence,
+        many => shared(many),
+    };
+    let services = labels.iter().zip(&of_label).map(|(label, of_label)| {
+        let validated = of_label.len();
+        let own = enough(validated).then(|| promise(of_label, max_misrouting, confidence));
+        // One that joins those that have their own shares the doubt with them.
+        let more = match own {
+            Some(_) => 0,
+            None => wanted(of_their_own + 1).saturating_sub(validated),
+        };
+        ServicePromise {
+            label: label.clone(),
+            validated,
+            own,
+            more,
+        }
+    });
+    let services: Vec<ServicePromise> = services.collect();
+    let others: Vec<Judged> = judged
+        .iter()
+        .filter(|j| services.get(j.said).is_none_or(|s| s.own.is_none()))
+        .copied()
+        .collect();
+    Promises {
+        pooled: promise(&others, max_misrouting, confidence),
+        services,
+    }
+}
+
 /// The lowest threshold that keeps the misrouting rate below `max_misrouting` with `confidence`.
 ///
 /// Both are shares strictly between 0 and 1; outside, nothing can be promised and none is.
@@ -75,9 +182,13 @@ pub fn promise(judged: &[Judged], max_misrouting: f64, confidence: f64) -> Promi
             more: fewest - sorted.len(),
         };
     }
+    let strictest = needed(BORNE, max_misrouting, confidence)
+        .unwrap_or(usize::MAX)
+        .min(sorted.len() / 4)
+        .max(fewest);
     let mut kept = None;
     for level in 1..=LEVELS {
-        let count = (sorted.len() * level).div_ceil(LEVELS).max(fewest);
+        let count = (sorted.len() * level).div_ceil(LEVELS).max(strictest);
         let threshold = sorted[count - 1].confidence;
         // All documents at the threshold are automatic, those that tie with the last one too.
         let automatic = sorted.partition_point(|j| j.confidence >= threshold);
@@ -212,6 +323,7 @@ mod tests {
     fn judged(right: usize, wrong_at: &[usize]) -> Vec<Judged> {
         (0..right + wrong_at.len())
             .map(|i| Judged {
+                said: 0,
                 confidence: 1.0 - i as f64 / 1e4,
                 correct: !wrong_at.contains(&i),
             })
@@ -284,6 +396,7 @@ mod tests {
                 .map(|_| {
                     let confidence = uniform();
                     Judged {
+                        said: 0,
                         confidence,
                         correct: uniform() > (1.0 - confidence) / 2.0,
                     }
@@ -299,5 +412,57 @@ mod tests {
             f64::from(broken) <= 0.12 * f64::from(runs),
             "{broken} of {runs}"
         );
+    }
+
+    #[test]
+    fn a_service_with_documents_enough_has_its_own_threshold() {
+        let labels = ["a", "b", "c"].map(str::to_owned);
+        let of = |said: usize, n: usize, wrong: usize| {
+            (0..n).map(move |i| Judged {
+                said,
+                confidence: 1.0 - i as f64 / 1e4,
+                correct: i < n - wrong,
+            })
+        };
+        // "a" is always right, "b" never; "c" has few.
+        let judged: Vec<Judged> = of(0, 500, 0)
+            .chain(of(1, 500, 500))
+            .chain(of(2, 90, 0))
+            .collect();
+        let all = promises(&judged, &labels, 0.03, 0.95);
+        assert!(matches!(
+            all.of(0),
+            Promise::Kept {
+                automatic: 500,
+                misrouted: 0,
+                ..
+            }
+        ));
+        assert!(matches!(all.of(1), Promise::NotEnough { .. }));
+        // Three share the doubt: ln(0.05 / 3) / ln(0.97) is 134.4.
+        assert_eq!(
+            all.of(2),
+            &Promise::NotEnough {
+                validated: 90,
+                more: 45
+            }
+        );
+        let more: Vec<usize> = all.services.iter().map(|s| s.more).collect();
+        let wanted = OWN * needed(0, 0.03, 1.0 - 0.05 / 4.0).expect("a number");
+        assert_eq!(more, [0, 0, wanted - 90]);
+        // With few of each, all are one, and no confidence is shared.
+        let few: Vec<Judged> = of(0, 60, 0).chain(of(1, 60, 0)).collect();
+        let all = promises(&few, &labels, 0.03, 0.95);
+        assert_eq!(all.of(0), all.of(2));
+        assert!(matches!(all.of(0), Promise::Kept { validated: 120, .. }));
+        assert_eq!(all.pooled, promise(&few, 0.03, 0.95));
+    }
+
+    #[test]
+    fn one_error_among_the_surest_does_not_end_the_search() {
+        let Promise::Kept { automatic, .. } = promise(&judged(999, &[3]), 0.03, 0.95) else {
+            panic!("nothing kept")
+        };
+        assert_eq!(automatic, 1000);
     }
 }

@@ -48,6 +48,14 @@ pub enum RegistryError {
         #[source]
         source: toml::de::Error,
     },
+    /// A name or an address that could lead elsewhere.
+    #[error("{}: {what}", path.display())]
+    Unsafe {
+        /// Which registry.
+        path: PathBuf,
+        /// What it says, and what would do.
+        what: String,
+    },
     /// No entry of that name.
     #[error("no model `{name}` in the registry: known are {known}")]
     Unknown {
@@ -233,8 +241,43 @@ impl Registry {
             path: path.into(),
             source,
         })?;
+        if let Some(what) = registry.unsafe_name() {
+            return Err(RegistryError::Unsafe {
+                path: path.into(),
+                what,
+            });
+        }
         registry.folder = path.parent().unwrap_or(Path::new("")).into();
         Ok(registry)
+    }
+
+    /// A name of a model or a file that would lead out of its folder, or an address that is none.
+    fn unsafe_name(&self) -> Option<String> {
+        let plain = |name: &str| {
+            let mut parts = Path::new(name).components();
+            let one = matches!(parts.next(), Some(std::path::Component::Normal(_)));
+            one && parts.next().is_none() && !name.starts_with('.')
+        };
+        for (name, spec) in &self.models {
+            let mut files = spec.files.keys().chain(spec.sources.keys());
+            if !plain(name) {
+                return Some(format!("model `{name}`: a name is one plain word"));
+            }
+            if let Some(file) = files.find(|file| !plain(file)) {
+                return Some(format!(
+                    "file `{file}` of model `{name}`: a name without a folder"
+                ));
+            }
+            if let Some(address) = &spec.address {
+                let known = ["https://", "http://", "file://"];
+                if !known.iter().any(|k| address.starts_with(k)) || !address.ends_with('/') {
+                    return Some(format!(
+                        "address `{address}` of model `{name}`: it begins with https://, http:// or file:// and ends with /"
+                    ));
+                }
+            }
+        }
+        None
     }
 
     /// The entry of a model.

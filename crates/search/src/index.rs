@@ -60,14 +60,25 @@ impl std::fmt::Debug for Index {
 /// Nobody may be writing either.
 ///
 /// # Errors
-/// `Io`; the index in `dir` is then the old one or the new one, never none.
+/// `Io`; the index in `dir` is then the old one or the new one.
 pub fn replace(dir: &Path, next: &Path) -> Result<(), SearchError> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     if !dir.exists() {
         return fs::rename(next, dir).map_err(at(dir));
     }
     // The two change names in one step: at no moment is there no index.
-    renameat_with(CWD, next, CWD, dir, RenameFlags::EXCHANGE).map_err(|e| at(dir)(e.into()))?;
+    if renameat_with(CWD, next, CWD, dir, RenameFlags::EXCHANGE).is_err() {
+        // Some file systems cannot: for a moment there is none, and a search then says so.
+        let aside = next.with_extension("old");
+        fs::rename(dir, &aside).map_err(at(dir))?;
+        fs::rename(next, dir).map_err(at(dir))?;
+        fs::rename(&aside, next).map_err(at(&aside))?;
+    }
+    if let Some(parent) = dir.parent() {
+        fs::File::open(parent)
+            .and_then(|folder| folder.sync_all())
+            .map_err(at(parent))?;
+    }
     fs::remove_dir_all(next).map_err(at(next))
 }
 
@@ -127,7 +138,12 @@ impl Index {
     /// # Errors
     /// `Io` and `Engine` when it cannot be read.
     pub fn label(&self) -> Result<String, SearchError> {
-        Ok(self.snapshot()?.commit.label.clone())
+        let snapshot = self.snapshot()?;
+        // An index without a vector is bound to no encoder.
+        Ok(match snapshot.commit.rows {
+            0 => String::new(),
+            _ => snapshot.commit.label.clone(),
+        })
     }
 
     /// What the index holds.
@@ -153,6 +169,17 @@ impl Index {
                 .map_or(0, |m| if m.is_file() { m.len() } else { 0 });
         }
         Ok(stats)
+    }
+
+    /// Files that are not what was written, by the engine's own sums: a disk that forgets.
+    ///
+    /// # Errors
+    /// `Engine` when a file cannot be read.
+    pub fn damaged(&self) -> Result<Vec<PathBuf>, SearchError> {
+        let mut damaged: Vec<PathBuf> =
+            self.inner.engine.validate_checksum()?.into_iter().collect();
+        damaged.sort();
+        Ok(damaged)
     }
 
     /// The documents that the index holds.
@@ -209,7 +236,8 @@ impl Index {
                     let vector = segment
                         .place(doc)
                         .and_then(|at| snapshot.vectors.vector(at));
-                    rows.extend(vector.map(|v| (segment.start.get_val(doc), v)));
+                    let place = (segment.start.get_val(doc), segment.end.get_val(doc));
+                    rows.extend(vector.map(|v| ((place, segment.row.get_val(doc)), v)));
                 }
             }
         }

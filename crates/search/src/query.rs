@@ -219,7 +219,15 @@ impl Results {
         };
         let mut nearest = Self::default();
         for mut results in all {
-            nearest.hits.append(&mut results.nearest);
+            let scale = results.lexical_best / best.max(f64::MIN_POSITIVE);
+            nearest
+                .hits
+                .extend(results.nearest.drain(..).map(|hit| Hit {
+                    lexical: hit.lexical * scale,
+                    score: hit.score - hit.words_gave + hit.words_gave * scale,
+                    words_gave: hit.words_gave * scale,
+                    ..hit
+                }));
             merged.facets.add(std::mem::take(&mut results.facets));
             let share = if best > 0.0 {
                 results.lexical_best / best

@@ -63,6 +63,8 @@ pub(crate) struct Lexical {
     /// What no document can reach: every word of the query without end, in a title that says
     /// nothing else.
     pub(crate) most: f64,
+    /// The same by language of the passage.
+    mosts: [f64; 2],
     numbers: Arc<Vec<Vec<u32>>>,
 }
 
@@ -73,11 +75,14 @@ impl Lexical {
     }
 
     /// What a passage and its document have of all that could be had: between 0 and 1.
-    pub(crate) fn share(&self, segment: usize, doc: DocId) -> f64 {
+    pub(crate) fn share(&self, segment: usize, doc: DocId, language: usize) -> f64 {
         let number = self.numbers[segment][doc as usize] as usize;
         let score = self.scores[segment][doc as usize] + self.documents[number];
-        if self.most > 0.0 {
-            (score / self.most).min(1.0)
+        // A word is rare or not in its own language: in a town's few English letters nothing is as
+        // rare as a word that no French one holds.
+        let most = self.mosts[language.min(1)];
+        if most > 0.0 {
+            (score / most).min(1.0)
         } else {
             0.0
         }
@@ -139,6 +144,7 @@ pub(crate) fn rank(
             exact: sizes.map(|n| vec![0; n]).collect(),
             documents: vec![0.0; documents],
             most: 0.0,
+            mosts: [0.0; 2],
             numbers: snapshot.numbers(),
         },
     };
@@ -151,6 +157,7 @@ pub(crate) fn rank(
     for phrase in &parsed.exact {
         ranker.exact(phrase)?;
     }
+    ranker.out.mosts = ranker.most;
     ranker.out.most = ranker.most.into_iter().fold(0.0, f64::max);
     Ok(ranker.out)
 }

@@ -14,7 +14,7 @@ use crate::rank::{Lexical, holding, rank};
 use crate::segment::{Run, Segment};
 use crate::snapshot::{Reach, Scope, Snapshot};
 use crate::vectors::QueryVector;
-use crate::{Hit, Mode, Query, Results, SearchError};
+use crate::{Filters, Hit, Mode, Query, Results, SearchError};
 
 /// Documents, or parts of them, that one thread looks at in one go.
 const CHUNK: usize = 8_192;
@@ -69,6 +69,8 @@ pub(crate) fn search(
 ) -> Result<Results, SearchError> {
     let vector = query_vector(snapshot, query)?;
     let reach = snapshot.reach(fields, &query.reader)?;
+    // Whether there are vectors at all is asked of what the reader may see, like everything else.
+    let vector = vector.filter(|_| reach.has_vectors);
     let mut scope = snapshot.scope(fields, &reach, query)?;
     let parsed = match query.mode {
         Mode::Meaning => Parsed::default(),
@@ -88,7 +90,9 @@ pub(crate) fn search(
     )?;
     let hybrid = query.mode == Mode::Hybrid && vector.is_some();
     let relevant = |hit: &Hit| hit.score >= query.fusion.relevant;
-    if hybrid && !results.hits.first().is_some_and(relevant) {
+    // Who has narrowed down has seen that there is something: a filter must not say that there is not.
+    let narrowed = query.filters != Filters::default();
+    if hybrid && !narrowed && !results.hits.first().is_some_and(relevant) {
         results = Results {
             position: results.position,
             ..Results::default()
@@ -101,7 +105,9 @@ pub(crate) fn search(
             ..query.clone()
         };
         let scope = snapshot.scope(fields, &reach, &near)?;
-        results.nearest = answer(snapshot, fields, &near, None, &reach, &scope, &parsed)?.hits;
+        let answer = answer(snapshot, fields, &near, None, &reach, &scope, &parsed)?;
+        results.nearest = answer.hits;
+        results.lexical_best = answer.lexical_best;
     }
     Ok(results)
 }
@@ -127,9 +133,15 @@ fn answer(
         vector,
         query,
         unlike: query.unlike.map(|id| {
-            let runs = snapshot.segments.iter().flat_map(|s| s.runs());
-            let mut own = runs.filter(|run| run.document == id);
-            (id, own.next().map(|run| run.first))
+            // Only what the reader may see says which are its copies.
+            let segments = snapshot.segments.iter().zip(&reach.sets);
+            let mut own = segments.flat_map(|(segment, within)| {
+                let runs = segment.runs().iter().enumerate();
+                runs.filter(|(_, run)| run.document == id)
+                    .filter(|(n, _)| segment.passages(*n).any(|doc| within.contains(doc)))
+                    .map(|(_, run)| run.first)
+            });
+            (id, own.next())
         }),
     };
     let limit = query.limit.min(LIMIT_MAX);
@@ -435,7 +447,9 @@ impl Judge<'_> {
         if !meant && !said {
             return None;
         }
-        let lexical = self.lexical.map_or(0.0, |l| l.share(s, doc));
+        let lexical = self.lexical.map_or(0.0, |l| {
+            l.share(s, doc, segment.language.get_val(doc) as usize)
+        });
         let meaning = meaning.unwrap_or(0.0);
         let fusion = &self.query.fusion;
         let (words_gave, meaning_gave) = match self.query.mode {

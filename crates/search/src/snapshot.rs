@@ -95,6 +95,8 @@ pub(crate) struct Reach {
     pub(crate) sizes: Vec<u32>,
     /// Passages of a document, on average.
     pub(crate) size: f64,
+    /// Whether any passage has a vector.
+    pub(crate) has_vectors: bool,
 }
 
 /// Passages of a language and the summed lengths of their fields.
@@ -195,6 +197,9 @@ impl Snapshot {
             ..Reach::default()
         };
         self.measure(&mut reach);
+        let mut segments = self.segments.iter().zip(&reach.sets);
+        reach.has_vectors =
+            segments.any(|(segment, set)| set.iter().any(|doc| segment.place(doc).is_some()));
         for (segment, (columns, set)) in self
             .searcher
             .segment_readers()

@@ -3,16 +3,16 @@
 //! Nothing else is ever offered: a name that stands only in documents of another service is not
 //! there, and is not counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::text::fold;
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet as _, TERMINATED};
+use tantivy::{DocId, DocSet as _, TERMINATED, Term};
 
 use crate::SearchError;
 use crate::analysis::words;
 use crate::fields::Fields;
-use crate::snapshot::{Reach, Set, Snapshot};
+use crate::snapshot::{Reach, Snapshot};
 
 /// Letters of the last word at least: fewer begin half the dictionary.
 const LETTERS_MIN: usize = 2;
@@ -53,38 +53,47 @@ pub(crate) fn suggest(
     }
     let mut candidates: BTreeMap<String, Candidate> = BTreeMap::new();
     for (segment, reach) in snapshot.searcher.segment_readers().iter().zip(&reach.sets) {
-        // A word stands in text or head of a passage, or in both: each passage counts once.
-        let mut holding: BTreeMap<String, Set> = BTreeMap::new();
-        for field in [fields.words, fields.head_words] {
-            let index = segment.inverted_index(field)?;
+        // Words first, then one at a time: as many sets as words would fill the memory.
+        let mut forms: BTreeSet<String> = BTreeSet::new();
+        let indexes = [fields.words, fields.head_words].map(|f| (f, segment.inverted_index(f)));
+        let mut fields = Vec::new();
+        for (field, index) in indexes {
+            let index = index?;
             for first in beginnings(prefix) {
                 let mut terms = index.terms().range().ge(&first).into_stream()?;
-                while let Some((term, info)) = terms.next() {
+                while let Some((term, _)) = terms.next() {
                     if !term.starts_with(first.as_bytes()) {
                         break;
                     }
-                    let Ok(term) = std::str::from_utf8(term) else {
-                        continue;
-                    };
-                    if !fold(term).starts_with(prefix.as_str()) {
-                        continue;
+                    let form = std::str::from_utf8(term).unwrap_or_default();
+                    if fold(form).starts_with(prefix.as_str()) {
+                        forms.insert(form.to_owned());
                     }
-                    let mut postings =
-                        index.read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
+                }
+            }
+            fields.push((field, index));
+        }
+        for form in forms {
+            // A word stands in text or head of a passage, or in both: each passage counts once.
+            let mut held: Vec<DocId> = Vec::new();
+            for (field, index) in &fields {
+                let term = Term::from_field_text(*field, &form);
+                let found = index.read_postings(&term, IndexRecordOption::Basic)?;
+                if let Some(mut postings) = found {
                     while postings.doc() != TERMINATED {
                         if reach.contains(postings.doc()) {
-                            let set = holding
-                                .entry(term.to_owned())
-                                .or_insert_with(|| Set::new(segment.max_doc()));
-                            set.insert(postings.doc());
+                            held.push(postings.doc());
                         }
                         postings.advance();
                     }
                 }
             }
-        }
-        for (form, set) in holding {
-            let passages = set.iter().count() as u64;
+            held.sort_unstable();
+            held.dedup();
+            if held.is_empty() {
+                continue;
+            }
+            let passages = held.len() as u64;
             let plain = fold(&form);
             let candidate = candidates.entry(plain.clone()).or_default();
             if plain == form {

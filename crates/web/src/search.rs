@@ -112,7 +112,10 @@ pub(crate) async fn page(
     if !answer.hits.is_empty() {
         page.count = Some(match like {
             Some(_) => w.like_found(answer.hits.len()),
-            None => w.found(answer.hits.len(), answer.documents, &page.query),
+            None => {
+                let copies: usize = answer.hits.iter().map(|f| f.same).sum();
+                w.found(answer.hits.len() + copies, answer.documents, &page.query)
+            }
         });
     }
     page.facets = groups(&office.desk, &asked, answer.facets, &visit);

@@ -398,7 +398,7 @@ impl Words {
             "pipeline" => self.0.pick("Filière", "Pipeline"),
             "kind" => self.0.pick("Genre de fichier", "Kind of file"),
             "place" => self.0.pick("Lieu", "Place"),
-            "year" => self.0.pick("Année", "Year"),
+            "year" => self.0.pick("Année de réception", "Year received"),
             _ => self.0.pick("Langue", "Language"),
         }
     }

@@ -6,73 +6,35 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use domain::decision::Method;
-use domain::{Lang, Outcome, Probability};
+use domain::{Lang, Outcome, PipelineName, Probability};
 use inference::head::{Example, TrainSettings, train as train_head};
+use pipeline::circumstances::{Clock, SystemClock};
 use serde::Serialize;
 
 use super::Ending;
+use super::tables::columns;
 use crate::args::Global;
 use crate::house::House;
+use crate::models::{Models, Switch};
 use crate::print;
 use crate::stages::{Classifier, EmbedSettings, Rules};
 
 /// Texts encoded at a time, so that the bar moves.
 const BATCH: usize = 256;
 
-/// The columns of a TSV, in the order asked; every row whole or the file is refused with the line.
-fn columns(path: &Path, wanted: &[&str]) -> Result<Vec<Vec<String>>> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(b'\t')
-        .quoting(false)
-        .flexible(true)
-        .from_path(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let header = reader
-        .headers()
-        .with_context(|| format!("{}: no header", path.display()))?
-        .clone();
-    let mut places = Vec::new();
-    for name in wanted {
-        let place = header
-            .iter()
-            .position(|h| h.trim_start_matches('\u{feff}') == *name);
-        let found: Vec<&str> = header.iter().collect();
-        places.push(place.with_context(|| {
-            format!(
-                "{}:1: no column `{name}`: found {}",
-                path.display(),
-                found.join(", ")
-            )
-        })?);
-    }
-    let mut rows = Vec::new();
-    for (n, record) in reader.records().enumerate() {
-        let record = record.with_context(|| format!("{}:{}", path.display(), n + 2))?;
-        let row: Option<Vec<String>> = places
-            .iter()
-            .map(|p| record.get(*p).map(str::to_owned))
-            .collect();
-        rows.push(row.with_context(|| {
-            format!(
-                "{}:{}: {} columns, expected {}",
-                path.display(),
-                n + 2,
-                record.len(),
-                header.len()
-            )
-        })?);
-    }
-    Ok(rows)
-}
-
 /// The vectors of texts, with a bar.
-fn encode(house: &House, texts: &[String], what: &str) -> Result<Vec<Vec<f32>>> {
-    let encoder = house.models.encoder(&EmbedSettings::default().encoder)?;
+pub(super) fn encode(
+    models: &Models,
+    threads: usize,
+    texts: &[String],
+    what: &str,
+) -> Result<Vec<Vec<f32>>> {
+    let encoder = models.encoder(&EmbedSettings::default().encoder)?;
     let bar = print::bar(texts.len() as u64, what);
     let chunks: Vec<&[String]> = texts.chunks(BATCH).collect();
     use rayon::prelude::*;
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(house.threads)
+        .num_threads(threads)
         .build()?;
     let parts: Vec<Vec<Vec<f32>>> = pool.install(|| {
         chunks
@@ -93,6 +55,8 @@ fn encode(house: &House, texts: &[String], what: &str) -> Result<Vec<Vec<f32>>> 
 struct Trained {
     pipeline: String,
     head: domain::Digest,
+    in_force: bool,
+    difference: Option<Difference>,
     encoder: domain::Digest,
     documents: usize,
     labels: usize,
@@ -101,11 +65,54 @@ struct Trained {
     macro_f1: f64,
     calibration_error: f64,
     promise: inference::promise::Promise,
+    services: Vec<inference::promise::ServicePromise>,
     max_misrouting: f64,
     confidence: f64,
 }
 
-/// Trains the classifier of a pipeline and puts it in force.
+/// What would change with a new head, on the documents it learnt from, each judged by one that had
+/// not seen it. The head in force may have seen them: it looks better here than it is.
+#[derive(Debug, Serialize)]
+struct Difference {
+    in_force: domain::Digest,
+    documents: usize,
+    changed: usize,
+    right_to_wrong: usize,
+    wrong_to_right: usize,
+}
+
+/// `None` where the head in force is of another encoder, whose vectors are not at hand.
+fn difference(
+    house: &House,
+    pipeline: &PipelineName,
+    before: domain::Digest,
+    examples: &[Example<'_>],
+    head: &inference::head::TrainedHead,
+) -> Result<Option<Difference>> {
+    let in_force = house.models.head(pipeline, before)?;
+    if in_force.check_encoder(head.card().encoder).is_err() {
+        return Ok(None);
+    }
+    let items: Vec<(&str, &[f32])> = examples.iter().map(|e| (e.text, e.vector)).collect();
+    let candidates = in_force.classify(&items)?;
+    let mut difference = Difference {
+        in_force: before,
+        documents: examples.len(),
+        changed: 0,
+        right_to_wrong: 0,
+        wrong_to_right: 0,
+    };
+    for ((example, now), before) in examples.iter().zip(head.answers()).zip(candidates) {
+        let before = before.first().map_or("", |c| &c.label);
+        difference.changed += usize::from(before != now);
+        difference.right_to_wrong += usize::from(before == example.label && now != example.label);
+        difference.wrong_to_right += usize::from(before != example.label && now == example.label);
+    }
+    Ok(Some(difference))
+}
+
+/// Trains the classifier of a pipeline. The first is in force at once; another is kept, and a person
+/// switches to it (`models promote`).
 pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<Ending> {
     let house = House::open(global).await?;
     let pipeline = house.pipeline(pipeline)?.clone();
@@ -134,7 +141,12 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
         .iter()
         .filter(|l| !known.contains(l.as_str()))
         .collect();
-    let vectors = encode(&house, &texts, global.lang.pick("lecture", "encoding"))?;
+    let vectors = encode(
+        &house.models,
+        house.threads,
+        &texts,
+        global.lang.pick("lecture", "encoding"),
+    )?;
     let rules = Rules::build(&pipeline.source)?;
     let (max_misrouting, confidence) = rules.promise();
     let settings = TrainSettings {
@@ -159,11 +171,24 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
         .encoder_digest(&EmbedSettings::default().encoder)?;
     let head = train_head(&examples, &settings, encoder)?;
     bar.finish_and_clear();
-    let digest = house.models.promote(pipeline.name(), &head)?;
+    let digest = house.models.keep(pipeline.name(), &head)?;
+    let before = house.models.head_digest(pipeline.name())?;
+    let difference = match before {
+        Some(before) if before != digest => {
+            difference(&house, pipeline.name(), before, &examples, &head)?
+        }
+        _ => None,
+    };
+    if before.is_none() {
+        let switch = Switch::new(SystemClock.now(), None, digest);
+        house.models.put_in_force(pipeline.name(), &switch)?;
+    }
     let card = head.card();
     let trained = Trained {
         pipeline: pipeline.name().to_string(),
         head: digest,
+        in_force: before.is_none_or(|before| before == digest),
+        difference,
         encoder: card.encoder,
         documents: card.out_of_fold.documents,
         labels: card.labels.len(),
@@ -172,6 +197,7 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
         macro_f1: card.out_of_fold.macro_f1,
         calibration_error: card.out_of_fold.calibration_error,
         promise: card.promise.clone(),
+        services: card.services.clone(),
         max_misrouting,
         confidence,
     };
@@ -245,8 +271,75 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
             )
         });
     }
-    print::line(format!("head {digest}"));
+    services(&trained, fr);
+    if let Some(d) = &trained.difference {
+        let (n, changed, worse, better) =
+            (d.documents, d.changed, d.right_to_wrong, d.wrong_to_right);
+        print::line(if fr {
+            format!(
+                "avec le modèle en service : {changed} documents sur {n} changeraient de service, {worse} de juste à faux, {better} de faux à juste"
+            )
+        } else {
+            format!(
+                "beside the head in force: {changed} of {n} documents would change, {worse} from right to wrong, {better} from wrong to right"
+            )
+        });
+    }
+    print::line(match (trained.in_force, fr) {
+        (true, true) => format!("modèle {digest}, en service"),
+        (true, false) => format!("head {digest}, in force"),
+        (false, true) => format!(
+            "modèle {digest}, gardé ; pour l’employer : greffier models promote {} {digest} --by NOM",
+            trained.pipeline
+        ),
+        (false, false) => format!(
+            "head {digest}, kept; to use it: greffier models promote {} {digest} --by NAME",
+            trained.pipeline
+        ),
+    });
     Ok(Ending::Done)
+}
+
+/// How far each service is from a threshold of its own.
+fn services(trained: &Trained, fr: bool) {
+    use inference::promise::Promise;
+    let pick = |french: &'static str, english: &'static str| if fr { french } else { english };
+    let rows = trained.services.iter().map(|service| {
+        let state = match &service.own {
+            Some(Promise::Kept {
+                threshold,
+                automatic,
+                ..
+            }) => format!(
+                "{} {threshold:.3} ({automatic})",
+                pick("sans vérification à partir de", "unchecked from")
+            ),
+            Some(Promise::NotEnough { more, .. }) => format!(
+                "{} {more}",
+                pick(
+                    "rien d’automatique ; sans erreur, il en faut encore",
+                    "nothing automatic; without an error, more needed:"
+                )
+            ),
+            None => format!(
+                "{} {}",
+                pick(
+                    "avec les autres ; pour un seuil à elle seule, encore",
+                    "with the others; for a threshold of its own, more needed:"
+                ),
+                service.more
+            ),
+        };
+        vec![service.label.clone(), service.validated.to_string(), state]
+    });
+    print::table(
+        &[
+            "service",
+            pick("documents proposés", "documents proposed"),
+            pick("promesse", "promise"),
+        ],
+        rows.collect(),
+    );
 }
 
 /// One line of `classify --out`.
@@ -274,7 +367,12 @@ pub async fn classify(
     let house = House::open(global).await?;
     let pipeline = house.pipeline(pipeline)?.clone();
     let texts: Vec<String> = columns(input, &["text"])?.into_iter().flatten().collect();
-    let vectors = encode(&house, &texts, global.lang.pick("lecture", "encoding"))?;
+    let vectors = encode(
+        &house.models,
+        house.threads,
+        &texts,
+        global.lang.pick("lecture", "encoding"),
+    )?;
     let settings = crate::stages::classify_settings(&pipeline.source)?;
     let classifier = Classifier::new(&pipeline.source, settings, house.models.clone())?;
     let rules = Rules::build(&pipeline.source)?;
@@ -293,7 +391,7 @@ pub async fn classify(
         let decision = match first {
             None => Outcome::Unknown,
             Some(_) if classified.method == Method::Descriptions => Outcome::Review,
-            Some((_, p)) if *p < rules.unknown_below() => Outcome::Unknown,
+            Some((_, p)) if rules.resembles_nothing(*p, classified.nearness) => Outcome::Unknown,
             Some((_, p)) if rules.reaches(*p, classified.threshold.as_ref()) => Outcome::Automatic,
             Some(_) => Outcome::Review,
         };

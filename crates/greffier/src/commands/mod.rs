@@ -11,11 +11,13 @@ pub mod ingest;
 pub mod insight;
 pub mod models;
 pub mod promise;
+pub mod promote;
 pub mod queues;
 pub mod reading;
 pub mod reprocess;
 pub mod search;
 pub mod service;
+pub mod tables;
 pub mod trust;
 
 /// What a command ends with. See the exit codes in the help.

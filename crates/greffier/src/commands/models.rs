@@ -10,6 +10,7 @@ use domain::{Digest, Lang};
 use serde::Serialize;
 
 use super::Ending;
+use super::promote::promote;
 use crate::args::{Global, ModelsAction};
 use crate::house::{self, House};
 use crate::models::Models;
@@ -29,6 +30,15 @@ struct ListedModel {
 
 /// Lists or imports models.
 pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<Ending> {
+    if let Some(ModelsAction::Promote {
+        pipeline,
+        digest,
+        by,
+        reason,
+    }) = action
+    {
+        return promote(global, pipeline, digest, by, reason.as_deref()).await;
+    }
     let (_, models) = house::models(global, 1)?;
     match action {
         Some(ModelsAction::Import { what }) => return import(global, &models, what),
@@ -38,7 +48,7 @@ pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<En
             collection,
             queries,
         }) => return compare::compare(global, name, collection, queries.as_deref()).await,
-        Some(ModelsAction::List) | None => {}
+        Some(ModelsAction::List | ModelsAction::Promote { .. }) | None => {}
     }
     let lang = global.lang;
     let mut listed = Vec::new();
@@ -192,9 +202,9 @@ fn entry(folder: &Path) -> Result<String> {
         files.push(format!("\"{file}\" = \"{}\"", Digest::of(&bytes)));
     }
     Ok(format!(
-        "[models.{name}]\nversion = \"\"\nsource = \"\"\nlicence = \"\"\nlanguages = [\"fr\", \"en\"]\n\
+        "[models.\"{name}\"]\nversion = \"\"\nsource = \"\"\nlicence = \"\"\nlanguages = [\"fr\", \"en\"]\n\
          dimension = 0 # values of a vector\npooling = \"mean\" # or cls, or sum\nprefix = \"\"\n\
-         max_tokens = 512\n\n[models.{name}.files]\n{}",
+         max_tokens = 512\n\n[models.\"{name}\".files]\n{}",
         files.join("\n")
     ))
 }
@@ -220,6 +230,9 @@ fn fetch(global: &Global, models: &Models, name: &str) -> Result<Ending> {
         print::note(format!("{from} …"));
         let status = Command::new("curl")
             .args([
+                // No settings of whoever runs it, no patterns in names, no option in an address.
+                "--disable",
+                "--globoff",
                 "--fail",
                 "--location",
                 "--proto",
@@ -228,6 +241,7 @@ fn fetch(global: &Global, models: &Models, name: &str) -> Result<Ending> {
                 "--output",
             ])
             .arg(&part)
+            .arg("--url")
             .arg(&from)
             .status()
             .context(

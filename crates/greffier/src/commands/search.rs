@@ -114,9 +114,19 @@ pub struct Asked {
     /// Whether to count what they have in common.
     pub facets: bool,
     /// The document they are to be like, and where its vectors point.
-    pub like: Option<(DocumentId, Vec<f32>)>,
+    pub like: Option<Like>,
     /// Whether the best are wanted even where nothing is relevant.
     pub whatever: bool,
+}
+
+/// A document that others are to be like.
+#[derive(Clone, Debug)]
+pub struct Like {
+    document: DocumentId,
+    /// Which index holds it.
+    index: usize,
+    /// Where its vectors point.
+    direction: Vec<f32>,
 }
 
 impl Default for Asked {
@@ -137,7 +147,7 @@ impl Default for Asked {
 pub struct Finder {
     desk: Desk,
     models: Arc<Models>,
-    /// Each with the encoder of its vectors.
+    /// Each with the encoder of its pipelines.
     indexes: Vec<(Index, String)>,
     /// Those encoders, and those of collections that hold nothing yet: a model that cannot be used
     /// is said before the first document comes.
@@ -160,9 +170,9 @@ impl Finder {
             }
             if dir.is_dir() {
                 let index = Index::open(&dir)?;
-                let (encoder, _) = followers::encoder_in(house, &collection, &index)?;
-                encoders.insert(encoder.clone());
-                indexes.push((index, encoder));
+                let (held, _) = followers::encoder_in(house, &collection, &index)?;
+                encoders.insert(held);
+                indexes.push((index, house.encoder_of(&collection)?));
             } else {
                 encoders.insert(house.encoder_of(&collection)?);
             }
@@ -181,16 +191,17 @@ impl Finder {
     /// # Errors
     /// When the encoder or an index cannot be used.
     pub fn search(&self, asked: &Asked) -> Result<Results> {
-        let mut vectors = BTreeMap::new();
         if asked.mode != Mode::Lexical && asked.like.is_none() {
             for name in &self.encoders {
-                let encoder = self.models.encoder(name)?;
-                let vector = encoder.encode(std::slice::from_ref(&asked.text))?.pop();
-                vectors.insert(name, vector);
+                self.models.encoder(name)?;
             }
         }
+        let mut vectors: BTreeMap<String, Option<Vec<f32>>> = BTreeMap::new();
         let mut answers = Vec::new();
-        for (index, encoder) in &self.indexes {
+        for (n, (index, encoder)) in self.indexes.iter().enumerate() {
+            if asked.like.as_ref().is_some_and(|like| like.index != n) {
+                continue;
+            }
             // Until people sign in, whoever is at this machine may see everything.
             let mut query = Query::new(&asked.text, Reader::All);
             query.mode = match asked.mode {
@@ -198,42 +209,65 @@ impl Finder {
                 Mode::Lexical => search::Mode::Lexical,
                 Mode::Meaning => search::Mode::Meaning,
             };
-            query.vector = match &asked.like {
-                Some((_, direction)) => Some(direction.clone()),
-                None => vectors.get(encoder).cloned().flatten(),
-            };
-            query.unlike = asked.like.as_ref().map(|(id, _)| *id);
+            query.unlike = asked.like.as_ref().map(|like| like.document);
             query.limit = asked.k;
             query.filters = asked.filters.clone();
             query.facets = asked.facets;
             if asked.whatever {
                 query.fusion.relevant = 0.0;
             }
-            answers.push(index.search(&query)?);
+            let mut again = true;
+            let answer = loop {
+                // The index may have been made again since it was opened, with another encoder.
+                let label = index.label()?;
+                let held = label
+                    .split_once(' ')
+                    .map_or(encoder.as_str(), |(name, _)| name);
+                query.vector = match &asked.like {
+                    Some(like) => Some(like.direction.clone()),
+                    None if asked.mode == Mode::Lexical => None,
+                    None => match vectors.get(held) {
+                        Some(vector) => vector.clone(),
+                        None => {
+                            let made = self.models.encoder(held)?;
+                            let vector = made.encode(std::slice::from_ref(&asked.text))?.pop();
+                            vectors.insert(held.to_owned(), vector.clone());
+                            vector
+                        }
+                    },
+                };
+                match index.search(&query) {
+                    Err(SearchError::VectorLength { .. }) if again => again = false,
+                    other => break other?,
+                }
+            };
+            answers.push(answer);
         }
         Ok(Results::merge(answers, asked.k))
     }
 
-    /// What finds documents like this one, within its collection.
+    /// What finds documents like this one, within its collection; `None` when it has no vector there:
+    /// it holds no text, or its pipeline does not embed.
     ///
     /// # Errors
-    /// When it is in no index, or has no vector.
-    pub async fn like(&self, row: &DocumentRow) -> Result<Asked> {
-        for (index, _) in &self.indexes {
+    /// When it cannot be read.
+    pub async fn like(&self, row: &DocumentRow) -> Result<Option<Asked>> {
+        for (n, (index, _)) in self.indexes.iter().enumerate() {
             if let Some(direction) = index.direction(row.id, &Reader::All)? {
                 let opened = self.desk.open(row.clone()).await?;
-                return Ok(Asked {
+                return Ok(Some(Asked {
                     text: opened.title().to_owned(),
-                    like: Some((row.id, direction)),
+                    like: Some(Like {
+                        document: row.id,
+                        index: n,
+                        direction,
+                    }),
                     mode: Mode::Meaning,
                     ..Asked::default()
-                });
+                }));
             }
         }
-        anyhow::bail!(
-            "{} has no vector in the index: it holds no text, or its pipeline does not embed",
-            self.name(row.id).await?
-        )
+        Ok(None)
     }
 
     /// How the last word may go on.
@@ -415,9 +449,10 @@ pub async fn search(global: &Global, args: &Search) -> Result<Ending> {
         ..Asked::default()
     };
     if let Some(document) = &args.like {
-        asked = finder
-            .like(&super::documents::find(&house, document).await?)
-            .await?;
+        let row = super::documents::find(&house, document).await?;
+        asked = finder.like(&row).await?.with_context(|| {
+            format!("{document} has no vector in the index: it holds no text, or its pipeline does not embed")
+        })?;
     }
     asked.k = k;
     asked.filters = filters;
@@ -648,8 +683,14 @@ impl web::Find for Finder {
             Some(id) => self.desk.vault.ledger.document(id).await?,
             None => None,
         };
+        if asked.like.is_some() && like.is_none() {
+            return Ok(web::Answer::default());
+        }
         let mut own = match &like {
-            Some(row) => self.like(row).await?,
+            Some(row) => match self.like(row).await? {
+                Some(own) => own,
+                None => return Ok(web::Answer::default()),
+            },
             None => Asked {
                 text: asked.text.clone(),
                 ..Asked::default()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use domain::decision::{Classification, ClassificationFormat, Method};
+use domain::decision::{Classification, ClassificationFormat, Method, Nearness};
 use domain::passage::VectorSet;
 use domain::{
     Candidate, Digest, Kind, ModelRef, PipelineName, Probability, Reason, ServiceId, StageName,
@@ -62,6 +62,8 @@ pub struct Classified {
     pub threshold: Option<Threshold>,
     /// Why the first rather than the second.
     pub reasons: Vec<Reason>,
+    /// How near it is to what was learnt.
+    pub nearness: Option<Nearness>,
 }
 
 impl Classifier {
@@ -130,26 +132,27 @@ impl Classifier {
             });
         }
         let card = head.card();
-        let (value, validated, needed) = match card.promise {
-            Promise::Kept {
-                threshold,
-                validated,
-                ..
-            } => {
-                // Rounded up: a threshold rounded down would let through what was not tested.
-                let millionths = (threshold * 1e6).ceil() as u32;
-                (
-                    Some(Probability::from_millionths(millionths)),
+        let (value, validated, needed) =
+            match *card.promise_of(candidates.first().map_or("", |(label, _)| label)) {
+                Promise::Kept {
+                    threshold,
                     validated,
+                    ..
+                } => {
+                    // Rounded up: a threshold rounded down would let through what was not tested.
+                    let millionths = (threshold * 1e6).ceil() as u32;
+                    (
+                        Some(Probability::from_millionths(millionths)),
+                        validated,
+                        None,
+                    )
+                }
+                Promise::NotEnough { validated, more } => (
                     None,
-                )
-            }
-            Promise::NotEnough { validated, more } => (
-                None,
-                validated,
-                Some(u32::try_from(more).unwrap_or(u32::MAX)),
-            ),
-        };
+                    validated,
+                    Some(u32::try_from(more).unwrap_or(u32::MAX)),
+                ),
+            };
         let threshold = Threshold {
             value,
             max_misrouting: Probability::from_f64(card.training.max_misrouting),
@@ -162,6 +165,10 @@ impl Classifier {
             method: Method::Trained,
             threshold: Some(threshold),
             reasons: found,
+            nearness: card.nearness.as_ref().map(|nearness| Nearness {
+                found: Probability::from_f64(nearness.of(vector).max(0.0)),
+                least: Probability::from_f64(nearness.least.max(0.0)),
+            }),
         })
     }
 
@@ -189,6 +196,7 @@ impl Classifier {
             method: Method::Descriptions,
             threshold: None,
             reasons: Vec::new(),
+            nearness: None,
         })
     }
 }
@@ -263,7 +271,7 @@ impl Stage for Classify {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Kind] {
@@ -295,6 +303,7 @@ impl Stage for Classify {
             method: Method::Nothing,
             reasons: Vec::new(),
             threshold: None,
+            nearness: None,
         };
         let Some(vector) = mean(&vectors) else {
             return Output::json(Kind::Classification, &nothing);
@@ -326,6 +335,7 @@ impl Stage for Classify {
             method: classified.method,
             reasons: classified.reasons,
             threshold: classified.threshold,
+            nearness: classified.nearness,
             ..nothing
         };
         Output::json(Kind::Classification, &classification)

@@ -1,6 +1,6 @@
 //! `route`: rules first, the model second, a person last.
 
-use domain::decision::{Classification, DecisionFormat, Method, ReviewCause};
+use domain::decision::{Classification, DecisionFormat, Method, Nearness, ReviewCause};
 use domain::{
     Attachment, Completeness, Decision, FormId, Kind, Layout, ModelRef, Outcome, Probability,
     Reason, RuleId, ServiceId, Span, StageName, Threshold,
@@ -22,7 +22,8 @@ pub struct RouteSettings {
     pub max_misrouting: f64,
     /// Confidence with which that share is promised: at least 0.5, below 1.
     pub confidence: f64,
-    /// Below this probability of the first candidate nothing is proposed.
+    /// Below this probability of the first candidate nothing is proposed, as long as the model has
+    /// learnt from too few documents to know what resembles them.
     pub unknown_below: f64,
     /// Whether everything goes to people whatever the promise.
     pub review_everything: bool,
@@ -278,9 +279,7 @@ impl Rules {
                 review.push(ReviewCause::NoModel);
                 (Outcome::Review, Some(f.service.clone()), None)
             }
-            (None, Some(f))
-                if f.probability < Probability::from_f64(self.settings.unknown_below) =>
-            {
+            (None, Some(f)) if self.resembles_nothing(f.probability, model.nearness) => {
                 review.push(ReviewCause::NothingAlike);
                 (Outcome::Unknown, None, None)
             }
@@ -340,9 +339,13 @@ impl Rules {
         threshold.is_some_and(|t| self.keeps(t) && t.value.is_some_and(|v| probability >= v))
     }
 
-    /// Below this nothing is proposed.
-    pub fn unknown_below(&self) -> Probability {
-        Probability::from_f64(self.settings.unknown_below)
+    /// Whether nothing is proposed: the document is further from what was learnt than documents
+    /// like those learnt are; where that was not calibrated, its first candidate is improbable.
+    pub fn resembles_nothing(&self, first: Probability, nearness: Option<Nearness>) -> bool {
+        match nearness {
+            Some(nearness) => nearness.found < nearness.least,
+            None => first < Probability::from_f64(self.settings.unknown_below),
+        }
     }
 
     /// The promise: highest share of misrouted documents, and the confidence.
@@ -422,7 +425,7 @@ impl Stage for Route {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn inputs(&self) -> &'static [Kind] {

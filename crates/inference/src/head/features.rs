@@ -30,7 +30,7 @@ impl Default for FeatureSettings {
             bucket_bits: 16,
             char_min: 3,
             char_max: 5,
-            min_documents: 1,
+            min_documents: 2,
         }
     }
 }

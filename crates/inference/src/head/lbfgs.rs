@@ -10,6 +10,47 @@ const MEMORY: usize = 8;
 const DECREASE: f64 = 1e-4;
 const CHUNK: usize = 1 << 14;
 
+/// A vector by its parts in the sums it is made of, and its image: the inner product of two is that
+/// of the parts of one and the image of the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Vector {
+    pub own: Vec<f64>,
+    pub image: Vec<f64>,
+}
+
+impl Vector {
+    pub(crate) fn zero(size: usize) -> Self {
+        Self {
+            own: vec![0.0; size],
+            image: vec![0.0; size],
+        }
+    }
+
+    fn dot(&self, other: &Self) -> f64 {
+        let parts: Vec<f64> = self
+            .own
+            .par_chunks(CHUNK)
+            .zip(other.image.par_chunks(CHUNK))
+            .map(|(a, b)| a.iter().zip(b).map(|(x, y)| x * y).sum())
+            .collect();
+        parts.iter().sum()
+    }
+
+    fn add(&mut self, factor: f64, what: &Self) {
+        for (to, what) in [(&mut self.own, &what.own), (&mut self.image, &what.image)] {
+            for (t, w) in to.iter_mut().zip(what) {
+                *t += factor * w;
+            }
+        }
+    }
+
+    fn scale(&mut self, factor: f64) {
+        for value in self.own.iter_mut().chain(&mut self.image) {
+            *value *= factor;
+        }
+    }
+}
+
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop {
@@ -19,66 +60,67 @@ pub(crate) struct Stop {
     pub decrease: f64,
 }
 
-/// The point reached from `start`. `function` writes the gradient and returns the value;
-/// `curvatures` guesses the second derivative along each coordinate, none of them zero: the nearer
-/// the guess, the fewer the steps.
+/// The parts of the point reached from `start`. `function` writes the parts of the gradient and returns
+/// the value; `image` writes the image of some parts.
 pub(crate) fn minimise(
     start: Vec<f64>,
-    curvatures: &[f64],
     stop: Stop,
-    mut function: impl FnMut(&[f64], &mut [f64]) -> f64,
+    function: impl Fn(&Vector, &mut [f64]) -> f64,
+    image: impl Fn(&[f64], &mut [f64]),
 ) -> Vec<f64> {
-    let mut point = start;
-    let mut gradient = vec![0.0; point.len()];
-    let mut value = function(&point, &mut gradient);
+    let size = start.len();
+    let mut point = Vector::zero(size);
+    if start.iter().any(|part| *part != 0.0) {
+        image(&start, &mut point.image);
+        point.own = start;
+    }
+    let mut gradient = Vector::zero(size);
+    let mut value = function(&point, &mut gradient.own);
+    image(&gradient.own, &mut gradient.image);
     let mut memory: Vec<Pair> = Vec::new();
     let mut values = vec![value];
     while values.len() <= stop.steps_max {
-        let mut direction = direction(&gradient, curvatures, &memory);
-        let mut slope = dot(&direction, &gradient);
+        let mut way = direction(&gradient, &memory);
+        let mut slope = way.dot(&gradient);
         if slope == 0.0 {
             break;
         }
         if slope > 0.0 {
             // Rounding has spoilt the memory: begin again from steepest descent.
             memory.clear();
-            direction = self::direction(&gradient, curvatures, &memory);
-            slope = dot(&direction, &gradient);
+            way = direction(&gradient, &memory);
+            slope = way.dot(&gradient);
         }
         let mut length = 1.0;
-        let mut next = vec![0.0; point.len()];
-        let mut next_gradient = vec![0.0; point.len()];
-        let next_value = loop {
-            next.par_iter_mut()
-                .zip(&point)
-                .zip(&direction)
-                .with_min_len(CHUNK)
-                .for_each(|((n, p), d)| *n = p + length * d);
-            let found = function(&next, &mut next_gradient);
+        let mut next_gradient = Vector::zero(size);
+        let (next, next_value) = loop {
+            let mut next = point.clone();
+            next.add(length, &way);
+            let found = function(&next, &mut next_gradient.own);
             if found <= value + DECREASE * length * slope {
-                break found;
+                break (next, found);
             }
             length /= 2.0;
             if length < 1e-12 {
                 // No step lowers the value any more: the point is as good as floats allow.
-                return point;
+                return point.own;
             }
         };
-        let step: Vec<f64> = direction.iter().map(|d| length * d).collect();
-        let change: Vec<f64> = next_gradient
-            .iter()
-            .zip(&gradient)
-            .map(|(n, g)| n - g)
-            .collect();
-        let curvature = dot(&step, &change);
-        if curvature > 1e-12 * dot(&change, &change) {
+        image(&next_gradient.own, &mut next_gradient.image);
+        way.scale(length);
+        let mut change = next_gradient.clone();
+        change.add(-1.0, &gradient);
+        let curvature = way.dot(&change);
+        let squares = change.dot(&change);
+        if curvature > 1e-12 * squares {
             if memory.len() == MEMORY {
                 memory.remove(0);
             }
             memory.push(Pair {
-                step,
+                step: way,
                 change,
                 curvature,
+                squares,
             });
         }
         (point, gradient, value) = (next, next_gradient, next_value);
@@ -89,56 +131,35 @@ pub(crate) fn minimise(
             break;
         }
     }
-    point
+    point.own
 }
 
 struct Pair {
-    step: Vec<f64>,
-    change: Vec<f64>,
+    step: Vector,
+    change: Vector,
     curvature: f64,
+    squares: f64,
 }
 
-fn direction(gradient: &[f64], curvatures: &[f64], memory: &[Pair]) -> Vec<f64> {
-    let mut d: Vec<f64> = gradient.iter().map(|g| -g).collect();
+fn direction(gradient: &Vector, memory: &[Pair]) -> Vector {
+    let mut way = gradient.clone();
+    way.scale(-1.0);
     let mut shares = vec![0.0; memory.len()];
     for (pair, share) in memory.iter().zip(&mut shares).rev() {
-        *share = dot(&pair.step, &d) / pair.curvature;
-        add(&mut d, -*share, &pair.change);
+        *share = way.dot(&pair.step) / pair.curvature;
+        way.add(-*share, &pair.change);
     }
-    let scale = memory.last().map_or(1.0, |last| {
-        let guessed: Vec<f64> = last
-            .change
-            .iter()
-            .zip(curvatures)
-            .map(|(y, c)| y / c)
-            .collect();
-        last.curvature / dot(&last.change, &guessed)
-    });
-    d.par_iter_mut()
-        .zip(curvatures)
-        .with_min_len(CHUNK)
-        .for_each(|(v, c)| *v *= scale / c);
+    // The first step is that of a curvature of 1/4, the highest a term of the loss has.
+    way.scale(
+        memory
+            .last()
+            .map_or(4.0, |last| last.curvature / last.squares),
+    );
     for (pair, share) in memory.iter().zip(&shares) {
-        let other = dot(&pair.change, &d) / pair.curvature;
-        add(&mut d, share - other, &pair.step);
+        let other = way.dot(&pair.change) / pair.curvature;
+        way.add(share - other, &pair.step);
     }
-    d
-}
-
-fn add(to: &mut [f64], factor: f64, what: &[f64]) {
-    to.par_iter_mut()
-        .zip(what)
-        .with_min_len(CHUNK)
-        .for_each(|(t, w)| *t += factor * w);
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let parts: Vec<f64> = a
-        .par_chunks(CHUNK)
-        .zip(b.par_chunks(CHUNK))
-        .map(|(a, b)| a.iter().zip(b).map(|(x, y)| x * y).sum())
-        .collect();
-    parts.iter().sum()
+    way
 }
 
 #[cfg(test)]
@@ -147,9 +168,9 @@ mod tests {
 
     #[test]
     fn finds_the_minimum_of_an_ill_conditioned_bowl() {
-        let bowl = |x: &[f64], g: &mut [f64]| {
+        let bowl = |x: &Vector, g: &mut [f64]| {
             let mut value = 0.0;
-            for (i, (x, g)) in x.iter().zip(g).enumerate() {
+            for (i, (x, g)) in x.own.iter().zip(g).enumerate() {
                 let (weight, centre) = (1.0 + 100.0 * i as f64, i as f64 - 3.0);
                 *g = weight * (x - centre);
                 value += weight * (x - centre).powi(2) / 2.0;
@@ -160,7 +181,9 @@ mod tests {
             steps_max: 200,
             decrease: 1e-14,
         };
-        let found = minimise(vec![10.0; 8], &[1.0; 8], stop, bowl);
+        let found = minimise(vec![0.0; 8], stop, bowl, |own, image| {
+            image.copy_from_slice(own)
+        });
         for (i, x) in found.iter().enumerate() {
             assert!((x - (i as f64 - 3.0)).abs() < 1e-6, "{found:?}");
         }

@@ -12,6 +12,7 @@ mod features;
 mod fit;
 mod graph;
 mod lbfgs;
+mod nearness;
 mod reasons;
 mod train;
 
@@ -23,7 +24,7 @@ use ort::session::Session;
 use ort::value::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::promise::{Judged, Promise};
+use crate::promise::{Judged, Promise, Promises, ServicePromise};
 use crate::runtime::Runtime;
 use features::{BLOCKS, Grams};
 use fit::{Corpus, Idf, Linear};
@@ -32,12 +33,13 @@ use graph::{BLOCK_NAMES, Block, Weights};
 pub use error::HeadError;
 pub use features::FeatureSettings;
 pub(crate) use fit::softmax;
+pub use nearness::Nearness;
 pub use reasons::{Reasons, Term};
 pub use train::{Example, OutOfFold, TrainSettings, train};
 
 const CARD_FILE: &str = "head.json";
 const GRAPH_FILE: &str = "head.onnx";
-const FORMAT: &str = "greffier.head/1";
+const FORMAT: &str = "greffier.head/2";
 
 /// A label and its probability.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +73,7 @@ pub struct LabelCount {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
-    /// `greffier.head/1`.
+    /// `greffier.head/2`.
     pub format: String,
     /// Digest of `head.onnx`.
     pub graph: Digest,
@@ -85,14 +87,31 @@ pub struct Card {
     pub training: TrainSettings,
     /// Inverse strength of the penalty chosen.
     pub cost: f64,
+    /// Factor of the block of characters chosen.
+    pub chars_scale: f64,
     /// Factor of the dense block chosen.
     pub dense_scale: f64,
     /// What the scores are divided by so that probabilities are calibrated.
     pub temperature: f64,
     /// How well it does on documents it had not seen.
     pub out_of_fold: OutOfFold,
-    /// The threshold above which routing may be automatic, and what it promises.
+    /// The threshold above which routing may be automatic, and what it promises, for labels that
+    /// have none of their own.
     pub promise: Promise,
+    /// Of each label: its own threshold, or how far it is from one.
+    pub services: Vec<ServicePromise>,
+    /// Whether a text resembles what was learnt; absent where too little was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearness: Option<Nearness>,
+}
+
+impl Card {
+    /// What is promised of documents whose first candidate is this label.
+    pub fn promise_of(&self, label: &str) -> &Promise {
+        let of_label = self.services.iter().find(|s| s.label == label);
+        let own = of_label.and_then(|s| s.own.as_ref());
+        own.unwrap_or(&self.promise)
+    }
 }
 
 /// What training learnt, beside the weights.
@@ -101,11 +120,14 @@ struct Learnt {
     encoder: Digest,
     labels: Vec<LabelCount>,
     cost: f64,
+    chars_scale: f64,
     dense_scale: f64,
     temperature: f64,
     out_of_fold: OutOfFold,
-    promise: Promise,
+    promises: Promises,
+    nearness: Option<Nearness>,
     judged: Vec<Judged>,
+    answers: Vec<usize>,
 }
 
 /// A head fresh from training, not yet kept.
@@ -114,6 +136,7 @@ pub struct TrainedHead {
     card: Card,
     onnx: Vec<u8>,
     judged: Vec<Judged>,
+    answers: Vec<usize>,
 }
 
 impl TrainedHead {
@@ -139,14 +162,10 @@ impl TrainedHead {
             block
         });
         let bias = linear.point.len() - k;
-        let scale = learnt.dense_scale;
         let weights = Weights {
             classes: k,
             blocks,
-            dense: linear.point[from..bias]
-                .iter()
-                .map(|w| (w * scale) as f32)
-                .collect(),
+            dense: linear.point[from..bias].iter().map(|w| *w as f32).collect(),
             bias: linear.point[bias..].iter().map(|w| *w as f32).collect(),
             temperature: learnt.temperature as f32,
         };
@@ -159,15 +178,19 @@ impl TrainedHead {
             labels: learnt.labels,
             training: learnt.settings,
             cost: learnt.cost,
-            dense_scale: scale,
+            chars_scale: learnt.chars_scale,
+            dense_scale: learnt.dense_scale,
             temperature: learnt.temperature,
             out_of_fold: learnt.out_of_fold,
-            promise: learnt.promise,
+            promise: learnt.promises.pooled,
+            services: learnt.promises.services,
+            nearness: learnt.nearness,
         };
         Self {
             card,
             onnx,
             judged: learnt.judged,
+            answers: learnt.answers,
         }
     }
 
@@ -179,6 +202,12 @@ impl TrainedHead {
     /// Out-of-fold confidences of the validated documents, on which the promise rests.
     pub fn judged(&self) -> &[Judged] {
         &self.judged
+    }
+
+    /// The label given first to each example, in their order, without having seen it.
+    pub fn answers(&self) -> impl Iterator<Item = &str> {
+        let label = |said: &usize| self.card.labels.get(*said).map(|l| l.label.as_str());
+        self.answers.iter().filter_map(label)
     }
 
     /// Writes `head.onnx` and `head.json` into `dir`, made if need be. Returns the head's digest.
@@ -302,14 +331,6 @@ impl Head {
                 expected: self.card.encoder,
                 found: encoder,
             })
-        }
-    }
-
-    /// The probability from which routing may be automatic; `None` while nothing can be promised.
-    pub fn threshold(&self) -> Option<f64> {
-        match self.card.promise {
-            Promise::Kept { threshold, .. } => Some(threshold),
-            Promise::NotEnough { .. } => None,
         }
     }
 

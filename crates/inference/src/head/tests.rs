@@ -338,10 +338,11 @@ fn what_cannot_be_learnt_is_refused() {
         refused(&ragged, &settings()),
         HeadError::Vector { index: 3, .. }
     ));
-    let changes: [fn(&mut TrainSettings); 8] = [
+    let changes: [fn(&mut TrainSettings); 9] = [
         |s| s.folds = 1,
         |s| s.costs.clear(),
         |s| s.costs.push(0.0),
+        |s| s.chars_scales.clear(),
         |s| s.dense_scales = vec![f64::NAN],
         |s| s.confidence = 1.0,
         |s| s.max_misrouting = -0.1,

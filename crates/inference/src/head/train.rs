@@ -10,23 +10,26 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::features::FeatureSettings;
-use super::fit::{Choice, Corpus, Linear, Problem, softmax};
+use super::fit::{Choice, Corpus, Problem, softmax};
 use super::lbfgs::Stop;
+use super::nearness::Nearness;
 use super::{HeadError, LabelCount, TrainedHead};
-use crate::promise::{Judged, Promise, promise};
+use crate::promise::{Judged, promises};
 use domain::Digest;
 
 /// Precision while settings are compared, and of the heads that are kept.
 const ROUGH: Stop = Stop {
-    steps_max: 40,
+    steps_max: 30,
     decrease: 2e-3,
 };
 const FINE: Stop = Stop {
-    steps_max: 150,
+    steps_max: 60,
     decrease: 2e-4,
 };
-/// Documents held out that are enough to compare settings: with more, fewer folds are fitted.
-const COMPARED: usize = 2000;
+/// Documents that are enough to choose settings.
+const COMPARED: usize = 1800;
+/// Folds while settings are compared.
+const CHOOSING_FOLDS: usize = 3;
 /// Bins of the calibration error.
 const BINS: usize = 10;
 
@@ -53,6 +56,8 @@ pub struct TrainSettings {
     pub folds: usize,
     /// Inverse strengths of the penalty to choose from.
     pub costs: Vec<f64>,
+    /// Factors of the block of characters to choose from, beside words at 1.
+    pub chars_scales: Vec<f64>,
     /// Factors of the dense block to choose from; 0 is "without the encoder".
     pub dense_scales: Vec<f64>,
     /// Whether each label weighs the same, whatever its number of documents.
@@ -68,8 +73,9 @@ impl Default for TrainSettings {
         Self {
             features: FeatureSettings::default(),
             folds: 5,
-            costs: vec![1.0, 3.0, 10.0],
-            dense_scales: vec![0.0, 0.25, 0.5, 1.0],
+            costs: vec![0.3, 1.0, 3.0, 10.0, 30.0, 100.0],
+            chars_scales: vec![0.5, 1.0, 1.5],
+            dense_scales: vec![0.0, 0.5, 0.75, 1.0, 1.5],
             balanced: false,
             max_misrouting: 0.03,
             confidence: 0.95,
@@ -107,13 +113,15 @@ pub fn train(
     encoder: Digest,
 ) -> Result<TrainedHead, HeadError> {
     check(examples, settings)?;
-    let mut sorted = examples.to_vec();
-    sorted.sort_by(|a, b| {
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    order.sort_by(|a, b| {
+        let (a, b) = (&examples[*a], &examples[*b]);
         let key = |e: &Example<'_>| -> Vec<u32> { e.vector.iter().map(|v| v.to_bits()).collect() };
         (a.label, a.text, a.validated)
             .cmp(&(b.label, b.text, b.validated))
             .then_with(|| key(a).cmp(&key(b)))
     });
+    let sorted: Vec<Example<'_>> = order.iter().map(|&example| examples[example]).collect();
     let mut counts = BTreeMap::<&str, u32>::new();
     for example in &sorted {
         *counts.entry(example.label).or_default() += 1;
@@ -128,21 +136,30 @@ pub fn train(
     let labels = sorted.iter().map(|e| places[e.label]).collect();
     let corpus = Corpus::new(&texts, &vectors, labels, counts.len(), &settings.features);
 
-    let folds = Folds::new(&corpus, &texts, settings);
-    let choice = folds.choose(settings);
-    let scores = folds.scores(choice);
+    let choice = choose(&corpus, &texts, settings);
+    let scores = held_out(&corpus, &texts, settings, choice);
     let temperature = temperature(&scores, &corpus.labels);
     let (report, judged) = judge(&scores, &corpus.labels, corpus.classes, temperature);
+    let mut answers = vec![0; examples.len()];
+    for (&example, judged) in order.iter().zip(&judged) {
+        answers[example] = judged.said;
+    }
     let validated: Vec<Judged> = judged
         .iter()
         .zip(&sorted)
         .filter(|(_, e)| e.validated)
         .map(|(j, _)| *j)
         .collect();
-    let promise: Promise = promise(&validated, settings.max_misrouting, settings.confidence);
+    let names: Vec<String> = counts.keys().map(|label| (*label).to_owned()).collect();
+    let promises = promises(
+        &validated,
+        &names,
+        settings.max_misrouting,
+        settings.confidence,
+    );
 
-    let all = Problem::new(&corpus, (0..sorted.len()).collect(), settings.balanced);
-    let linear = all.fit(choice, FINE);
+    let all = Problem::new(&corpus, (0..sorted.len()).collect(), settings.balanced, 1);
+    let (linear, _) = all.fit(choice, FINE, None);
     let labels = counts
         .iter()
         .map(|(label, count)| LabelCount {
@@ -159,11 +176,14 @@ pub fn train(
             encoder,
             labels,
             cost: choice.cost,
+            chars_scale: choice.chars_scale,
             dense_scale: choice.dense_scale,
             temperature,
             out_of_fold: report,
-            promise,
+            promises,
+            nearness: Nearness::learn(&corpus),
             judged: validated,
+            answers,
         },
     ))
 }
@@ -191,6 +211,9 @@ fn check(examples: &[Example<'_>], settings: &TrainSettings) -> Result<(), HeadE
     }
     if !positive(&settings.costs, false) {
         return setting("costs", format!("{:?}", settings.costs));
+    }
+    if !positive(&settings.chars_scales, true) {
+        return setting("chars_scales", format!("{:?}", settings.chars_scales));
     }
     if !positive(&settings.dense_scales, true) {
         return setting("dense_scales", format!("{:?}", settings.dense_scales));
@@ -224,133 +247,132 @@ fn check(examples: &[Example<'_>], settings: &TrainSettings) -> Result<(), HeadE
     Ok(())
 }
 
-/// The documents, cut in folds, with what is fitted on each fold's complement.
-struct Folds<'a> {
-    corpus: &'a Corpus,
-    problems: Vec<Problem<'a>>,
-    held: Vec<Vec<usize>>,
+/// Documents in an order that neither arrival nor alphabet decides, copies of a text together: by a
+/// digest of the text, the labels in turn, the text with several under the first of them.
+fn groups(corpus: &Corpus, texts: &[&str]) -> Vec<Vec<usize>> {
+    let mut groups = BTreeMap::<(u32, Digest), Vec<usize>>::new();
+    let mut label_of = BTreeMap::<Digest, u32>::new();
+    for (document, text) in texts.iter().enumerate() {
+        let digest = Digest::of(text.as_bytes());
+        let label = *label_of.entry(digest).or_insert(corpus.labels[document]);
+        groups.entry((label, digest)).or_default().push(document);
+    }
+    groups.into_values().collect()
 }
 
-impl<'a> Folds<'a> {
-    /// Label by label, groups of equal texts go to the folds in turn, in the order of a digest of
-    /// the text, so that neither arrival nor alphabet decides.
-    fn new(corpus: &'a Corpus, texts: &[&str], settings: &TrainSettings) -> Self {
-        let mut groups = BTreeMap::<(u32, Digest), Vec<usize>>::new();
-        let mut label_of = BTreeMap::<Digest, u32>::new();
-        for (document, text) in texts.iter().enumerate() {
-            let digest = Digest::of(text.as_bytes());
-            // A text with two labels is one group, under the first.
-            let label = *label_of.entry(digest).or_insert(corpus.labels[document]);
-            groups.entry((label, digest)).or_default().push(document);
-        }
-        let mut held = vec![Vec::new(); settings.folds];
-        for (turn, group) in groups.into_values().enumerate() {
-            held[turn % settings.folds].extend(group);
-        }
-        held.iter_mut().for_each(|fold| fold.sort_unstable());
-        let problems = held
-            .par_iter()
-            .map(|fold| {
-                let others = (0..texts.len())
-                    .filter(|d| fold.binary_search(d).is_err())
-                    .collect();
-                Problem::new(corpus, others, settings.balanced)
+/// Groups dealt to `folds` in turn: each with its documents, rising.
+fn deal(groups: &[Vec<usize>], folds: usize) -> Vec<Vec<usize>> {
+    let mut held = vec![Vec::new(); folds];
+    for (turn, group) in groups.iter().enumerate() {
+        held[turn % folds].extend(group);
+    }
+    held.iter_mut().for_each(|fold| fold.sort_unstable());
+    held
+}
+
+/// All but the documents of a fold.
+fn others(held: &[Vec<usize>], fold: usize) -> Vec<usize> {
+    let others = held.iter().enumerate().filter(|(other, _)| *other != fold);
+    let mut others: Vec<usize> = others.flat_map(|(_, fold)| fold).copied().collect();
+    others.sort_unstable();
+    others
+}
+
+/// One setting after the other, the others as they are, each kept where it lowers the calibrated
+/// log-loss: the penalty, the factor of the encoder, that of characters, and the penalty again. On
+/// [`COMPARED`] documents at most, evenly taken: settings that suit them suit more.
+fn choose(corpus: &Corpus, texts: &[&str], settings: &TrainSettings) -> Choice {
+    let groups = groups(corpus, texts);
+    let every = texts.len().div_ceil(COMPARED).max(1);
+    let few: Vec<Vec<usize>> = groups.into_iter().step_by(every).collect();
+    let held = deal(&few, CHOOSING_FOLDS);
+    let grids = settings.costs.len() + settings.chars_scales.len() + settings.dense_scales.len();
+    let mut problems: Vec<(Problem<'_>, Vec<f64>)> = (0..held.len())
+        .into_par_iter()
+        .map(|fold| {
+            let fits = grids + settings.costs.len();
+            let problem = Problem::new(corpus, others(&held, fold), settings.balanced, fits);
+            (problem, Vec::new())
+        })
+        .collect();
+    let labels: Vec<u32> = held.iter().flatten().map(|d| corpus.labels[*d]).collect();
+    let mut loss = |choice: Choice| {
+        let scores: Vec<Vec<Vec<f64>>> = problems
+            .par_iter_mut()
+            .zip(&held)
+            .map(|((problem, parts), held)| {
+                // Begun where the choice before ended.
+                let start = (!parts.is_empty()).then_some(parts.as_slice());
+                let (linear, ended) = problem.fit(choice, ROUGH, start);
+                *parts = ended;
+                problem.scores_of(&linear, held)
             })
             .collect();
-        Self {
-            corpus,
-            problems,
-            held,
-        }
-    }
-
-    /// How many folds it takes to compare settings on enough documents.
-    fn compared(&self) -> usize {
-        let mut held = 0;
-        let enough = self.held.iter().position(|fold| {
-            held += fold.len();
-            held >= COMPARED
-        });
-        enough.map_or(self.held.len(), |last| last + 1)
-    }
-
-    /// The penalty first, with a middling dense factor, then the factor: the lowest calibrated
-    /// log-loss; at equal loss the first named.
-    fn choose(&self, settings: &TrainSettings) -> Choice {
-        let middling = settings.dense_scales[settings.dense_scales.len() / 2];
-        let mut best: Option<(f64, Choice)> = None;
-        let folds = self.compared();
-        let compare = |choice: Choice, best: &mut Option<(f64, Choice)>| {
-            let loss = self.loss(choice, folds);
-            if best.is_none_or(|(lowest, _)| loss < lowest) {
-                *best = Some((loss, choice));
-            }
-        };
-        for cost in &settings.costs {
-            compare(
-                Choice {
-                    cost: *cost,
-                    dense_scale: middling,
-                },
-                &mut best,
-            );
-        }
-        let cost = best.map_or(settings.costs[0], |(_, choice)| choice.cost);
-        for dense_scale in settings.dense_scales.iter().filter(|s| **s != middling) {
-            compare(
-                Choice {
-                    cost,
-                    dense_scale: *dense_scale,
-                },
-                &mut best,
-            );
-        }
-        best.map_or(
-            Choice {
-                cost,
-                dense_scale: middling,
-            },
-            |(_, choice)| choice,
-        )
-    }
-
-    /// Calibrated log-loss on the documents of the first `folds`.
-    fn loss(&self, choice: Choice, folds: usize) -> f64 {
-        let fitted: Vec<Linear> = self.problems[..folds]
-            .par_iter()
-            .map(|problem| problem.fit(choice, ROUGH))
-            .collect();
-        let (documents, scores) = self.gather(&fitted);
-        let labels: Vec<u32> = documents.iter().map(|d| self.corpus.labels[*d]).collect();
+        let scores = scores.concat();
         log_loss(&scores, &labels, temperature(&scores, &labels), 0.0)
-    }
-
-    /// Each document's scores, by the head that did not see it.
-    fn scores(&self, choice: Choice) -> Vec<Vec<f64>> {
-        let fitted: Vec<Linear> = self
-            .problems
-            .par_iter()
-            .map(|problem| problem.fit(choice, FINE))
-            .collect();
-        let (documents, scores) = self.gather(&fitted);
-        let mut in_order = vec![Vec::new(); documents.len()];
-        for (document, scores) in documents.into_iter().zip(scores) {
-            in_order[document] = scores;
-        }
-        in_order
-    }
-
-    /// The documents held out of the first folds, and their scores by the heads fitted on these.
-    fn gather(&self, fitted: &[Linear]) -> (Vec<usize>, Vec<Vec<f64>>) {
-        let scores = |((problem, held), linear): ((&Problem<'a>, &Vec<usize>), &Linear)| {
-            problem.scores_of(linear, held)
+    };
+    let middle = |values: &[f64]| values[values.len() / 2];
+    let mut best = Choice {
+        cost: middle(&settings.costs),
+        chars_scale: middle(&settings.chars_scales),
+        dense_scale: middle(&settings.dense_scales),
+    };
+    let mut known = vec![(best, loss(best))];
+    for turn in 0..4 {
+        let with = |value: &f64| match turn {
+            1 => Choice {
+                dense_scale: *value,
+                ..best
+            },
+            2 => Choice {
+                chars_scale: *value,
+                ..best
+            },
+            _ => Choice {
+                cost: *value,
+                ..best
+            },
         };
-        let folds = self.problems.iter().zip(&self.held).zip(fitted);
-        (
-            self.held[..fitted.len()].concat(),
-            folds.flat_map(scores).collect(),
-        )
+        let values = match turn {
+            1 => &settings.dense_scales,
+            2 => &settings.chars_scales,
+            _ => &settings.costs,
+        };
+        let choices: Vec<Choice> = values.iter().map(with).collect();
+        for choice in choices {
+            if !known.iter().any(|(known, _)| *known == choice) {
+                known.push((choice, loss(choice)));
+            }
+        }
+        // At equal loss the first tried.
+        if let Some((choice, _)) = known.iter().reduce(|a, b| if b.1 < a.1 { b } else { a }) {
+            best = *choice;
+        }
     }
+    best
+}
+
+/// Each document's scores, by a head that did not see it.
+fn held_out(
+    corpus: &Corpus,
+    texts: &[&str],
+    settings: &TrainSettings,
+    choice: Choice,
+) -> Vec<Vec<f64>> {
+    let held = deal(&groups(corpus, texts), settings.folds);
+    let scores: Vec<Vec<Vec<f64>>> = (0..held.len())
+        .into_par_iter()
+        .map(|fold| {
+            let problem = Problem::new(corpus, others(&held, fold), settings.balanced, 1);
+            let (linear, _) = problem.fit(choice, FINE, None);
+            problem.scores_of(&linear, &held[fold])
+        })
+        .collect();
+    let mut in_order = vec![Vec::new(); texts.len()];
+    for (document, scores) in held.into_iter().flatten().zip(scores.concat()) {
+        in_order[document] = scores;
+    }
+    in_order
 }
 
 /// Mean of -ln(probability of the right label), which is taken to be wrong with probability
@@ -413,6 +435,7 @@ fn judge(
         real[*label as usize] += 1;
         hits[first] += u32::from(correct);
         judged.push(Judged {
+            said: first,
             confidence: p[first],
             correct,
         });

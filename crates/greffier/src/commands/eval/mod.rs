@@ -2,8 +2,10 @@
 
 mod extract;
 mod peers;
+mod routing;
 mod search;
 mod words;
 
 pub use extract::extract;
+pub use routing::routing;
 pub use search::search;

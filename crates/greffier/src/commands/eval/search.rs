@@ -6,7 +6,7 @@
 //! IR techniques", TOIS 2002) with the relevance itself as gain, as trec_eval has it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::{EvalSearch, Global};
 use crate::commands::Ending;
+use crate::commands::tables::opened;
 use crate::house::models;
 use crate::print;
 use crate::stages::{EmbedSettings, in_context, known_by};
@@ -579,20 +580,6 @@ fn relevant(path: &Path) -> Result<Relevant> {
         }
     }
     Ok(right)
-}
-
-/// A file, unpacked where it is named as packed.
-fn opened(path: &Path) -> Result<Box<dyn BufRead>> {
-    let opened =
-        std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let packed = path.extension().is_some_and(|extension| extension == "xz");
-    Ok(match packed {
-        true => Box::new(BufReader::new(lzma_rust2::XzReader::new(
-            BufReader::new(opened),
-            true,
-        ))),
-        false => Box::new(BufReader::new(opened)),
-    })
 }
 
 #[cfg(test)]

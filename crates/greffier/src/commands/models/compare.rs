@@ -145,6 +145,8 @@ pub(super) async fn compare(
     compared
         .examples
         .sort_by(|a, b| a.kept.cmp(&b.kept).then_with(|| a.query.cmp(&b.query)));
+    let changes = |e: &Example| e.first != e.first_with_other;
+    compared.examples.retain(changes);
     compared.examples.truncate(SHOWN);
     show(global, &house, &compared).await?;
     Ok(Ending::Done)
