@@ -230,6 +230,7 @@ fn killed_and_cut_off_at_random_every_document_ends_once() {
         &["tick"],
     ];
     let mut running: Vec<Child> = roles.iter().map(|role| town.start(role)).collect();
+    let mut last = roles.len();
     for fault in 0..FAULTS {
         std::thread::sleep(Duration::from_millis(200 + numbers.below(900)));
         let which = numbers.below(roles.len() as u64 + 2) as usize;
@@ -252,11 +253,13 @@ fn killed_and_cut_off_at_random_every_document_ends_once() {
         std::thread::sleep(Duration::from_millis(50));
     }
     println!("finished {:.1?} after the last fault", started.elapsed());
-    for mut child in running {
-        // Told to stop, each finishes and leaves in order.
+    for (place, mut child) in running.into_iter().enumerate() {
+        // Told to stop, each finishes and leaves in order; but for the one that the last fault
+        // started, which may not listen yet.
         let told = Command::new("kill").arg(child.id().to_string()).status();
         assert!(told.unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let ended = child.wait().unwrap();
+        assert!(ended.code() == Some(0) || place == last, "{ended}");
     }
 
     assert_eq!(documents(&town.json(&["documents"])), expected);
