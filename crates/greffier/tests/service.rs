@@ -234,6 +234,7 @@ fn killed_and_cut_off_at_random_every_document_ends_once() {
     for fault in 0..FAULTS {
         std::thread::sleep(Duration::from_millis(200 + numbers.below(900)));
         let which = numbers.below(roles.len() as u64 + 2) as usize;
+        last = which;
         println!(
             "fault {fault}: {}",
             roles.get(which).map_or("cut", |role| role[0])
