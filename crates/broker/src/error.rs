@@ -127,6 +127,13 @@ impl BrokerError {
         move |source| Self::Lost { doing, source }
     }
 
+    /// It neither answers nor says that it will not.
+    pub(crate) fn too_long(doing: &'static str) -> Self {
+        let silence = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        let source = lapin::ErrorKind::IOError(std::sync::Arc::new(silence)).into();
+        Self::Lost { doing, source }
+    }
+
     /// Why a connection could not be opened.
     pub(crate) fn connecting(place: String, source: lapin::Error) -> Self {
         match code(&source) {

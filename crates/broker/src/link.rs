@@ -11,6 +11,9 @@ use crate::address::Address;
 use crate::error::BrokerError;
 use crate::topology::{Argument, Passes, Topology};
 
+/// How long the broker may take to answer for a message.
+const ANSWER: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Kept on disk.
 const PERSISTENT: u8 = 2;
 
@@ -117,9 +120,12 @@ pub(crate) async fn publish(
         )
         .await
         .map_err(BrokerError::lost("publish a message"))?;
-    let answer = confirm
-        .await
-        .map_err(BrokerError::lost("hear that a message is kept"))?;
+    const HEARING: &str = "hear that a message is kept";
+    let answer = match tokio::time::timeout(ANSWER, confirm).await {
+        Ok(answer) => answer.map_err(BrokerError::lost(HEARING))?,
+        // Published once more, it is delivered twice at most, which is harmless.
+        Err(_elapsed) => return Err(BrokerError::too_long(HEARING)),
+    };
     let key = key.to_owned();
     if !answer.is_ack() {
         return Err(BrokerError::NotTaken { key });

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::StageName;
@@ -19,6 +20,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection, Consumer};
 use pipeline::queue::{Delivery, Queue, QueueError, Settlement};
 use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::backoff;
@@ -29,6 +31,11 @@ use crate::topology::{CLASSES, DELAYS, Topology, key_of};
 
 /// How often a message was given back, in its headers.
 const RETURNS: &str = "greffier-returns";
+/// How long making a session may take, and leaving one: a connection that is cut in the middle of its
+/// opening or closing words may otherwise be waited for until the end of days.
+const OPENING: Duration = Duration::from_secs(10);
+const LEAVING: Duration = Duration::from_secs(2);
+
 /// The media type of a CloudEvent in JSON.
 pub(crate) const MEDIA_TYPE: &str = "application/cloudevents+json";
 
@@ -156,7 +163,7 @@ impl RabbitQueue {
             for tag in tags {
                 let options = BasicCancelOptions { nowait: false };
                 // Where this fails the connection is gone, and everything on it goes back.
-                let _ = channel.basic_cancel(tag.clone(), options).await;
+                let _ = timeout(LEAVING, channel.basic_cancel(tag.clone(), options)).await;
             }
         }
         for held in waiting.into_values().flatten() {
@@ -181,7 +188,7 @@ impl Held {
             requeue: true,
         };
         // Where this fails the connection is gone, and the message goes back by itself.
-        let _ = self.acker.nack(options).await;
+        let _ = timeout(LEAVING, self.acker.nack(options)).await;
     }
 }
 
@@ -357,9 +364,9 @@ impl Session {
     async fn end(&self) {
         // Where this fails the connection is gone already.
         if let Some((connection, ..)) = &self.consuming {
-            let _ = connection.close(200, "done".into()).await;
+            let _ = timeout(LEAVING, connection.close(200, "done".into())).await;
         }
-        let _ = self.publishing.close(200, "done".into()).await;
+        let _ = timeout(LEAVING, self.publishing.close(200, "done".into())).await;
     }
 }
 
@@ -371,7 +378,11 @@ async fn supervise(
     let mut first = Some(first);
     let mut attempt = 0;
     while !shared.is_closed() {
-        match open(&shared).await {
+        let opened = match timeout(OPENING, open(&shared)).await {
+            Ok(opened) => opened,
+            Err(_elapsed) => Err(BrokerError::too_long("make a session")),
+        };
+        match opened {
             Ok((session, deliveries)) => {
                 attempt = 0;
                 shared.sessions.fetch_add(1, Ordering::Relaxed);

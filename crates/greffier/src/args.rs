@@ -312,7 +312,11 @@ pub enum Command {
         write: Option<PathBuf>,
     },
     /// Look at this machine: what is here, what is in force, what to do.
-    Doctor,
+    Doctor {
+        /// The broker to look at too.
+        #[command(flatten)]
+        at: MaybeBroker,
+    },
     /// Pages for the browser of this machine.
     Serve {
         /// Where to listen: a loopback address, until people can sign in.

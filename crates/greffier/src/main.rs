@@ -171,7 +171,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Pipelines { action } => admin::pipelines(global, action.as_ref()).await,
         Command::Models { action } => commands::models::models(global, action.as_ref()).await,
         Command::Schemas { write } => admin::schemas(write.as_ref()),
-        Command::Doctor => doctor::doctor(global).await,
+        Command::Doctor { at } => doctor::doctor(global, at).await,
         Command::Serve { listen } => admin::serve(global, *listen).await,
         Command::ExtractChild | Command::OcrChild { .. } => Ok(Ending::Done),
     }

@@ -326,16 +326,29 @@ fn what_is_not_understood_is_named() {
     // Embedded work and work beside others exclude each other, and say so.
     let mut relay = town.start(&["relay"]);
     let started = Instant::now();
-    while !busy(&town) {
+    // It declares its queues once it has the directory. (Asking `work` instead would take that.)
+    while town.json(&["queues"]).as_array().unwrap().is_empty() {
         assert!(started.elapsed() < LIMIT, "the relay never starts");
     }
+    Ran::of(town.command(&["work"])).ended(5);
+    assert_eq!(doctor_of_broker(&town, &[])["state"], "ok");
+    let nowhere = ["--broker", "amqp://127.0.0.1:1?connection_timeout=500"];
+    let away = doctor_of_broker(&town, &nowhere);
+    assert_eq!(away["state"], "unavailable");
+    assert!(away["found"].as_str().unwrap().contains("127.0.0.1:1"));
     relay.kill().unwrap();
     relay.wait().unwrap();
     town.end();
 }
 
-fn busy(town: &Town) -> bool {
-    Ran::of(town.command(&["work"])).code == Some(5)
+/// What `doctor` says of the broker.
+fn doctor_of_broker(town: &Town, more: &[&str]) -> Value {
+    let mut args = vec!["--json", "doctor"];
+    args.extend(more);
+    let looked = Ran::of(town.with_broker(&args)).json();
+    let checks = looked["checks"].as_array().unwrap().iter();
+    let mut of_broker = checks.filter(|check| check["name"] == "broker");
+    of_broker.next().unwrap().clone()
 }
 
 fn ingest(mut command: Command, data: &Data, more: &[&str]) -> Command {

@@ -4,6 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use broker::depth::{Depth, Purpose};
 use domain::Lang;
 use extract::Budgets;
 use extract::isolation::{Confinement, ProcessLimits};
@@ -12,7 +13,8 @@ use search::Index;
 use serde::Serialize;
 
 use super::Ending;
-use crate::args::Global;
+use super::service::topology;
+use crate::args::{Global, MaybeBroker};
 use crate::house::{self, House, reading, recogniser};
 use crate::print;
 
@@ -120,7 +122,7 @@ impl Finding {
 ///
 /// # Errors
 /// When the checks cannot be printed.
-pub async fn doctor(global: &Global) -> Result<Ending> {
+pub async fn doctor(global: &Global, at: &MaybeBroker) -> Result<Ending> {
     let lang = global.lang;
     let mut doctor = Doctor {
         lang,
@@ -159,6 +161,10 @@ pub async fn doctor(global: &Global) -> Result<Ending> {
     doctor.add("memory", ["mémoire", "memory"], memory);
     if exists && secrets.is_file() {
         ledger(global, &mut doctor).await;
+        if let Some(url) = &at.broker {
+            let finding = broker(global, url, &at.prefix).await;
+            doctor.add("broker", ["RabbitMQ", "RabbitMQ"], finding);
+        }
     }
     let missing = |c: &Check| c.essential && c.state != State::Ok;
     let ready = !doctor.checks.iter().any(missing);
@@ -526,4 +532,62 @@ async fn ledger(global: &Global, doctor: &mut Doctor) {
         };
         doctor.add("index", ["index", "index"], finding);
     }
+}
+
+/// The broker: whether it answers, whether what waits there has somebody who takes it, and whether
+/// something was parked.
+async fn broker(global: &Global, url: &str, prefix: &str) -> Finding {
+    let lang = global.lang;
+    let house = match House::open_existing(global).await {
+        Ok(house) => house,
+        Err(error) => return Finding::not(State::Unknown, format!("{error:#}"), ""),
+    };
+    let looked = async {
+        let address: broker::Address = url.parse()?;
+        broker::depth::depths(&address, &topology(&house, prefix)).await
+    };
+    let depths: Vec<Depth> = match looked.await {
+        Ok(depths) => depths,
+        Err(error) => {
+            let remedy = lang.pick(
+                "vérifier l’adresse et le droit d’accès",
+                "check the address and the right of access",
+            );
+            let found = pipeline::verify::chain(&error);
+            return Finding::not(State::Unavailable, found, remedy).essential();
+        }
+    };
+    let parked: u32 = depths
+        .iter()
+        .filter(|depth| depth.purpose == Purpose::Parked)
+        .map(|depth| depth.messages)
+        .sum();
+    let waiting: u32 = depths.iter().map(|depth| depth.messages).sum::<u32>() - parked;
+    let found = match lang {
+        Lang::Fr => format!(
+            "{} files, {waiting} en attente, {parked} mis à part",
+            depths.len()
+        ),
+        Lang::En => format!(
+            "{} queues, {waiting} waiting, {parked} parked",
+            depths.len()
+        ),
+    };
+    let abandoned: std::collections::BTreeSet<&str> = depths
+        .iter()
+        .filter(|depth| depth.messages > 0 && depth.consumers == 0)
+        .filter_map(|depth| match &depth.purpose {
+            Purpose::Work { stage, .. } => Some(stage.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !abandoned.is_empty() {
+        let stages: Vec<&str> = abandoned.into_iter().collect();
+        let remedy = format!("greffier work --broker URL --stage {}", stages.join(","));
+        return Finding::not(State::ToDo, found, remedy);
+    }
+    if parked > 0 {
+        return Finding::not(State::ToDo, found, "greffier parked list");
+    }
+    Finding::ok(found)
 }
