@@ -37,6 +37,9 @@ const LENGTH: [f64; 3] = [0.6, 0.75, 0.75];
 const FIELD: [f64; 3] = [1.0, 1.0, 0.5];
 /// How much the number of a document's passages counts.
 const SIZE: f64 = 0.5;
+/// Passages of a document that still speaks of one subject, about five pages. Minutes of two hundred
+/// pages hold every word: what they say elsewhere tells nothing of a passage.
+const WHOLE: f64 = 16.0;
 /// What a word in a title adds, against its first occurrence, when the title says nothing else;
 /// less as the title is longer than the query.
 const TITLED: f64 = 0.8;
@@ -468,7 +471,8 @@ impl Ranker<'_> {
             let frequency = std::mem::take(&mut documents.frequency[number]) as f64 / ONE;
             let titled = std::mem::take(&mut documents.titled[number]);
             let satiated = satiated(frequency / (1.0 - SIZE + SIZE * size));
-            self.out.documents[number] += rarity * (satiated + TITLED * titled);
+            let of_one_subject = (WHOLE / f64::from(self.reach.sizes[number].max(1))).min(1.0);
+            self.out.documents[number] += rarity * (of_one_subject * satiated + TITLED * titled);
         }
     }
 
