@@ -32,6 +32,8 @@ struct SearchPage {
     nearest: Vec<Hit>,
     count: Option<String>,
     facets: Vec<Group>,
+    /// Whether something was chosen.
+    narrowed: bool,
 }
 
 /// A facet: what the documents found can be narrowed down by.
@@ -81,6 +83,7 @@ pub(crate) async fn page(
         nearest: Vec::new(),
         count: None,
         facets: Vec::new(),
+        narrowed: false,
     };
     let like = visit.asked("like").and_then(|id| id.parse().ok());
     if page.query.is_empty() && like.is_none() {
@@ -118,6 +121,7 @@ pub(crate) async fn page(
             }
         });
     }
+    page.narrowed = !asked.only.is_empty();
     page.facets = groups(&office.desk, &asked, answer.facets, &visit);
     let hit = |f| hit(&office.desk, f, &visit);
     page.hits = answer.hits.into_iter().map(hit).collect();

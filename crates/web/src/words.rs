@@ -190,6 +190,7 @@ words! {
     search_help: "Un nom, un numéro, quelques mots ou une question, en français ou en anglais.", "A name, a number, a few words or a question, in French or in English.";
     nothing_relevant: "Rien de pertinent.", "Nothing relevant.";
     nothing_relevant_help: "Aucun document ne répond à ces mots. Essayez un autre mot, un nom ou un numéro.", "No document answers these words. Try another word, a name or a number.";
+    nothing_within_help: "Aucun document ne répond à ces mots parmi ceux que vous avez choisis. Retirez un choix ci-dessous.", "No document answers these words among those you have chosen. Remove a choice below.";
     nearest_title: "Au plus près par les mots", "Nearest by words";
     nearest_help: "Ces documents ne répondent pas à la recherche ; ils contiennent seulement certains de ses mots.", "These documents do not answer the search; they only hold some of its words.";
     narrow_down: "Affiner", "Narrow down";

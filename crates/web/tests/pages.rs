@@ -454,6 +454,11 @@ async fn a_search_is_narrowed_down() {
         .await
         .is(200)
         .says(&["documents semblables"]);
+    house
+        .get("/search?q=lundi&service=etat-civil")
+        .await
+        .is(200)
+        .says(&["parmi ceux que vous avez choisis", "choisi, retirer"]);
     // An address that somebody typed wrong is still only a search.
     for odd in [
         "service=%22%3E%3Cb%3E",
