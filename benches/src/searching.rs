@@ -158,7 +158,7 @@ fn sources(args: &Args, root: &Path) -> Result<Vec<Source>> {
             }
         }
         None => {
-            for path in fixtures(root, "archives", "pdf")? {
+            for path in fixtures(root, "archives/documents", "pdf")? {
                 let bytes = std::fs::read(&path)?;
                 sources.push(split(String::new(), &bytes, "a.pdf"));
             }

@@ -35,7 +35,10 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     let postgres = postgres::provide()?;
     let rabbitmq = rabbitmq::provide()?;
     if full {
-        let mut bench = greffier.bench("dev", &["--documents=3".to_owned()]);
+        let mut bench = greffier.bench(
+            "dev",
+            &["--documents=3", "--passages=300"].map(str::to_owned),
+        );
         let done = bench
             .stdout(io::stderr())
             .status()
