@@ -346,6 +346,14 @@ pub struct Broker {
         hide_env_values = true
     )]
     pub broker: String,
+    /// Its queues.
+    #[command(flatten)]
+    pub queues: QueueNames,
+}
+
+/// How queues are named, so that several houses share one broker.
+#[derive(Clone, Debug, Args)]
+pub struct QueueNames {
     /// What the names of its queues begin with.
     #[arg(
         long,
@@ -368,15 +376,9 @@ pub struct MaybeBroker {
         hide_env_values = true
     )]
     pub broker: Option<String>,
-    /// What the names of its queues begin with.
-    #[arg(
-        long,
-        value_name = "PREFIX",
-        env = "GREFFIER_BROKER_PREFIX",
-        default_value = broker::topology::PREFIX,
-        value_parser = prefix
-    )]
-    pub prefix: String,
+    /// Its queues.
+    #[command(flatten)]
+    pub queues: QueueNames,
 }
 
 /// Names of queues have 255 bytes at most, and stages have theirs.

@@ -366,7 +366,7 @@ fn load_pipelines(dir: &Path, data: &Path, shop: &Workshop) -> Result<Pipelines>
     let mut all = Vec::new();
     for path in files {
         let mut source = SourceFile::load(&path)?;
-        if crate::commands::promise::suspension(data, &source.file.pipeline)?.is_some() {
+        if crate::suspensions::in_force(data, &source.file.pipeline)?.is_some() {
             source.set_true("route", "review_everything");
         }
         let stem = path

@@ -23,6 +23,7 @@ mod print;
 mod reconcilers;
 mod schemas;
 mod stages;
+mod suspensions;
 
 use std::process::ExitCode;
 
@@ -107,7 +108,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Init { secret_file } => admin::init(global, secret_file.as_deref()).await,
         Command::Ingest(args) => ingest::ingest(global, args).await,
         Command::Work { stage, from } => match &from.broker {
-            Some(url) => service::work(global, url, &from.prefix, stage).await,
+            Some(url) => service::work(global, url, &from.queues.prefix, stage).await,
             None => ingest::work(global).await,
         },
         Command::Relay { to, once } => service::relay(global, to, *once).await,

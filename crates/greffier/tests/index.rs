@@ -6,58 +6,19 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Data, Ran, fixture, root};
+use common::{Town, fixture};
 
-/// A data directory with a copy of the pipelines, to be changed.
-struct Town {
-    data: Data,
-    pipelines: String,
-}
-
-impl Town {
-    fn new() -> Self {
-        let data = Data::new();
-        let pipelines = data.beside("pipelines");
-        fs::create_dir_all(&pipelines).unwrap();
-        for entry in fs::read_dir(root().join("pipelines")).unwrap() {
-            let file = entry.unwrap().path();
-            fs::copy(&file, pipelines.join(file.file_name().unwrap())).unwrap();
-        }
-        // The path of the encoder of our own is written from the folder of the registry.
-        let registry = pipelines.join("models.toml");
-        let text = fs::read_to_string(&registry).unwrap();
-        let models = root().join("crates/inference/models");
-        let text = text.replace("../crates/inference/models", &models.display().to_string());
-        fs::write(&registry, text).unwrap();
-        Self {
-            data,
-            pipelines: pipelines.display().to_string(),
-        }
-    }
-
-    fn run(&self, args: &[&str]) -> Ran {
-        let mut all = vec!["--pipelines", &self.pipelines];
-        all.extend(args);
-        self.data.run(&all)
-    }
-
-    fn json(&self, args: &[&str]) -> serde_json::Value {
-        let mut all = vec!["--json"];
-        all.extend(args);
-        self.run(&all).ended(0).json()
-    }
-
-    fn archives(&self) -> serde_json::Value {
-        let all = self.json(&["index", "status"]);
-        let all = all.as_array().unwrap().iter();
-        let mut archives = all.filter(|index| index["collection"] == "archives");
-        archives.next().unwrap().clone()
-    }
+/// What `index status` says of the archives.
+fn archives(town: &Town) -> serde_json::Value {
+    let all = town.json(&["index", "status"]);
+    let all = all.as_array().unwrap().iter();
+    let mut archives = all.filter(|index| index["collection"] == "archives");
+    archives.next().unwrap().clone()
 }
 
 #[test]
 fn facets_copies_suggestions_and_likeness() {
-    let town = Town::new();
+    let town = Town::new(|text| text);
     let letter = |name: &str, text: &str| town.data.file(&format!("courrier/{name}"), text);
     letter(
         "a.txt",
@@ -129,12 +90,12 @@ fn facets_copies_suggestions_and_likeness() {
 
 #[test]
 fn an_index_is_made_again_and_an_encoder_is_changed_when_a_person_says_so() {
-    let town = Town::new();
+    let town = Town::new(|text| text);
     let folder = fixture("archives/documents");
     town.run(&["ingest", "--pipeline", "archives", &folder])
         .ended(0);
     let before = town.json(&["search", "chauffage des logements"]);
-    let held = town.archives();
+    let held = archives(&town);
     assert_eq!(held["encoder"], "greffier-static-fr-en");
     assert_eq!(held["position"], held["log"]);
 
@@ -191,7 +152,7 @@ fn an_index_is_made_again_and_an_encoder_is_changed_when_a_person_says_so() {
     fs::write(&file, &other).unwrap();
     // The old vectors serve until the new ones are there.
     assert_eq!(town.json(&["search", "chauffage des logements"]), before);
-    assert_eq!(town.archives()["next_encoder"], "all-minilm-l6-v2");
+    assert_eq!(archives(&town)["next_encoder"], "all-minilm-l6-v2");
     town.run(&["reprocess", "--pipeline", "archives", "--stage", "nothing"])
         .ended(1)
         .said(&["nothing", "embed"]);
@@ -199,7 +160,7 @@ fn an_index_is_made_again_and_an_encoder_is_changed_when_a_person_says_so() {
         .ended(0);
     assert_eq!(town.json(&["search", "chauffage des logements"]), before);
     town.run(&["index", "rebuild"]).ended(0);
-    let held = town.archives();
+    let held = archives(&town);
     assert_eq!(held["encoder"], "all-minilm-l6-v2");
     assert_eq!(held["vectors"], held["passages"]);
     assert_ne!(town.json(&["search", "chauffage des logements"]), before);
@@ -213,12 +174,12 @@ fn an_index_is_made_again_and_an_encoder_is_changed_when_a_person_says_so() {
     town.run(&["reprocess", "--pipeline", "archives", "--stage", "split"])
         .ended(0);
     assert_eq!(
-        town.archives()["vectors"],
+        archives(&town)["vectors"],
         0,
         "none of the encoder in force"
     );
     town.run(&["index", "rebuild"]).ended(0);
-    let held = town.archives();
+    let held = archives(&town);
     assert_eq!(held["vectors"], held["passages"], "{held}");
     // A model that is not what it was: nothing is added to its vectors.
     let registry = Path::new(&town.pipelines).join("models.toml");

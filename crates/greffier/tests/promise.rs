@@ -5,66 +5,33 @@ mod common;
 
 use std::fs;
 
-use common::{Data, Ran, fixture, root};
+use common::{Town, fixture};
 
-struct Town {
-    data: Data,
-    pipelines: String,
+/// Ids, and services, of what went by itself and nobody has looked at.
+fn automatic(town: &Town) -> Vec<(String, String)> {
+    let all = town
+        .run(&["--json", "documents", "--pipeline", "forms"])
+        .ended(0)
+        .json();
+    let all = all.as_array().unwrap().iter();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    all.filter(|d| d["outcome"] == "automatic" && d["decided"] == false)
+        .map(|d| (text(&d["id"]), text(&d["service"])))
+        .collect()
 }
 
-impl Town {
-    /// Everything that goes by itself is looked at.
-    fn new() -> Self {
-        let data = Data::new();
-        let pipelines = data.beside("pipelines");
-        fs::create_dir_all(&pipelines).unwrap();
-        for entry in fs::read_dir(root().join("pipelines")).unwrap() {
-            let file = entry.unwrap().path();
-            let text = fs::read_to_string(&file).unwrap();
-            let models = root().join("crates/inference/models").display().to_string();
-            let text = text
-                .replace("../crates/inference/models", &models)
-                .replace("audit_share = 0.05", "audit_share = 1.0");
-            fs::write(pipelines.join(file.file_name().unwrap()), text).unwrap();
-        }
-        Self {
-            data,
-            pipelines: pipelines.display().to_string(),
-        }
-    }
-
-    fn run(&self, args: &[&str]) -> Ran {
-        let mut all = vec!["--pipelines", &self.pipelines];
-        all.extend(args);
-        self.data.run(&all)
-    }
-
-    /// Ids, and services, of what went by itself and nobody has looked at.
-    fn automatic(&self) -> Vec<(String, String)> {
-        let all = self
-            .run(&["--json", "documents", "--pipeline", "forms"])
-            .ended(0)
-            .json();
-        let all = all.as_array().unwrap().iter();
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        all.filter(|d| d["outcome"] == "automatic" && d["decided"] == false)
-            .map(|d| (text(&d["id"]), text(&d["service"])))
-            .collect()
-    }
-
-    fn watched(&self, code: i32) -> serde_json::Value {
-        self.run(&["--json", "promise"]).ended(code).json()[0].clone()
-    }
+fn watched(town: &Town, code: i32) -> serde_json::Value {
+    town.run(&["--json", "promise"]).ended(code).json()[0].clone()
 }
 
 #[test]
 fn a_broken_promise_is_suspended_until_a_person_lifts_it() {
-    let town = Town::new();
+    let town = Town::new(|text| text.replace("audit_share = 0.05", "audit_share = 1.0"));
     let letters = fixture("forms/documents");
     town.run(&["ingest", "--pipeline", "forms", &letters]);
-    let automatic = town.automatic();
+    let automatic = automatic(&town);
     assert!(automatic.len() >= 5, "{automatic:?}");
-    let before = town.watched(0);
+    let before = watched(&town, 0);
     assert_eq!(before["measure"]["automatic"], before["measure"]["drawn"]);
     assert_eq!(before["measure"]["seen"], 0);
 
@@ -79,14 +46,14 @@ fn a_broken_promise_is_suspended_until_a_person_lifts_it() {
             .ended(0);
         if n == 0 {
             town.run(&["work"]).ended(0);
-            assert_eq!(town.watched(0)["measure"]["misrouted"], 1);
+            assert_eq!(watched(&town, 0)["measure"]["misrouted"], 1);
         }
     }
     town.run(&["work"])
         .ended(0)
         .said(&["ALERT", "forms", "greffier promise"]);
-    let watched = town.watched(4);
-    assert_eq!(watched["suspended"]["misrouted"], 4);
+    let broken = watched(&town, 4);
+    assert_eq!(broken["suspended"]["misrouted"], 4);
     // From now on nothing goes by itself, and the record says so.
     let text =
         "Déclaration d'intention d'aliéner\n\nVendeur : M. Untel. Prix : 1 euro. Parcelle : AB 12.";
@@ -114,7 +81,7 @@ fn a_broken_promise_is_suspended_until_a_person_lifts_it() {
     ])
     .ended(0);
     assert_eq!(
-        town.watched(0)["measure"]["seen"],
+        watched(&town, 0)["measure"]["seen"],
         0,
         "what was before counts no more"
     );

@@ -79,8 +79,15 @@ pub async fn run_until_idle(
     }
     let relayed = relay(worker, &queue, &settled, &failed, patience).await;
     queue.close();
+    gathered(crew, relayed.err()).await
+}
+
+/// What a crew did together, once all of it has stopped; or the first thing that went wrong.
+pub(crate) async fn gathered(
+    mut crew: tokio::task::JoinSet<Result<Totals, Error>>,
+    mut first_error: Option<Error>,
+) -> Result<Totals, Error> {
     let mut totals = Totals::default();
-    let mut first_error = relayed.err();
     while let Some(joined) = crew.join_next().await {
         match joined {
             Ok(Ok(part)) => totals.add(part),

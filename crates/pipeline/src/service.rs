@@ -15,7 +15,7 @@ use futures::StreamExt as _;
 use tokio::sync::{mpsc, watch};
 
 use crate::circumstances::Clock;
-use crate::engine::{Event, Totals};
+use crate::engine::{Event, Totals, gathered};
 use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::queue::{Delivery, Queue, QueueError, Settlement};
@@ -201,19 +201,7 @@ pub async fn work(
         let (worker, queue, events) = (worker.clone(), queue.clone(), events.clone());
         crew.spawn(async move { hand(&worker, queue.as_ref(), events.as_ref()).await });
     }
-    let mut totals = Totals::default();
-    let mut first_error = None;
-    while let Some(joined) = crew.join_next().await {
-        match joined {
-            Ok(Ok(part)) => totals.add(part),
-            Ok(Err(error)) => first_error = first_error.or(Some(error)),
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
-    }
-    match first_error {
-        Some(error) => Err(error),
-        None => Ok(totals),
-    }
+    gathered(crew, None).await
 }
 
 async fn hand(

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use domain::decision::Method;
 use domain::{Lang, Outcome, PipelineName, Probability};
+use inference::Encoder;
 use inference::head::{Example, TrainSettings, train as train_head};
 use pipeline::circumstances::{Clock, SystemClock};
 use serde::Serialize;
@@ -15,21 +16,20 @@ use super::Ending;
 use super::tables::columns;
 use crate::args::Global;
 use crate::house::House;
-use crate::models::{Models, Switch};
+use crate::models::Switch;
 use crate::print;
-use crate::stages::{Classifier, EmbedSettings, Rules};
+use crate::stages::{Classifier, Rules};
 
 /// Texts encoded at a time, so that the bar moves.
 const BATCH: usize = 256;
 
 /// The vectors of texts, with a bar.
 pub(super) fn encode(
-    models: &Models,
+    encoder: &Encoder,
     threads: usize,
     texts: &[String],
     what: &str,
 ) -> Result<Vec<Vec<f32>>> {
-    let encoder = models.encoder(&EmbedSettings::default().encoder)?;
     let bar = print::bar(texts.len() as u64, what);
     let chunks: Vec<&[String]> = texts.chunks(BATCH).collect();
     use rayon::prelude::*;
@@ -141,8 +141,9 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
         .iter()
         .filter(|l| !known.contains(l.as_str()))
         .collect();
+    let encoder = house.encoder_of(&pipeline.source.file.collection)?;
     let vectors = encode(
-        &house.models,
+        house.models.encoder(&encoder)?.as_ref(),
         house.threads,
         &texts,
         global.lang.pick("lecture", "encoding"),
@@ -166,9 +167,7 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
         })
         .collect();
     let bar = print::bar(1, global.lang.pick("apprentissage", "training"));
-    let encoder = house
-        .models
-        .encoder_digest(&EmbedSettings::default().encoder)?;
+    let encoder = house.models.encoder_digest(&encoder)?;
     let head = train_head(&examples, &settings, encoder)?;
     bar.finish_and_clear();
     let digest = house.models.keep(pipeline.name(), &head)?;
@@ -367,8 +366,9 @@ pub async fn classify(
     let house = House::open(global).await?;
     let pipeline = house.pipeline(pipeline)?.clone();
     let texts: Vec<String> = columns(input, &["text"])?.into_iter().flatten().collect();
+    let encoder = house.encoder_of(&pipeline.source.file.collection)?;
     let vectors = encode(
-        &house.models,
+        house.models.encoder(&encoder)?.as_ref(),
         house.threads,
         &texts,
         global.lang.pick("lecture", "encoding"),

@@ -162,7 +162,7 @@ pub async fn doctor(global: &Global, at: &MaybeBroker) -> Result<Ending> {
     if exists && secrets.is_file() {
         ledger(global, &mut doctor).await;
         if let Some(url) = &at.broker {
-            let finding = broker(global, url, &at.prefix).await;
+            let finding = broker(global, url, &at.queues.prefix).await;
             doctor.add("broker", ["RabbitMQ", "RabbitMQ"], finding);
         }
     }

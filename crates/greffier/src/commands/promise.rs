@@ -2,27 +2,24 @@
 //! that people looked at all the same; and what happens when it is not.
 //!
 //! Only documents drawn by the audit key count: those that somebody happened to open are no fair
-//! sample. When the measure proves more errors than promised, the pipeline is *suspended*: everything
-//! goes to people, until somebody lifts the suspension, by name and with a reason. A suspension is a
-//! file of the data directory, read with the pipeline files: runs made under it have settings of
-//! their own, so records say it and replay repeats it.
+//! sample. When the measure proves more errors than promised, the pipeline is suspended
+//! ([`crate::suspensions`]).
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use domain::{IsoWeek, Lang, Outcome, PipelineName, Timestamp};
 use inference::promise::{lower_bound, upper_bound};
 use pipeline::desk::Opened;
 use pipeline::ledger::{DocumentFilter, DocumentState};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Ending;
 use crate::args::{Global, PromiseAction};
 use crate::house::House;
 use crate::print;
 use crate::stages::Rules;
+use crate::suspensions::{self, Lifted, Suspension};
 
 /// The measure is looked at again and again, so each look has only this part of the doubt that the
 /// promise leaves: one error among the first few documents suspends nothing.
@@ -90,68 +87,6 @@ struct Watched {
     by: BTreeMap<&'static str, BTreeMap<String, Measure>>,
 }
 
-/// Why a pipeline routes nothing by itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Suspension {
-    /// When it began.
-    pub at: Timestamp,
-    /// Documents looked at, and how many of them were misrouted.
-    pub seen: usize,
-    /// As above.
-    pub misrouted: usize,
-    /// The rate that was promised not to be passed.
-    pub max_misrouting: f64,
-}
-
-/// Who lifted a suspension: a line of the history.
-#[derive(Debug, Serialize, Deserialize)]
-struct Lifted {
-    at: Timestamp,
-    by: String,
-    authenticated: bool,
-    reason: Option<String>,
-    suspension: Suspension,
-}
-
-fn folder(data: &Path) -> PathBuf {
-    data.join("promises")
-}
-
-/// The suspension in force of a pipeline.
-///
-/// # Errors
-/// When its file cannot be read: a promise must not be taken up again by mistake.
-pub fn suspension(data: &Path, pipeline: &PipelineName) -> Result<Option<Suspension>> {
-    let path = folder(data).join(format!("{pipeline}.suspended.json"));
-    match std::fs::read(&path) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).with_context(|| {
-            format!("{} is not a suspension: lift it or mend it", path.display())
-        })?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
-/// When the last suspension of a pipeline was lifted: what was measured before does not count any
-/// more.
-fn lifted_at(data: &Path, pipeline: &PipelineName) -> Result<Option<Timestamp>> {
-    let path = folder(data).join(format!("{pipeline}.history.jsonl"));
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", path.display()));
-        }
-    };
-    let Some(last) = text.lines().rfind(|line| !line.trim().is_empty()) else {
-        return Ok(None);
-    };
-    let last: Lifted = serde_json::from_str(last)
-        .with_context(|| format!("the last line of {} says nothing", path.display()))?;
-    Ok(Some(last.at))
-}
-
 /// Documents of a pipeline that went by themselves; with `decided`, those alone that a person has
 /// looked at, which are few.
 async fn seen(house: &House, pipeline: &PipelineName, decided: bool) -> Result<Vec<Seen>> {
@@ -203,7 +138,7 @@ async fn watched(
     decided: bool,
 ) -> Result<Watched> {
     let (max_misrouting, confidence) = Rules::build(&pipeline.source)?.promise();
-    let since = lifted_at(&house.data, pipeline.name())?;
+    let since = suspensions::lifted_at(&house.data, pipeline.name())?;
     let mut measure = Measure::default();
     let mut by: BTreeMap<&'static str, BTreeMap<String, Measure>> = BTreeMap::new();
     for one in seen(house, pipeline.name(), decided).await? {
@@ -233,7 +168,7 @@ async fn watched(
         measure,
         lowest,
         highest,
-        suspended: suspension(&house.data, pipeline.name())?,
+        suspended: suspensions::in_force(&house.data, pipeline.name())?,
         by,
     })
 }
@@ -261,13 +196,7 @@ pub async fn keep(house: &House) -> Result<Vec<(PipelineName, Suspension)>> {
             misrouted: watched.measure.misrouted,
             max_misrouting: watched.max_misrouting,
         };
-        let dir = folder(&house.data);
-        let path = dir.join(format!("{}.suspended.json", pipeline.name()));
-        let part = path.with_extension("part");
-        std::fs::create_dir_all(&dir)
-            .and_then(|()| std::fs::write(&part, serde_json::to_vec_pretty(&suspension)?))
-            .and_then(|()| std::fs::rename(&part, &path))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        suspensions::begin(&house.data, pipeline.name(), &suspension)?;
         suspended.push((pipeline.name().clone(), suspension));
     }
     Ok(suspended)
@@ -414,37 +343,27 @@ fn lift(
     reason: Option<&str>,
 ) -> Result<Ending> {
     let name = house.pipeline(pipeline)?.name().clone();
-    let Some(suspension) = suspension(&house.data, &name)? else {
+    let Some(suspension) = suspensions::in_force(&house.data, &name)? else {
         bail!("the promise of {name} is not suspended");
     };
     if by.trim().is_empty() {
         bail!("--by needs the name of whoever decides");
     }
-    let lifted = Lifted {
-        at: house.desk.clock.now(),
-        by: by.trim().to_owned(),
-        authenticated: false,
-        reason: reason.map(str::to_owned),
-        suspension,
-    };
-    let dir = folder(&house.data);
-    let path = dir.join(format!("{name}.history.jsonl"));
-    let line = serde_json::to_string(&lifted)? + "\n";
-    // The history first: a suspension is never lifted without saying by whom.
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .and_then(|mut file| {
-            file.write_all(line.as_bytes())?;
-            file.sync_all()
-        })
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    let path = dir.join(format!("{name}.suspended.json"));
-    std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    let by = by.trim();
+    suspensions::lift(
+        &house.data,
+        &name,
+        Lifted {
+            at: house.desk.clock.now(),
+            by: by.to_owned(),
+            authenticated: false,
+            reason: reason.map(str::to_owned),
+            suspension,
+        },
+    )?;
     print::line(match global.lang {
-        Lang::Fr => format!("{name} : suspension levée par {}", lifted.by),
-        Lang::En => format!("{name}: suspension lifted by {}", lifted.by),
+        Lang::Fr => format!("{name} : suspension levée par {by}"),
+        Lang::En => format!("{name}: suspension lifted by {by}"),
     });
     Ok(Ending::Done)
 }

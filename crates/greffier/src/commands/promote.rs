@@ -9,7 +9,6 @@ use crate::args::Global;
 use crate::house::House;
 use crate::models::{Models, Switch};
 use crate::print;
-use crate::stages::EmbedSettings;
 
 /// Puts a head in force, by name.
 ///
@@ -27,12 +26,14 @@ pub async fn promote(
         "--by is empty: give the name of the person who decides"
     );
     let house = House::open_existing(global).await?;
-    let pipeline = house.pipeline(pipeline)?.name().clone();
+    let pipeline = house.pipeline(pipeline)?;
+    let encoder = house.encoder_of(&pipeline.source.file.collection)?;
+    let pipeline = pipeline.name().clone();
     let models = &house.models;
     let to = find(models, &pipeline, digest)?;
     // Refused while it cannot be used, rather than by the next document.
     let head = models.head(&pipeline, to)?;
-    head.check_encoder(models.encoder_digest(&EmbedSettings::default().encoder)?)?;
+    head.check_encoder(models.encoder_digest(&encoder)?)?;
     let from = models.head_digest(&pipeline)?;
     let switch = Switch {
         by: Some(by.trim().to_owned()),

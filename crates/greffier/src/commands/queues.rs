@@ -16,12 +16,12 @@ use crate::print;
 pub async fn queues(global: &Global, at: &Broker, delete: bool) -> Result<Ending> {
     let address: Address = at.broker.parse()?;
     let house = House::open_existing(global).await?;
-    let topology = topology(&house, &at.prefix);
+    let topology = topology(&house, &at.queues.prefix);
     if delete {
         depth::delete(&address, &topology).await?;
         print::note(match global.lang {
-            Lang::Fr => format!("files de `{}` supprimées", at.prefix),
-            Lang::En => format!("queues of `{}` deleted", at.prefix),
+            Lang::Fr => format!("files de `{}` supprimées", at.queues.prefix),
+            Lang::En => format!("queues of `{}` deleted", at.queues.prefix),
         });
         return Ok(Ending::Done);
     }
@@ -35,11 +35,11 @@ pub async fn queues(global: &Global, at: &Broker, delete: bool) -> Result<Ending
         print::line(match lang {
             Lang::Fr => format!(
                 "Aucune file ne commence par « {} » : `greffier relay` ou `greffier work --broker` les déclare.",
-                at.prefix
+                at.queues.prefix
             ),
             Lang::En => format!(
                 "No queue begins with `{}`: `greffier relay` or `greffier work --broker` declares them.",
-                at.prefix
+                at.queues.prefix
             ),
         });
         return Ok(Ending::Done);
@@ -80,7 +80,7 @@ fn row(lang: Lang, depth: &Depth) -> Vec<String> {
 pub async fn parked(global: &Global, at: &Broker, action: Option<&ParkedAction>) -> Result<Ending> {
     let address: Address = at.broker.parse()?;
     let house = House::open_existing(global).await?;
-    let topology = topology(&house, &at.prefix);
+    let topology = topology(&house, &at.queues.prefix);
     match action {
         None | Some(ParkedAction::List) => {
             let all = parked::list(&address, &topology).await?;

@@ -88,7 +88,7 @@ pub async fn relay(global: &Global, to: &Broker, once: bool) -> Result<Ending> {
     let house = House::open_existing(global).await?;
     let ledger = shared_ledger(&house)?;
     let _lock = house.lock_shared()?;
-    let topology = topology(&house, &to.prefix);
+    let topology = topology(&house, &to.queues.prefix);
     let queue = RabbitQueue::open(address, topology, None, seed()).await?;
     let (switch, stop) = Stop::new();
     listen(switch)?;

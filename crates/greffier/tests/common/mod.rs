@@ -174,3 +174,45 @@ impl Data {
         ran.json()
     }
 }
+
+/// A data directory with pipeline files of its own, to be changed.
+pub struct Town {
+    pub data: Data,
+    pub pipelines: String,
+}
+
+impl Town {
+    /// The pipelines of the project, each text changed by `change`.
+    pub fn new(change: impl Fn(String) -> String) -> Self {
+        let data = Data::new();
+        let pipelines = data.beside("pipelines");
+        fs::create_dir_all(&pipelines).unwrap();
+        // The registry says where the encoder of our own is from its own folder.
+        let models = root().join("crates/inference/models").display().to_string();
+        for entry in fs::read_dir(root().join("pipelines")).unwrap() {
+            let file = entry.unwrap().path();
+            let text = fs::read_to_string(&file).unwrap();
+            let text = text.replace("../crates/inference/models", &models);
+            fs::write(pipelines.join(file.file_name().unwrap()), change(text)).unwrap();
+        }
+        Self {
+            data,
+            pipelines: pipelines.display().to_string(),
+        }
+    }
+
+    /// A command as typed, with these pipelines.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        let mut all = vec!["--pipelines", &self.pipelines];
+        all.extend(args);
+        self.data.run(&all)
+    }
+
+    /// What a command that ends well prints with `--json`.
+    #[track_caller]
+    pub fn json(&self, args: &[&str]) -> Value {
+        let mut all = vec!["--json"];
+        all.extend(args);
+        self.run(&all).ended(0).json()
+    }
+}

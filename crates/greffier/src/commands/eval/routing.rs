@@ -183,7 +183,12 @@ impl Set {
             .map(|row| names.binary_search(&row[1]).unwrap_or(0))
             .collect();
         let texts: Vec<String> = rows.into_iter().map(|mut row| row.swap_remove(0)).collect();
-        let vectors = encode(models, threads, &texts, lang.pick("lecture", "encoding"))?;
+        let vectors = encode(
+            models.encoder(&EmbedSettings::default().encoder)?.as_ref(),
+            threads,
+            &texts,
+            lang.pick("lecture", "encoding"),
+        )?;
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         Ok(Self {
             name: file.split('.').next().unwrap_or_default().to_owned(),

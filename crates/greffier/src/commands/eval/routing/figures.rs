@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use domain::Digest;
-use inference::promise::{Judged, Promise, Promises, promise, promises, upper_bound};
+use inference::promise::{Judged, Promise, Promises, lower_bound, promise, promises};
 use serde::Serialize;
 
 /// Bins of the calibration error.
@@ -218,15 +218,6 @@ impl Sums {
             left_to_people: self.left / self.splits.max(1) as f64,
             achieved: self.wrong as f64 / self.automatic.max(1) as f64,
         }
-    }
-}
-
-/// Clopper and Pearson's lower bound of a rate of which `errors` in `n` were seen.
-fn lower_bound(errors: usize, n: usize, confidence: f64) -> f64 {
-    match errors {
-        0 => 0.0,
-        // As many are right: the upper bound of that rate is what is left.
-        _ => 1.0 - upper_bound(n - errors, n, confidence),
     }
 }
 
