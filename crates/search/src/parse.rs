@@ -20,6 +20,8 @@ const PART_WEIGHT: f64 = 0.3;
 /// A query, taken apart.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Parsed {
+    /// The language that its small words speak, when they do.
+    pub(crate) language: Option<Language>,
     /// What counts for the lexical score, each once.
     pub(crate) parts: Vec<Part>,
     /// References and phrases, as words without accents that stand one after the other.
@@ -62,6 +64,7 @@ impl Parsed {
         let words = words(text);
         let mut parsed = Self::default();
         let language = Language::of_words(&words);
+        parsed.language = language;
         // In a French question, "de" is no English word.
         let weightless = |word: &Word| language.is_some_and(|l| l.is_stop_word(word));
         for word in words.iter().filter(|w| !weightless(w)) {

@@ -91,8 +91,10 @@ pub struct Fusion {
     /// In a hybrid search, a passage that shares no word with the query is found only when its
     /// cosine is above this. It depends on the encoder; 0 lets nearly everything in.
     pub meaning_min: f64,
-    /// When the best hit of a hybrid search has a lower score, nothing is relevant: what is nearest
-    /// by words is offered apart. An identifier or a phrase found as it is is always relevant.
+    /// When the best hit of a hybrid search has a lower score, and no meaning above `meaning_min`,
+    /// nothing is relevant: what is nearest by words is offered apart. An identifier or a phrase found
+    /// as it is is always relevant. It is not asked of a question in a language that few passages are
+    /// in, nor where filters are set.
     pub relevant: f64,
 }
 

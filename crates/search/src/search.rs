@@ -6,6 +6,7 @@ use domain::{ArtifactName, DocumentId, Span};
 use rayon::prelude::*;
 use tantivy::DocId;
 
+use crate::analysis::Language;
 use crate::facets::{Facet, Facets};
 use crate::fields::Fields;
 use crate::parse::Parsed;
@@ -14,10 +15,14 @@ use crate::rank::{Lexical, holding, rank};
 use crate::segment::{Run, Segment};
 use crate::snapshot::{Reach, Scope, Snapshot};
 use crate::vectors::QueryVector;
-use crate::{Filters, Hit, Mode, Query, Results, SearchError};
+use crate::{Hit, Mode, Query, Results, SearchError};
 
 /// Documents, or parts of them, that one thread looks at in one go.
 const CHUNK: usize = 8_192;
+
+/// In a language that few passages are in, a question shares no word with what answers it, and its
+/// meaning is further away: from this cosine on, a passage is found by it.
+const ACROSS_LANGUAGES: f64 = 0.2;
 
 /// A document found, by its best passage.
 #[derive(Clone, Copy, Debug)]
@@ -72,10 +77,23 @@ pub(crate) fn search(
     // Whether there are vectors at all is asked of what the reader may see, like everything else.
     let vector = vector.filter(|_| reach.has_vectors);
     let mut scope = snapshot.scope(fields, &reach, query)?;
+    // Who has narrowed down has seen that there is something: a filter must not say that there is
+    // not. One that leaves everything narrows nothing.
+    let narrowed = scope.hits != reach.sets;
     let parsed = match query.mode {
         Mode::Meaning => Parsed::default(),
         Mode::Lexical | Mode::Hybrid => Parsed::new(&query.text),
     };
+    let across = parsed.language.is_some_and(|language| {
+        let passages = |l: Language| reach.totals[l.index()].passages;
+        2 * passages(language) < Language::ALL.map(passages).iter().sum()
+    });
+    let mut query = query.clone();
+    if across {
+        query.fusion.meaning_min = query.fusion.meaning_min.min(ACROSS_LANGUAGES);
+        query.fusion.relevant = 0.0;
+    }
+    let query = &query;
     for phrase in &parsed.quoted {
         scope.keep(&holding(snapshot, fields, phrase)?);
     }
@@ -89,9 +107,8 @@ pub(crate) fn search(
         &parsed,
     )?;
     let hybrid = query.mode == Mode::Hybrid && vector.is_some();
-    let relevant = |hit: &Hit| hit.score >= query.fusion.relevant;
-    // Who has narrowed down has seen that there is something: a filter must not say that there is not.
-    let narrowed = query.filters != Filters::default();
+    let relevant =
+        |hit: &Hit| hit.score >= query.fusion.relevant || hit.meaning > query.fusion.meaning_min;
     if hybrid && !narrowed && !results.hits.first().is_some_and(relevant) {
         results = Results {
             position: results.position,

@@ -33,7 +33,7 @@ pub(crate) struct Snapshot {
 }
 
 /// A set of passages of one segment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Set {
     words: Vec<u64>,
 }

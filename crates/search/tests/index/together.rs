@@ -246,3 +246,27 @@ fn a_rebuilt_index_takes_the_place_of_the_old_one() {
     search::replace(&other, &next).unwrap();
     assert_eq!(Index::open(&other).unwrap().position(), 0);
 }
+
+/// Far away is nothing, but not for a question in another language than the archive's.
+#[test]
+fn nothing_relevant_is_said_of_what_is_far_and_not_across_languages() {
+    let bench = Bench::new(vec![
+        with_vectors(document(1, &["éclairage de la rue"]), &[NORTH]),
+        with_vectors(document(2, &["cantine du stade"]), &[EAST]),
+    ]);
+    let found = |text: &str, vector: [f32; 4]| {
+        let mut query = Query::new(text, Reader::All);
+        query.vector = Some(vector.to_vec());
+        bench.index.search(&query).unwrap()
+    };
+    // A cosine of a quarter with the first.
+    let far = [0.25, 0.0, 0.97, 0.0];
+    let near = [0.5, 0.0, 0.87, 0.0];
+    assert_eq!(found("le dragon dans la nuit", far).hits.len(), 0);
+    assert_eq!(found("le dragon dans la nuit", near).hits.len(), 1);
+    assert_eq!(
+        found("the light of this street", far).hits[0].document,
+        id(1)
+    );
+    assert_eq!(found("éclairage", far).hits[0].document, id(1));
+}
