@@ -111,6 +111,19 @@ pub struct Classification {
     /// How near it is to what was learnt, where that was calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nearness: Option<Nearness>,
+    /// The services that it may well be for, where that was calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likely: Option<Likely>,
+}
+
+/// Services that hold the right one with a stated probability, whichever it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Likely {
+    /// By falling probability. None when no service is probable enough.
+    pub services: Vec<ServiceId>,
+    /// How often they hold the right one, at least.
+    pub coverage: Probability,
 }
 
 /// How near a document is to what was learnt.
@@ -165,6 +178,9 @@ pub struct Decision {
     /// What may be automatic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
+    /// The services that it may well be for, where that was calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likely: Option<Likely>,
     /// Why, heaviest first.
     pub reasons: Vec<Reason>,
     /// Why a person is asked, when one is.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FormId, Span};
+use crate::{FormId, PageBox, Span};
 
 /// Something a form requires that the document lacks or gives wrongly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +15,9 @@ pub enum Missing {
         name: String,
         /// What people call it.
         label: String,
+        /// Where the field stands that nobody filled, if the file has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Spot>,
     },
     /// A field whose value is not of the declared format.
     Format {
@@ -27,6 +30,26 @@ pub enum Missing {
         /// Where the value stands in the text, if it does.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         span: Option<Span>,
+        /// Where the field stands on a page, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Spot>,
+    },
+    /// Two fields whose values cannot both be true.
+    Inconsistent {
+        /// The name in the pipeline file of the one that says it must agree.
+        name: String,
+        /// What people call it.
+        label: String,
+        /// What people call the other.
+        with: String,
+        /// What cannot be.
+        clash: Clash,
+        /// Where the value stands in the text, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        span: Option<Span>,
+        /// Where the field stands on a page, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Spot>,
     },
     /// A piece that is neither attached nor listed among the enclosures.
     Piece {
@@ -35,11 +58,32 @@ pub enum Missing {
     },
 }
 
+/// A place on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spot {
+    /// Page number from 1.
+    pub page: u32,
+    /// Where on it.
+    #[serde(rename = "box", default, skip_serializing_if = "Option::is_none")]
+    pub bbox: Option<PageBox>,
+}
+
+/// Why two values cannot both be true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clash {
+    /// A day before the one that it must not precede.
+    Before,
+    /// A social security number of someone born another month.
+    Birth,
+}
+
 /// What `check` says of one document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Completeness {
-    /// `greffier.completeness/1`.
+    /// `greffier.completeness/2`.
     pub format: CompletenessFormat,
     /// The form recognised, if any; without one nothing is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,8 +102,11 @@ pub struct Completeness {
 /// The version of the completeness artifact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum CompletenessFormat {
-    /// The first.
-    #[default]
+    /// The first, without inconsistencies.
     #[serde(rename = "greffier.completeness/1")]
     V1,
+    /// With values that cannot both be true.
+    #[default]
+    #[serde(rename = "greffier.completeness/2")]
+    V2,
 }

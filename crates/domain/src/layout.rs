@@ -497,7 +497,28 @@ impl Note {
     }
 }
 
+/// Fewest declared fields that tell one template from another.
+const TEMPLATE_FIELDS_MIN: usize = 3;
+
 impl Layout {
+    /// What tells the template of a form from others, whatever is filled in: SHA-256 over the names
+    /// and kinds of its fields to fill, in the order of names, as canonical JSON. `None` where too few
+    /// are declared: a letter, a mail with its headers, a table.
+    pub fn fingerprint(&self) -> Option<crate::Digest> {
+        let filled = |kind| !matches!(kind, FieldKind::Pair | FieldKind::Column);
+        let declared = self.fields.iter().filter(|f| !f.inferred && filled(f.kind));
+        let mut named: Vec<(&str, FieldKind)> = declared
+            .map(|field| (field.name.as_str(), field.kind))
+            .collect();
+        named.sort_unstable();
+        named.dedup();
+        if named.len() < TEMPLATE_FIELDS_MIN {
+            return None;
+        }
+        let bytes = crate::canonical::to_bytes(&named).ok()?;
+        Some(crate::Digest::of(&bytes))
+    }
+
     /// A layout of nothing yet.
     pub fn empty(media_type: impl Into<String>) -> Self {
         Self {

@@ -208,6 +208,7 @@ fn decisions_of_format_1() {
             validated: 412,
             needed: Some(149),
         }),
+        likely: None,
         reasons: vec![
             Reason::Rule {
                 rule: "lampadaire".parse().unwrap(),
@@ -238,6 +239,7 @@ fn decisions_of_format_1() {
         candidates: Vec::new(),
         method: Method::Nothing,
         threshold: None,
+        likely: None,
         reasons: Vec::new(),
         review: vec![ReviewCause::NothingRead],
     };

@@ -2,7 +2,9 @@
 //! that nobody needs to compute byte ranges.
 
 use domain::layout::Points;
-use domain::{Attachment, BlockRole, FieldKind, Line, Note, PageBox, Quality, ReadBy, Signature};
+use domain::{
+    Attachment, BlockRole, Digest, FieldKind, Line, Note, PageBox, Quality, ReadBy, Signature,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,9 @@ pub struct ExtractView {
     pub pages: Vec<PageView>,
     /// Form fields in reading order.
     pub fields: Vec<FieldView>,
+    /// What tells the template of the form, whatever is filled in: a pipeline file can name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Digest>,
     /// Files within the file.
     pub attachments: Vec<Attachment>,
     /// Signatures that the file carries; not validated.
@@ -160,6 +165,7 @@ impl ExtractView {
             title: layout.title.clone(),
             pages: pages.collect(),
             fields: fields.collect(),
+            fingerprint: layout.fingerprint(),
             attachments: layout.attachments.clone(),
             signatures: layout.signatures.clone(),
             notes: layout.notes.clone(),

@@ -715,6 +715,12 @@ pub struct EvalRouting {
     /// Leave scikit-learn out.
     #[arg(long)]
     pub alone: bool,
+    /// Train with these settings, a JSON object; what it does not name is as `train` has it.
+    #[arg(long, value_name = "FILE.json")]
+    pub settings: Option<PathBuf>,
+    /// Write every answer on a held-out document here, one JSON object a line.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub answers: Option<PathBuf>,
 }
 
 /// Options of `eval search`. Files that end in `.xz` are unpacked.

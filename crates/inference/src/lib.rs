@@ -10,6 +10,7 @@
 //! | `training` | how that one is trained and measured; a feature, not in the product |
 //! | [`head`] | text and vector to a calibrated probability a service, and the exact reasons |
 //! | [`promise`] | the threshold for automatic routing, and what it promises |
+//! | [`sets`] | the services that hold the right one with a stated probability |
 //! | [`prototypes`] | a ranking of services from their descriptions, before there is a head |
 //!
 //! Invariants:
@@ -29,6 +30,7 @@ pub mod promise;
 pub mod prototypes;
 pub mod registry;
 pub mod runtime;
+pub mod sets;
 #[cfg(feature = "training")]
 pub mod training;
 

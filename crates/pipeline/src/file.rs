@@ -169,6 +169,10 @@ pub struct Recognise {
     /// Phrases of the subject or first lines; accents and case are folded.
     #[serde(default)]
     pub titles: Vec<String>,
+    /// Fingerprints of its templates, as `greffier extract` says them: they tell a version of a form
+    /// whatever its fields are called and its title says.
+    #[serde(default)]
+    pub fingerprints: Vec<String>,
 }
 
 /// A field of a form.
@@ -188,6 +192,11 @@ pub struct FormField {
     /// Whether it must be filled.
     #[serde(default)]
     pub required: bool,
+    /// The name of a field of the same form that must agree with it: of a day, the one that it must
+    /// not precede; of a social security number, its bearer's day of birth.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub agrees_with: Option<Spanned<String>>,
 }
 
 /// The format of a field's value.
@@ -211,11 +220,27 @@ pub enum FieldFormat {
     Phone,
     /// An e-mail address.
     Email,
-    /// Five digits.
+    /// Five digits, of a département that exists; the commune may follow.
     Postcode,
+    /// A postcode and its commune.
+    Town,
 }
 
 impl FieldFormat {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Text,
+        Self::Date,
+        Self::Amount,
+        Self::Siret,
+        Self::Iban,
+        Self::Nir,
+        Self::Phone,
+        Self::Email,
+        Self::Postcode,
+        Self::Town,
+    ];
+
     /// The word in pipeline files.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -228,6 +253,7 @@ impl FieldFormat {
             Self::Phone => "phone",
             Self::Email => "email",
             Self::Postcode => "postcode",
+            Self::Town => "town",
         }
     }
 }
@@ -267,6 +293,10 @@ pub struct Rule {
     /// The end of a recipient's address.
     #[serde(default)]
     pub recipient: Option<String>,
+    /// Places, one of which must be in a field that says where: an address, a street, a
+    /// neighbourhood, a commune; accents and case are folded.
+    #[serde(default)]
+    pub place: Vec<String>,
     /// A form the document was recognised as.
     #[serde(default)]
     #[schemars(with = "Option<FormId>")]
@@ -437,6 +467,25 @@ impl SourceFile {
         self.wrong_at(key_at.unwrap_or(at), found, expected)
     }
 
+    /// Whether the fields that must agree are such that they can be compared.
+    fn agree(&self, form: &Form) -> Result<(), FileError> {
+        for field in &form.fields {
+            let Some(with) = &field.agrees_with else {
+                continue;
+            };
+            let day = |f: &&FormField| f.name == *with.get_ref() && f.format == FieldFormat::Date;
+            let compared = matches!(field.format, FieldFormat::Date | FieldFormat::Nir);
+            if !compared || field.name == *with.get_ref() || !form.fields.iter().any(|f| day(&f)) {
+                return Err(self.wrong_at(
+                    with.span().start,
+                    format!("`{}` agrees with `{}`", field.name, with.get_ref()),
+                    "a field of format date or nir that names another field of the same form, of format date",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), FileError> {
         let file = &self.file;
         let zone = &file.time_zone;
@@ -513,13 +562,19 @@ impl SourceFile {
         };
         for form in &file.forms {
             known(&form.service, format!("form `{}`", form.id()))?;
-            if form.recognise.fields.is_empty() && form.recognise.titles.is_empty() {
+            let Recognise {
+                fields,
+                titles,
+                fingerprints,
+            } = &form.recognise;
+            if fields.is_empty() && titles.is_empty() && fingerprints.is_empty() {
                 return Err(self.wrong_at(
                     form.id.span().start,
                     format!("form `{}` can never be recognised", form.id()),
-                    "`recognise.fields` or `recognise.titles`",
+                    "`recognise.fields`, `recognise.titles` or `recognise.fingerprints`",
                 ));
             }
+            self.agree(form)?;
         }
         for rule in &file.rules {
             known(&rule.service, format!("rule `{}`", rule.id()))?;
@@ -540,12 +595,13 @@ impl SourceFile {
                 || !rule.all.is_empty()
                 || rule.sender.is_some()
                 || rule.recipient.is_some()
+                || !rule.place.is_empty()
                 || rule.form.is_some();
             if !looks {
                 return Err(self.wrong_at(
                     rule.id.span().start,
                     format!("rule `{}` looks at nothing", rule.id()),
-                    "any, all, sender, recipient or form",
+                    "any, all, sender, recipient, place or form",
                 ));
             }
         }
@@ -675,6 +731,20 @@ description = "routes et éclairage"
             "[[forms]]\nid = \"f\"\ntitle = \"F\"\nservice = \"voirie\"\nrecognise = {}\n",
             "can never be recognised",
         );
+        let agrees = |with: &str, format: &str| {
+            format!(
+                "[[forms]]\nid = \"f\"\ntitle = \"F\"\nservice = \"voirie\"\nrecognise = {{ titles = [\"f\"] }}\n\
+                 [[forms.fields]]\nname = \"fin\"\nlabel = \"Fin\"\nformat = \"{format}\"\nagrees_with = \"{with}\"\n\
+                 [[forms.fields]]\nname = \"nom\"\nlabel = \"Nom\"\n"
+            )
+        };
+        check(
+            &agrees("debut", "date"),
+            "forms.toml:22: `fin` agrees with `debut`",
+        );
+        check(&agrees("nom", "date"), "of format date");
+        check(&agrees("fin", "date"), "another field");
+        check(&agrees("nom", "text"), "`fin` agrees with `nom`");
         check(
             "[[services]]\nid = \"Voirie 2\"\nname = \"V\"\ndescription = \"\"\n",
             "lower-case ASCII",

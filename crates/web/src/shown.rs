@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
+use domain::form::Clash;
 use domain::{Field, FieldKind, IsoWeek, Lang, Layout, Missing, Note, NoteCode, Span, Timestamp};
 use jiff::tz::TimeZone;
 use pipeline::pipelines::Pipeline;
@@ -220,6 +221,12 @@ pub(crate) fn missing(missing: &Missing, w: Words) -> String {
         Missing::Format {
             label, expected, ..
         } => w.field_malformed(label, format_of(expected, w)),
+        Missing::Inconsistent {
+            label, with, clash, ..
+        } => match clash {
+            Clash::Before => w.field_too_early(label, with),
+            Clash::Birth => w.field_of_another(label, with),
+        },
         Missing::Piece { name } => w.piece_missing(name),
     }
 }
@@ -233,6 +240,7 @@ fn format_of(expected: &str, w: Words) -> &str {
         "nir" => w.a_nir(),
         "phone" => w.a_phone(),
         "email" => w.an_email(),
+        "town" => w.a_town(),
         "postcode" => w.a_postcode(),
         other => other,
     }

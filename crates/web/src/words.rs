@@ -72,6 +72,7 @@ words! {
     a_phone: "un numéro de téléphone", "a phone number";
     an_email: "une adresse électronique", "an e-mail address";
     a_postcode: "un code postal", "a postcode";
+    a_town: "un code postal et sa commune", "a postcode and its town";
 
     // Why a document was set aside
     time_limit: "lecture trop longue", "reading took too long";
@@ -275,6 +276,22 @@ impl Words {
         match self.0 {
             Lang::Fr => format!("champ « {label} » non rempli"),
             Lang::En => format!("field “{label}” is empty"),
+        }
+    }
+
+    /// A day before the one that it must not precede.
+    pub(crate) fn field_too_early(self, label: &str, with: &str) -> String {
+        match self.0 {
+            Lang::Fr => format!("« {label} » est avant « {with} »"),
+            Lang::En => format!("“{label}” is before “{with}”"),
+        }
+    }
+
+    /// A social security number that does not go with a day of birth.
+    pub(crate) fn field_of_another(self, label: &str, with: &str) -> String {
+        match self.0 {
+            Lang::Fr => format!("« {label} » ne va pas avec « {with} »"),
+            Lang::En => format!("“{label}” does not go with “{with}”"),
         }
     }
 

@@ -183,6 +183,10 @@ fn missing_in_brief(missing: &[Missing], lang: Lang) -> String {
                 Lang::Fr => format!("{label} (mal rempli, attendu : {expected})"),
                 Lang::En => format!("{label} (ill-formed, expected: {expected})"),
             },
+            Missing::Inconsistent { label, with, .. } => match lang {
+                Lang::Fr => format!("{label} (ne va pas avec : {with})"),
+                Lang::En => format!("{label} (does not go with: {with})"),
+            },
             Missing::Piece { name } => match lang {
                 Lang::Fr => format!("pièce : {name}"),
                 Lang::En => format!("piece: {name}"),

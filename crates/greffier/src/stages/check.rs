@@ -1,13 +1,15 @@
 //! `check`: which known form a document is, and what it lacks.
 
-use domain::form::CompletenessFormat;
+mod formats;
+
+use domain::form::{Clash, CompletenessFormat, Spot};
 use domain::text::fold;
 use domain::{Completeness, Field, Kind, Layout, Missing, ModelRef, ReadBy, StageName};
 use pipeline::file::{FieldFormat, Form, FormField, SourceFile};
 use pipeline::stage::{Fault, Inputs, Output, Stage};
-use privacy::identifiers::{IdentifierKind, find};
 
 use super::name;
+use formats::{born_then, day_of, well_formed};
 
 /// How far from its start a document's title is looked for, in characters.
 const TITLE_WITHIN: usize = 600;
@@ -40,7 +42,7 @@ impl Stage for Check {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [Kind] {
@@ -69,7 +71,7 @@ impl Stage for Check {
 /// What a document lacks of the form it is.
 fn check(forms: &[Form], text: &str, layout: &Layout) -> Completeness {
     let mut completeness = Completeness {
-        format: CompletenessFormat::V1,
+        format: CompletenessFormat::V2,
         form: None,
         recognised_by: None,
         present: Vec::new(),
@@ -86,10 +88,8 @@ fn check(forms: &[Form], text: &str, layout: &Layout) -> Completeness {
     let recognised = layout.pages.iter().any(|page| page.read_by == ReadBy::Ocr);
     let unread = recognised && layout.fields.iter().all(|field| field.value.is_none());
     for field in form.fields.iter().filter(|_| !unread) {
-        let value = value_of(field, layout);
-        match value {
-            Some((value, found)) if well_formed(field.format, value) => {
-                let _ = found;
+        match value_of(field, layout) {
+            Some((value, _)) if well_formed(field.format, value) => {
                 completeness.present.push(field.name.clone());
             }
             Some((_, found)) => completeness.missing.push(Missing::Format {
@@ -97,14 +97,21 @@ fn check(forms: &[Form], text: &str, layout: &Layout) -> Completeness {
                 label: field.label.clone(),
                 expected: field.format.as_str().to_owned(),
                 span: found.span,
+                at: spot(found),
             }),
             None if field.required => completeness.missing.push(Missing::Field {
                 name: field.name.clone(),
                 label: field.label.clone(),
+                at: layout
+                    .fields
+                    .iter()
+                    .find(|f| is_field(field, f))
+                    .and_then(spot),
             }),
             None => {}
         }
     }
+    completeness.missing.extend(clashes(form, layout));
     let named = layout
         .attachments
         .iter()
@@ -126,8 +133,15 @@ fn check(forms: &[Form], text: &str, layout: &Layout) -> Completeness {
     completeness
 }
 
-/// The form a document is: by its fields first, which say more than a phrase.
+/// The form a document is: by its template, else by its fields, which say more than a phrase.
 fn recognise<'a>(forms: &'a [Form], text: &str, layout: &Layout) -> Option<(&'a Form, String)> {
+    if let Some(fingerprint) = layout.fingerprint().map(|digest| digest.to_string())
+        && let Some(form) = forms
+            .iter()
+            .find(|form| form.recognise.fingerprints.contains(&fingerprint))
+    {
+        return Some((form, fingerprint));
+    }
     let by_fields = forms.iter().find_map(|form| {
         let wanted = &form.recognise.fields;
         let all = !wanted.is_empty()
@@ -150,89 +164,54 @@ fn recognise<'a>(forms: &'a [Form], text: &str, layout: &Layout) -> Option<(&'a 
     })
 }
 
-fn value_of<'a>(field: &FormField, layout: &'a Layout) -> Option<(&'a str, &'a Field)> {
-    let labels: Vec<String> = field
-        .labels
-        .iter()
-        .chain([&field.label, &field.name])
-        .map(|l| words_of(l))
-        .collect();
-    layout
-        .fields
-        .iter()
-        .filter(|f| {
-            f.name == field.name
-                || labels.contains(&words_of(&f.name))
-                || f.label
-                    .as_deref()
-                    .is_some_and(|l| labels.contains(&words_of(l)))
-        })
-        .find_map(|f| {
-            let value = f.value.as_deref()?.trim();
-            (!value.is_empty() && f.checked != Some(false)).then_some((value, f))
-        })
-}
-
-/// Whether a value is of the format a form asks for.
-fn well_formed(format: FieldFormat, value: &str) -> bool {
-    let is = |kind: IdentifierKind| {
-        find(value).iter().any(|f| {
-            f.kind == kind && f.span.len() as usize >= value.trim().len().saturating_sub(2)
+/// Values that cannot both be true, each with the place of the one that says it must agree.
+fn clashes(form: &Form, layout: &Layout) -> Vec<Missing> {
+    let clash = |field: &FormField| {
+        let with = field.agrees_with.as_ref()?.get_ref();
+        let other = form.fields.iter().find(|f| f.name == *with)?;
+        let (value, found) = value_of(field, layout)?;
+        let theirs = day_of(value_of(other, layout)?.0)?;
+        let clash = match field.format {
+            FieldFormat::Date => (day_of(value)? < theirs).then_some(Clash::Before),
+            FieldFormat::Nir if well_formed(FieldFormat::Nir, value) => {
+                (!born_then(value, theirs)).then_some(Clash::Birth)
+            }
+            _ => None,
+        }?;
+        Some(Missing::Inconsistent {
+            name: field.name.clone(),
+            label: field.label.clone(),
+            with: other.label.clone(),
+            clash,
+            span: found.span,
+            at: spot(found),
         })
     };
-    let digits = value.chars().filter(char::is_ascii_digit).count();
-    match format {
-        FieldFormat::Text => true,
-        FieldFormat::Date => is_date(value),
-        FieldFormat::Amount => {
-            digits > 0
-                && !value
-                    .chars()
-                    .any(|c| c.is_alphabetic() && !"eurosEUROS".contains(c))
-        }
-        FieldFormat::Siret => is(IdentifierKind::Siret),
-        FieldFormat::Iban => is(IdentifierKind::Iban),
-        FieldFormat::Nir => is(IdentifierKind::Nir),
-        FieldFormat::Phone => is(IdentifierKind::Phone),
-        FieldFormat::Email => is(IdentifierKind::Email),
-        FieldFormat::Postcode => digits == 5 && value.trim().len() == 5,
-    }
+    form.fields.iter().filter_map(clash).collect()
 }
 
-/// 18/11/2026, 18.11.26, 2026-11-18, 18 novembre 2026, 1er mars 2027.
-fn is_date(value: &str) -> bool {
-    const MONTHS: [&str; 12] = [
-        "janvier",
-        "fevrier",
-        "mars",
-        "avril",
-        "mai",
-        "juin",
-        "juillet",
-        "aout",
-        "septembre",
-        "octobre",
-        "novembre",
-        "decembre",
-    ];
-    let folded = fold(value);
-    let parts: Vec<&str> = folded
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|p| !p.is_empty())
-        .collect();
-    let numbers: Vec<u32> = parts
-        .iter()
-        .filter_map(|p| p.strip_suffix("er").unwrap_or(p).parse().ok())
-        .collect();
-    let month_named = parts.iter().any(|p| MONTHS.contains(p));
-    match numbers.as_slice() {
-        [day, year, ..] if month_named => (1..=31).contains(day) && *year >= 1900,
-        [day @ 1..=31, 1..=12, year, ..] => {
-            *day <= 31 && (*year < 100 || (1900..2200).contains(year))
-        }
-        [1900..=2199, 1..=12, 1..=31, ..] => true,
-        _ => false,
-    }
+/// Where a field stands on its page.
+fn spot(field: &Field) -> Option<Spot> {
+    let bbox = field.bbox;
+    field.page.map(|page| Spot { page, bbox })
+}
+
+/// Whether a field of a document is this one of a form, by its name or its label.
+fn is_field(field: &FormField, found: &Field) -> bool {
+    let labels = || field.labels.iter().chain([&field.label, &field.name]);
+    let named = |name: &String| {
+        let words = words_of(name);
+        labels().any(|label| words_of(label) == words)
+    };
+    found.name == field.name || named(&found.name) || found.label.as_ref().is_some_and(named)
+}
+
+fn value_of<'a>(field: &FormField, layout: &'a Layout) -> Option<(&'a str, &'a Field)> {
+    let mut fields = layout.fields.iter().filter(|found| is_field(field, found));
+    fields.find_map(|found| {
+        let value = found.value.as_deref()?.trim();
+        (!value.is_empty() && found.checked != Some(false)).then_some((value, found))
+    })
 }
 
 /// The part of a letter that lists its enclosures, if it has one.
@@ -296,20 +275,127 @@ pub(super) fn has_words(text: &str, words: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// A form of a pipeline file, and a document with these fields.
+    fn form(more: &str) -> Vec<Form> {
+        let text = format!(
+            r#"
+pipeline = "forms"
+title = "F"
+collection = "c"
+accepts = ["files"]
+stages = ["extract"]
+[[services]]
+id = "s"
+name = "S"
+description = "d"
+[[forms]]
+id = "vente"
+title = "Vente"
+service = "s"
+{more}
+"#
+        );
+        let source = SourceFile::parse("forms.toml", text).expect("a pipeline file");
+        source.file.forms
+    }
+
+    fn layout(fields: &[(&str, Option<&str>)]) -> Layout {
+        let mut layout = Layout::empty("application/pdf");
+        layout.fields = fields
+            .iter()
+            .map(|(name, value)| {
+                let mut field = Field::new(*name, domain::FieldKind::Text);
+                field.value = value.map(str::to_owned);
+                field.page = Some(1);
+                field
+            })
+            .collect();
+        layout
+    }
+
+    const DATES: &str = r#"
+recognise = { fields = ["debut"], titles = [] }
+fields = [
+  { name = "debut", label = "Début", format = "date", required = true },
+  { name = "fin", label = "Fin", format = "date", agrees_with = "debut" },
+  { name = "nir", label = "NIR", format = "nir", agrees_with = "naissance" },
+  { name = "naissance", label = "Né le", format = "date" },
+]
+"#;
+
     #[test]
-    fn dates_as_people_write_them() {
-        for good in [
-            "18/11/2026",
-            "18.11.26",
-            "2026-11-18",
-            "le 18 novembre 2026",
-            "1er mars 2027",
-        ] {
-            assert!(is_date(good), "{good}");
-        }
-        for bad in ["", "novembre", "45/45/2026", "18/2026", "bientôt"] {
-            assert!(!is_date(bad), "{bad}");
-        }
+    fn what_cannot_be_together_is_said_with_its_place() {
+        let found = |fields: &[(&str, Option<&str>)]| -> Vec<String> {
+            let missing = check(&form(DATES), "", &layout(fields)).missing;
+            let said = missing.into_iter().map(|missing| match missing {
+                Missing::Inconsistent {
+                    name,
+                    with,
+                    clash,
+                    at,
+                    ..
+                } => {
+                    assert_eq!(at.map(|at| at.page), Some(1));
+                    format!("{name} {with} {clash:?}")
+                }
+                Missing::Format { name, .. } => format!("{name} ill-formed"),
+                Missing::Field { name, at, .. } => format!("{name} empty {}", at.is_some()),
+                Missing::Piece { name } => name,
+            });
+            said.collect()
+        };
+        let (debut, later) = (("debut", Some("18/11/2026")), ("fin", Some("19/11/2026")));
+        assert_eq!(found(&[debut, later]), [""; 0]);
+        assert_eq!(
+            found(&[debut, ("fin", Some("17/11/2026"))]),
+            ["fin Début Before"]
+        );
+        // What is no day is ill-formed, and is compared with nothing.
+        assert_eq!(
+            found(&[debut, ("fin", Some("31/02/2026"))]),
+            ["fin ill-formed"]
+        );
+        assert_eq!(found(&[("debut", None), later]), ["debut empty true"]);
+        let born = |nir| {
+            [
+                debut,
+                ("nir", Some(nir)),
+                ("naissance", Some("12 mai 1985")),
+            ]
+        };
+        assert_eq!(found(&born("1 85 05 78 006 084 91")), [""; 0]);
+        assert_eq!(found(&born("1 84 05 78 006 084 43")), ["nir Né le Birth"]);
+    }
+
+    #[test]
+    fn a_template_is_known_by_its_fingerprint_whatever_is_filled_in() {
+        let empty = layout(&[("a", None), ("b", None), ("c", None)]);
+        let filled = layout(&[("c", Some("x")), ("a", Some("y")), ("b", None)]);
+        let fingerprint = empty.fingerprint().expect("three fields");
+        assert_eq!(filled.fingerprint(), Some(fingerprint));
+        assert_eq!(layout(&[("a", None), ("b", None)]).fingerprint(), None);
+        let forms = form(&format!(
+            "recognise = {{ fingerprints = [\"{fingerprint}\"] }}"
+        ));
+        let found = check(&forms, "", &filled);
+        assert_eq!(found.form.as_ref().map(|form| form.as_str()), Some("vente"));
+        assert_eq!(found.recognised_by, Some(fingerprint.to_string()));
+        assert_eq!(
+            check(
+                &forms,
+                "",
+                &layout(&[("a", None), ("b", None), ("d", None)])
+            )
+            .form,
+            None
+        );
+    }
+
+    #[test]
+    fn what_was_said_before_inconsistencies_is_still_read() {
+        let first = r#"{"format":"greffier.completeness/1","form":"dia","recognised_by":"vente","present":["prix"],"pieces":[],"missing":[{"kind":"field","name":"notaire","label":"Notaire"},{"kind":"format","name":"d","label":"D","expected":"date"},{"kind":"piece","name":"Plan"}]}"#;
+        let read: Completeness = serde_json::from_str(first).expect("readable");
+        assert_eq!(serde_json::to_string(&read).expect("JSON"), first);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use domain::decision::{Classification, ClassificationFormat, Method, Nearness};
+use domain::decision::{Classification, ClassificationFormat, Likely, Method, Nearness};
 use domain::passage::VectorSet;
 use domain::{
     Candidate, Digest, Kind, ModelRef, PipelineName, Probability, Reason, ServiceId, StageName,
@@ -64,6 +64,8 @@ pub struct Classified {
     pub reasons: Vec<Reason>,
     /// How near it is to what was learnt.
     pub nearness: Option<Nearness>,
+    /// The labels that hold the right one, and how often they do.
+    pub likely: Option<(Vec<String>, f64)>,
 }
 
 impl Classifier {
@@ -108,10 +110,23 @@ impl Classifier {
         reasons: bool,
     ) -> Result<Classified> {
         let head = self.models.head(&self.pipeline, digest)?;
-        let candidates: Vec<(String, Probability)> = head
+        let card = head.card();
+        let candidates: Vec<inference::Candidate> = head
             .classify(&[(text, vector)])?
             .into_iter()
             .flatten()
+            .collect();
+        let likely = card
+            .likely(&candidates)
+            .zip(card.sets.as_ref())
+            .map(|(labels, sets)| {
+                (
+                    labels.into_iter().map(str::to_owned).collect(),
+                    sets.coverage,
+                )
+            });
+        let candidates: Vec<(String, Probability)> = candidates
+            .into_iter()
             .map(|c| (c.label, Probability::from_f64(c.probability)))
             .collect();
         let mut found = Vec::new();
@@ -131,7 +146,6 @@ impl Classifier {
                 weight_thousandths: thousandths(parts.bias),
             });
         }
-        let card = head.card();
         let (value, validated, needed) =
             match *card.promise_of(candidates.first().map_or("", |(label, _)| label)) {
                 Promise::Kept {
@@ -165,6 +179,7 @@ impl Classifier {
             method: Method::Trained,
             threshold: Some(threshold),
             reasons: found,
+            likely,
             nearness: card.nearness.as_ref().map(|nearness| Nearness {
                 found: Probability::from_f64(nearness.of(vector).max(0.0)),
                 least: Probability::from_f64(nearness.least.max(0.0)),
@@ -197,6 +212,7 @@ impl Classifier {
             threshold: None,
             reasons: Vec::new(),
             nearness: None,
+            likely: None,
         })
     }
 }
@@ -271,7 +287,7 @@ impl Stage for Classify {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [Kind] {
@@ -304,6 +320,7 @@ impl Stage for Classify {
             reasons: Vec::new(),
             threshold: None,
             nearness: None,
+            likely: None,
         };
         let Some(vector) = mean(&vectors) else {
             return Output::json(Kind::Classification, &nothing);
@@ -314,28 +331,31 @@ impl Stage for Classify {
             .map_err(|e| unavailable(&e))?;
         // A head may have learnt a label that is no service of this pipeline (any more): nothing
         // is ever proposed to it.
+        let known = |label: &str| -> Option<ServiceId> {
+            let service: ServiceId = label.parse().ok()?;
+            let mut services = self.classifier.services.iter();
+            services.any(|(id, _)| *id == service).then_some(service)
+        };
         let candidates = classified
             .candidates
-            .into_iter()
+            .iter()
             .filter_map(|(label, probability)| {
-                let service: ServiceId = label.parse().ok()?;
-                let known = self
-                    .classifier
-                    .services
-                    .iter()
-                    .any(|(id, _)| *id == service);
-                known.then_some(Candidate {
+                known(label).map(|service| Candidate {
                     service,
-                    probability,
+                    probability: *probability,
                 })
-            })
-            .collect();
+            });
+        let likely = classified.likely.map(|(labels, coverage)| Likely {
+            services: labels.iter().filter_map(|label| known(label)).collect(),
+            coverage: Probability::from_f64(coverage),
+        });
         let classification = Classification {
-            candidates,
+            candidates: candidates.collect(),
             method: classified.method,
             reasons: classified.reasons,
             threshold: classified.threshold,
             nearness: classified.nearness,
+            likely,
             ..nothing
         };
         Output::json(Kind::Classification, &classification)

@@ -61,6 +61,7 @@ struct Prepared {
     service: ServiceId,
     any: Vec<(String, String)>,
     all: Vec<(String, String)>,
+    place: Vec<(String, String)>,
     sender: Option<String>,
     recipient: Option<String>,
     form: Option<FormId>,
@@ -74,6 +75,8 @@ pub struct Seen<'a> {
     pub sender: Option<String>,
     /// As above.
     pub recipient: Option<String>,
+    /// Folded words of the fields that say where, field by field.
+    pub places: Vec<String>,
     /// The form recognised.
     pub form: Option<&'a FormId>,
     /// Whether something of the document is not in its text.
@@ -129,6 +132,7 @@ impl Rules {
                 service: r.service().clone(),
                 any: phrases(&r.any),
                 all: phrases(&r.all),
+                place: phrases(&r.place),
                 sender: r.sender.as_ref().map(|s| s.to_lowercase()),
                 recipient: r.recipient.as_ref().map(|s| s.to_lowercase()),
                 form: r.form().cloned(),
@@ -158,6 +162,7 @@ impl Rules {
             "forms": self.forms,
             "rules": source.file.rules.iter().map(|r| serde_json::json!({
                 "id": r.id(), "service": r.service(), "any": r.any, "all": r.all,
+                "place": r.place,
                 "sender": r.sender, "recipient": r.recipient, "form": r.form(),
             })).collect::<Vec<_>>(),
         })
@@ -189,8 +194,13 @@ impl Rules {
                 .iter()
                 .all(|(words_in, _)| has_words(&words, words_in));
             let form = rule.form.as_ref().is_none_or(|f| seen.form == Some(f));
+            let place = rule
+                .place
+                .iter()
+                .find(|(words_in, _)| seen.places.iter().any(|place| has_words(place, words_in)));
             if !((rule.any.is_empty() || any.is_some())
                 && all
+                && (rule.place.is_empty() || place.is_some())
                 && form
                 && ends(&seen.sender, &rule.sender)
                 && ends(&seen.recipient, &rule.recipient))
@@ -200,6 +210,8 @@ impl Rules {
             let phrases: Vec<&(String, String)> = any.into_iter().chain(&rule.all).collect();
             let matched: Vec<&str> = phrases
                 .iter()
+                .copied()
+                .chain(place)
                 .map(|(_, p)| p.as_str())
                 .chain(rule.sender.as_deref())
                 .chain(rule.recipient.as_deref())
@@ -321,6 +333,7 @@ impl Rules {
             candidates: model.candidates,
             method: model.method,
             threshold: model.threshold,
+            likely: model.likely,
             reasons,
             review,
         }
@@ -383,6 +396,22 @@ fn words_with_places(text: &str) -> (String, Vec<(u32, u32)>) {
     (words, places)
 }
 
+/// Folded words of the fields whose name or label says that they say where.
+fn places(layout: &Layout) -> Vec<String> {
+    const WHERE: [&str; 8] = [
+        "adresse", "rue", "voie", "lieu", "quartier", "commune", "ville", "place",
+    ];
+    let says_where = |name: &str| words_of(name).split(' ').any(|word| WHERE.contains(&word));
+    let fields = layout
+        .fields
+        .iter()
+        .filter(|field| says_where(&field.name) || field.label.as_deref().is_some_and(says_where));
+    fields
+        .filter_map(|field| field.value.as_deref())
+        .map(words_of)
+        .collect()
+}
+
 fn unicode_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}')
 }
@@ -425,7 +454,7 @@ impl Stage for Route {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn inputs(&self) -> &'static [Kind] {
@@ -463,6 +492,7 @@ impl Stage for Route {
             text,
             sender: field("from"),
             recipient: field("to"),
+            places: places(&layout),
             form: completeness.form.as_ref(),
             partly_read: layout.quality.as_ref().is_some_and(|q| !q.is_whole())
                 || only_carries(&layout, text),
@@ -500,5 +530,24 @@ mod tests {
         let at = position_of(&words, "eclairage est").unwrap();
         let span = Span::new(places[at].0, places[at + "eclairage est".len() - 1].1);
         assert_eq!(span.of(text), Some("Éclairage  est"));
+    }
+
+    #[test]
+    fn a_place_is_looked_for_where_a_field_says_where() {
+        let mut layout = Layout::empty("application/pdf");
+        let mut add = |name: &str, label: Option<&str>, value: &str| {
+            let mut field = domain::Field::new(name, domain::FieldKind::Text);
+            field.label = label.map(str::to_owned);
+            field.value = Some(value.to_owned());
+            layout.fields.push(field);
+        };
+        add("champ_12", Some("Adresse du bien"), "3, quai des Mariniers");
+        add("nom", None, "Rue");
+        add("LIEU", None, "Hameau de l’Étang");
+        add("commentaire", Some("Remplacement"), "rue du Port");
+        assert_eq!(
+            places(&layout),
+            ["3 quai des mariniers", "hameau de l etang"]
+        );
     }
 }

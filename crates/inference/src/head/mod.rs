@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::promise::{Judged, Promise, Promises, ServicePromise};
 use crate::runtime::Runtime;
+use crate::sets::Sets;
 use features::{BLOCKS, Grams};
 use fit::{Corpus, Idf, Linear};
 use graph::{BLOCK_NAMES, Block, Weights};
@@ -100,6 +101,10 @@ pub struct Card {
     pub promise: Promise,
     /// Of each label: its own threshold, or how far it is from one.
     pub services: Vec<ServicePromise>,
+    /// How probable a label must be to be among the likely ones; absent from heads trained before
+    /// there were such sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sets: Option<Sets>,
     /// Whether a text resembles what was learnt; absent where too little was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nearness: Option<Nearness>,
@@ -111,6 +116,17 @@ impl Card {
         let of_label = self.services.iter().find(|s| s.label == label);
         let own = of_label.and_then(|s| s.own.as_ref());
         own.unwrap_or(&self.promise)
+    }
+
+    /// The labels that hold the right one with a stated probability, by falling probability; `None`
+    /// where that was not calibrated.
+    pub fn likely<'a>(&self, candidates: &'a [Candidate]) -> Option<Vec<&'a str>> {
+        let sets = self.sets.as_ref()?;
+        let place = |label: &str| self.labels.iter().position(|l| l.label == label);
+        let held = candidates
+            .iter()
+            .filter(|c| place(&c.label).is_some_and(|place| sets.holds(place, c.probability)));
+        Some(held.map(|c| c.label.as_str()).collect())
     }
 }
 
@@ -125,6 +141,7 @@ struct Learnt {
     temperature: f64,
     out_of_fold: OutOfFold,
     promises: Promises,
+    sets: Sets,
     nearness: Option<Nearness>,
     judged: Vec<Judged>,
     answers: Vec<usize>,
@@ -184,6 +201,7 @@ impl TrainedHead {
             out_of_fold: learnt.out_of_fold,
             promise: learnt.promises.pooled,
             services: learnt.promises.services,
+            sets: Some(learnt.sets),
             nearness: learnt.nearness,
         };
         Self {

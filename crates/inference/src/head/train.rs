@@ -15,6 +15,7 @@ use super::lbfgs::Stop;
 use super::nearness::Nearness;
 use super::{HeadError, LabelCount, TrainedHead};
 use crate::promise::{Judged, promises};
+use crate::sets::Sets;
 use domain::Digest;
 
 /// Precision while settings are compared, and of the heads that are kept.
@@ -66,6 +67,8 @@ pub struct TrainSettings {
     pub max_misrouting: f64,
     /// Confidence with which that share is promised.
     pub confidence: f64,
+    /// How often the set of likely labels holds the right one.
+    pub set_coverage: f64,
 }
 
 impl Default for TrainSettings {
@@ -79,6 +82,7 @@ impl Default for TrainSettings {
             balanced: false,
             max_misrouting: 0.03,
             confidence: 0.95,
+            set_coverage: 0.9,
         }
     }
 }
@@ -139,7 +143,7 @@ pub fn train(
     let choice = choose(&corpus, &texts, settings);
     let scores = held_out(&corpus, &texts, settings, choice);
     let temperature = temperature(&scores, &corpus.labels);
-    let (report, judged) = judge(&scores, &corpus.labels, corpus.classes, temperature);
+    let (report, judged, right) = judge(&scores, &corpus.labels, corpus.classes, temperature);
     let mut answers = vec![0; examples.len()];
     for (&example, judged) in order.iter().zip(&judged) {
         answers[example] = judged.said;
@@ -149,6 +153,13 @@ pub fn train(
         .zip(&sorted)
         .filter(|(_, e)| e.validated)
         .map(|(j, _)| *j)
+        .collect();
+    let right: Vec<(usize, f64)> = right
+        .into_iter()
+        .zip(&corpus.labels)
+        .zip(&sorted)
+        .filter(|(_, e)| e.validated)
+        .map(|((p, label), _)| (*label as usize, p))
         .collect();
     let names: Vec<String> = counts.keys().map(|label| (*label).to_owned()).collect();
     let promises = promises(
@@ -181,6 +192,7 @@ pub fn train(
             temperature,
             out_of_fold: report,
             promises,
+            sets: Sets::calibrate(&right, counts.len(), settings.set_coverage),
             nearness: Nearness::learn(&corpus),
             judged: validated,
             answers,
@@ -221,6 +233,7 @@ fn check(examples: &[Example<'_>], settings: &TrainSettings) -> Result<(), HeadE
     for (name, value) in [
         ("max_misrouting", settings.max_misrouting),
         ("confidence", settings.confidence),
+        ("set_coverage", settings.set_coverage),
     ] {
         if !(value > 0.0 && value < 1.0) {
             return setting(name, value.to_string());
@@ -412,12 +425,14 @@ fn temperature(scores: &[Vec<f64>], labels: &[u32]) -> f64 {
     f64::midpoint(low, high).exp()
 }
 
+/// Figures of all, what was said of each, and the probability of each one's right label.
 fn judge(
     scores: &[Vec<f64>],
     labels: &[u32],
     classes: usize,
     temperature: f64,
-) -> (OutOfFold, Vec<Judged>) {
+) -> (OutOfFold, Vec<Judged>, Vec<f64>) {
+    let mut right = Vec::with_capacity(scores.len());
     let mut judged = Vec::with_capacity(scores.len());
     let mut hits = vec![0_u32; classes];
     let mut said = vec![0_u32; classes];
@@ -431,6 +446,7 @@ fn judge(
             .max_by(|a, b| p[*a].total_cmp(&p[*b]))
             .unwrap_or(0);
         let correct = first == *label as usize;
+        right.push(p[*label as usize]);
         said[first] += 1;
         real[*label as usize] += 1;
         hits[first] += u32::from(correct);
@@ -455,7 +471,7 @@ fn judge(
         calibration_error: bins.iter().map(|(c, r)| (c - r).abs()).sum::<f64>() / n,
         log_loss: log_loss(scores, labels, temperature, 0.0),
     };
-    (report, judged)
+    (report, judged, right)
 }
 
 #[cfg(test)]
@@ -471,7 +487,7 @@ mod tests {
         let sure: f64 = 0.75 - 0.5 / 402.0;
         let expected = 8.0 / (sure / (1.0 - sure)).ln();
         assert!((found - expected).abs() < 1e-3, "{found} {expected}");
-        let (report, judged) = judge(&scores, &labels, 2, found);
+        let (report, judged, _) = judge(&scores, &labels, 2, found);
         assert!((report.accuracy - 0.75).abs() < 1e-12 && report.calibration_error < 2e-3);
         assert!((judged[0].confidence - sure).abs() < 1e-4);
         // Twelve documents without an error are not a certainty.

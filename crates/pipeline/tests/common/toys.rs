@@ -251,6 +251,7 @@ pub(crate) fn route(tool: &Tool) -> Toy {
                 candidates: service.map(candidate).into_iter().collect(),
                 method: Method::Descriptions,
                 threshold: None,
+                likely: None,
                 reasons: match service {
                     Some("voirie") => vec![Reason::Rule {
                         rule: "lampadaire".parse().unwrap(),

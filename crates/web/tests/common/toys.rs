@@ -218,10 +218,12 @@ fn check(inputs: &Inputs) -> Result<Output, Fault> {
     let missing = if is_form {
         vec![
             Missing::Field {
+                at: None,
                 name: "budget".into(),
                 label: "Budget".into(),
             },
             Missing::Format {
+                at: None,
                 name: "siret".into(),
                 label: "SIRET".into(),
                 expected: "siret".into(),
@@ -268,6 +270,7 @@ fn route(inputs: &Inputs) -> Result<Output, Fault> {
         candidates: vec![candidate("etat-civil", 21), candidate("voirie", 20)],
         method: Method::Descriptions,
         threshold: None,
+        likely: None,
         reasons: Vec::new(),
         review: vec![ReviewCause::NothingAlike],
     };

@@ -66,11 +66,51 @@ struct Report {
     /// Documents a second that a head routed, beyond encoding.
     routed_a_second: f64,
     ways: Vec<Way>,
+    likely: LikelySets,
     /// What heads promised by themselves, on the documents they had not seen.
     own_promises: Vec<Kept>,
     /// The last third by date, learnt from the first two.
     by_date: Vec<Way>,
     own_promises_by_date: Vec<Kept>,
+}
+
+/// How often the likely labels of a document hold its right one.
+#[derive(Debug, Serialize)]
+struct LikelySets {
+    /// Stated.
+    stated: f64,
+    /// Found, over all.
+    held: f64,
+    /// Found, for the label that fares worst among those with a hundred documents or more.
+    worst: Option<f64>,
+    /// How many labels they are, on average.
+    size: f64,
+}
+
+impl LikelySets {
+    fn of(stated: f64, found: impl Iterator<Item = (usize, bool, usize)>) -> Self {
+        let mut of_label = BTreeMap::<usize, (usize, usize)>::new();
+        let (mut all, mut held, mut size) = (0, 0, 0);
+        for (label, holds, labels) in found {
+            let (n, hits) = of_label.entry(label).or_default();
+            *n += 1;
+            *hits += usize::from(holds);
+            all += 1;
+            held += usize::from(holds);
+            size += labels;
+        }
+        let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
+        let worst = of_label
+            .values()
+            .filter(|(n, _)| *n >= 100)
+            .map(|(n, hits)| share(*hits, *n));
+        Self {
+            stated,
+            held: share(held, all),
+            worst: worst.reduce(f64::min),
+            size: share(size, all),
+        }
+    }
 }
 
 /// How one way of routing did.
@@ -97,6 +137,17 @@ pub async fn routing(global: &Global, args: &EvalRouting) -> Result<Ending> {
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
     let (_, models) = models(global, threads)?;
+    let settings = match &args.settings {
+        Some(path) => serde_json::from_slice(
+            &std::fs::read(path).with_context(|| path.display().to_string())?,
+        )
+        .with_context(|| format!("{} are no settings of training", path.display()))?,
+        None => TrainSettings::default(),
+    };
+    if let Some(path) = &args.answers {
+        // Each set adds its own.
+        std::fs::write(path, "").with_context(|| path.display().to_string())?;
+    }
     tokio::task::spawn_blocking(move || {
         let peers = !args.alone && scikit_learn();
         if !args.alone && !peers {
@@ -112,7 +163,7 @@ pub async fn routing(global: &Global, args: &EvalRouting) -> Result<Ending> {
         for path in &args.input {
             let set = Set::read(path, &args, &models, threads, lang)?;
             let report = pool
-                .install(|| measure(&set, &args, &models, peers, lang))
+                .install(|| measure(&set, &args, &settings, &models, peers, lang))
                 .with_context(|| path.display().to_string())?;
             if !json {
                 table(&report, lang);
@@ -237,11 +288,19 @@ struct Said {
     answers: Vec<Answer>,
     /// What it said of its own documents, each time without having seen them.
     own: Vec<Judged>,
+    /// Of each document held out: its right label, whether the likely labels hold it, how many they
+    /// are.
+    likely: Vec<(usize, bool, usize)>,
     training: f64,
     routing: f64,
 }
 
-fn ours(set: &Set, (learnt, held): &Split, models: &Models) -> Result<Said> {
+fn ours(
+    set: &Set,
+    (learnt, held): &Split,
+    settings: &TrainSettings,
+    models: &Models,
+) -> Result<Said> {
     let examples: Vec<Example<'_>> = learnt
         .iter()
         .map(|&d| Example {
@@ -253,7 +312,7 @@ fn ours(set: &Set, (learnt, held): &Split, models: &Models) -> Result<Said> {
         .collect();
     let encoder = models.encoder_digest(&EmbedSettings::default().encoder)?;
     let began = Instant::now();
-    let trained = train(&examples, &TrainSettings::default(), encoder)?;
+    let trained = train(&examples, settings, encoder)?;
     let training = began.elapsed().as_secs_f64();
     let folder = tempfile::tempdir()?;
     let digest = trained.save(folder.path())?;
@@ -265,6 +324,19 @@ fn ours(set: &Set, (learnt, held): &Split, models: &Models) -> Result<Said> {
     let began = Instant::now();
     let candidates = head.classify(&items)?;
     let routing = began.elapsed().as_secs_f64();
+    let likely = held
+        .iter()
+        .zip(&candidates)
+        .filter_map(|(&document, candidates)| {
+            let label = set.labels[document];
+            let likely = head.card().likely(candidates)?;
+            Some((
+                label,
+                likely.contains(&set.names[label].as_str()),
+                likely.len(),
+            ))
+        });
+    let likely = likely.collect();
     let answers = held
         .iter()
         .zip(candidates)
@@ -288,6 +360,7 @@ fn ours(set: &Set, (learnt, held): &Split, models: &Models) -> Result<Said> {
     Ok(Said {
         answers,
         own: trained.judged().iter().filter_map(in_set).collect(),
+        likely,
         training,
         routing,
     })
@@ -343,6 +416,7 @@ fn theirs(set: &Set, splits: &[Split]) -> Result<BTreeMap<String, Vec<Vec<Answer
 fn measure(
     set: &Set,
     args: &EvalRouting,
+    settings: &TrainSettings,
     models: &Models,
     peers: bool,
     lang: Lang,
@@ -353,7 +427,7 @@ fn measure(
     let bar = print::bar(splits.len() as u64, lang.pick("apprentissage", "training"));
     let mut said = Vec::new();
     for split in &splits {
-        said.push(ours(set, split, models)?);
+        said.push(ours(set, split, settings, models)?);
         bar.inc(1);
     }
     bar.set_message("scikit-learn");
@@ -363,6 +437,16 @@ fn measure(
     };
     bar.finish_and_clear();
     let mine: Vec<Vec<Answer>> = said.iter().map(|s| s.answers.clone()).collect();
+    if let Some(path) = &args.answers {
+        let others = theirs
+            .iter()
+            .map(|(name, answers)| (name.as_str(), answers));
+        write_answers(
+            path,
+            set,
+            std::iter::once(("greffier", &mine)).chain(others),
+        )?;
+    }
     let halves = |answers: &[Vec<Answer>], services: &[String]| -> Vec<Kept> {
         let over = |promised: &f64| {
             let mut draw = Draw::new(args.seed, "splits");
@@ -414,6 +498,10 @@ fn measure(
         training_seconds: said.iter().map(|s| s.training).fold(0.0, f64::max),
         routed_a_second: routed as f64 / said.iter().map(|s| s.routing).sum::<f64>().max(1e-9),
         ways: ways(0..folds),
+        likely: LikelySets::of(
+            settings.set_coverage,
+            said[..folds].iter().flat_map(|s| s.likely.iter().copied()),
+        ),
         own_promises: own(0..folds),
         by_date: if dated.is_empty() {
             Vec::new()
@@ -428,6 +516,31 @@ fn measure(
     })
 }
 
+/// Adds every answer of every way to a file of JSON Lines.
+fn write_answers<'a>(
+    path: &Path,
+    set: &Set,
+    ways: impl Iterator<Item = (&'a str, &'a Vec<Vec<Answer>>)>,
+) -> Result<()> {
+    let mut lines = String::new();
+    for (way, heads) in ways {
+        for (split, answers) in heads.iter().enumerate() {
+            for answer in answers {
+                let line = serde_json::json!({
+                    "set": set.name, "way": way, "split": split, "document": answer.document,
+                    "said": set.names[answer.said], "right": set.names[answer.right],
+                    "confidence": answer.confidence,
+                });
+                lines.push_str(&line.to_string());
+                lines.push('\n');
+            }
+        }
+    }
+    let mut file = std::fs::OpenOptions::new().append(true).open(path)?;
+    file.write_all(lines.as_bytes())
+        .with_context(|| path.display().to_string())
+}
+
 fn percent(share: f64) -> String {
     format!("{:.1}", 100.0 * share)
 }
@@ -440,6 +553,25 @@ fn table(report: &Report, lang: Lang) {
     });
     ways(&report.ways, lang);
     promises(&report.ways, &report.own_promises, lang);
+    let LikelySets {
+        stated,
+        held,
+        worst,
+        size,
+    } = &report.likely;
+    let worst = worst.map_or_else(|| "–".to_owned(), percent);
+    print::line(match lang {
+        Lang::Fr => format!(
+            "services possibles : {size:.1} en moyenne, dont le bon {} fois sur 100 ({} annoncé), {worst} pour le service le moins bien servi",
+            percent(*held),
+            percent(*stated)
+        ),
+        Lang::En => format!(
+            "likely services: {size:.1} on average, the right one among them {} times in 100 ({} stated), {worst} for the service worst served",
+            percent(*held),
+            percent(*stated)
+        ),
+    });
     if !report.by_date.is_empty() {
         print::line(lang.pick(
             "\nLe dernier tiers dans le temps, appris des deux premiers (constaté, non promis) :",
