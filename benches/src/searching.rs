@@ -274,6 +274,7 @@ fn size(
                 title: Some(title).filter(|t| !t.is_empty()),
                 pipeline: pipeline.clone(),
                 service: services.get(documents as usize % 4).cloned(),
+                also: Vec::new(),
                 language: Some("fr".to_owned()),
                 media_type: "application/pdf".to_owned(),
                 place: None,

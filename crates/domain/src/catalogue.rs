@@ -70,9 +70,9 @@ pub trait Said {
 impl Said for Outcome {
     fn say(&self, lang: Lang) -> &'static str {
         match self {
-            Self::Automatic => lang.pick("automatique", "automatic"),
-            Self::Review => lang.pick("à vérifier", "to review"),
-            Self::Unknown => lang.pick("je ne sais pas", "I don't know"),
+            Self::Automatic => lang.pick("proposé", "proposed"),
+            Self::Review => lang.pick("à vérifier", "to check"),
+            Self::Unknown => lang.pick("je ne sais pas", "I do not know"),
         }
     }
 }

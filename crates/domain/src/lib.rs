@@ -4,23 +4,25 @@
 //! |---|---|
 //! | [`ids`] | documents, artifacts, run keys, services, stages: typed, never a bare string |
 //! | [`digest`], [`canonical`] | SHA-256 and RFC 8785 bytes, so that equal values have equal bytes |
-//! | [`fixed`], [`time`] | numbers and moments without floats and without a clock |
+//! | [`fixed`], [`time`], [`delay`] | numbers, moments and time limits without floats and without a clock |
 //! | [`arrival`] | how a document reached us |
 //! | [`text`], [`sentences`], [`layout`] | stored text, places in it, pages, fields, attachments, notes |
 //! | [`quality`], [`told`] | how well a document was read, and how that is said |
 //! | [`passage`], [`sketch`], [`decision`], [`form`] | what stages say of a document |
 //! | [`report`], [`sentence`], [`synthesis`], [`alert`] | what reconcilers say of a period |
-//! | [`record`], [`message`], [`explanation`] | what was done, what is to do, and why |
+//! | [`record`], [`act`], [`message`], [`explanation`] | what was done and decided, what is to do, and why |
 //! | [`schema`] | the JSON Schemas of all that leaves the process |
 //!
 //! Invariants: no I/O, no async, no clock, no randomness here; a value that can be built is valid;
 //! JSON that leaves the process is described by a schema generated from these types.
 
+pub mod act;
 pub mod alert;
 pub mod arrival;
 pub mod canonical;
 pub mod catalogue;
 pub mod decision;
+pub mod delay;
 pub mod digest;
 pub mod explanation;
 pub mod fixed;
@@ -45,6 +47,7 @@ pub use alert::{Alert, AlertKind, AlertSet};
 pub use arrival::{Arrival, Source};
 pub use catalogue::Lang;
 pub use decision::{Candidate, Decision, Outcome, Reason, Threshold};
+pub use delay::{Day, Delay};
 pub use digest::Digest;
 pub use fixed::Probability;
 pub use form::{Completeness, Missing};

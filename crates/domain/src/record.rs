@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::act::{Act, ActFormat, Verdict};
 use crate::canonical::{self, CanonicalError};
 use crate::{ArtifactName, Digest, DocumentId, PersonId, RunKey, StageName, SubjectId, Timestamp};
 
@@ -255,55 +256,6 @@ impl Record {
         match record.to_bytes() {
             Ok(canonical) if canonical == bytes => Ok(record),
             _ => Err(RecordError::NotCanonical(record.record.statement.run_key)),
-        }
-    }
-}
-
-/// What a person decided about a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Act {
-    /// `greffier.act/1`.
-    pub format: ActFormat,
-    /// The person, as they gave their name.
-    pub by: String,
-    /// What they did.
-    pub verdict: Verdict,
-    /// Why, in their words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// The version of the act artifact.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ActFormat {
-    /// The first.
-    #[default]
-    #[serde(rename = "greffier.act/1")]
-    V1,
-}
-
-/// What a person did with a proposal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
-pub enum Verdict {
-    /// The proposal is right.
-    Accept {
-        /// The service proposed.
-        service: crate::ServiceId,
-    },
-    /// Another service, or a first one where there was no proposal.
-    Route {
-        /// The service chosen.
-        service: crate::ServiceId,
-    },
-}
-
-impl Verdict {
-    /// The service the document goes to.
-    pub const fn service(&self) -> &crate::ServiceId {
-        match self {
-            Self::Accept { service } | Self::Route { service } => service,
         }
     }
 }

@@ -21,6 +21,15 @@ pub struct TimeError {
     expected: &'static str,
 }
 
+impl TimeError {
+    pub(crate) fn new(text: &str, expected: &'static str) -> Self {
+        Self {
+            text: text.to_owned(),
+            expected,
+        }
+    }
+}
+
 impl Timestamp {
     /// A moment from microseconds since 1970 in UTC. `None` outside the years -9999 to 9999.
     pub fn from_micros(micros: i64) -> Option<Self> {
@@ -169,44 +178,6 @@ impl FromStr for Zone {
             text: name.to_owned(),
             expected: "a time zone of the IANA database such as Europe/Paris",
         })
-    }
-}
-
-/// A day of the calendar, in no zone: one that a person wrote. Written `2026-11-18`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Day(Date);
-
-impl Day {
-    /// `None` for a day that the calendar does not have, such as 31 February.
-    pub fn new(year: i16, month: i8, day: i8) -> Option<Self> {
-        Date::new(year, month, day).ok().map(Self)
-    }
-
-    /// Its year.
-    pub fn year(self) -> i16 {
-        self.0.year()
-    }
-
-    /// Its month, from 1.
-    pub fn month(self) -> i8 {
-        self.0.month()
-    }
-
-    /// Its day of the month, from 1.
-    pub fn day(self) -> i8 {
-        self.0.day()
-    }
-
-    /// The day `days` later; `None` beyond the year 9999.
-    pub fn plus(self, days: i64) -> Option<Self> {
-        let span = jiff::Span::new().try_days(days).ok()?;
-        self.0.checked_add(span).ok().map(Self)
-    }
-}
-
-impl fmt::Display for Day {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::act::{Act, Verdict};
 use domain::catalogue::Lang;
 use domain::decision::{DecisionFormat, Method, ReviewCause};
 use domain::passage::{PassageSetFormat, VectorSet};
@@ -244,6 +245,61 @@ fn decisions_of_format_1() {
         review: vec![ReviewCause::NothingRead],
     };
     check(include_bytes!("golden/decision-1-least.json"), &least);
+}
+
+#[test]
+fn acts_of_formats_1_and_2() {
+    let service = |id: &str| id.parse().unwrap();
+    let accept = Verdict::Accept {
+        service: service("voirie"),
+    };
+    check(
+        include_bytes!("golden/act-1-accept.json"),
+        &Act::new("A. Martin", accept, None),
+    );
+    let route = Verdict::Route {
+        service: service("etat-civil"),
+    };
+    check(
+        include_bytes!("golden/act-1-route.json"),
+        &Act::new("Mme Dupré", route, Some("le 3 est une tombe".into())),
+    );
+    let several = Verdict::Several {
+        service: service("voirie"),
+        also: vec![service("ccas")],
+        copies: vec![service("juridique"), service("mediation")],
+    };
+    check(
+        include_bytes!("golden/act-2-several.json"),
+        &Act::new("A. Martin", several, Some("lampadaire".into())),
+    );
+    let least = Verdict::Several {
+        service: service("voirie"),
+        also: Vec::new(),
+        copies: vec![service("ccas")],
+    };
+    check(
+        include_bytes!("golden/act-2-several-least.json"),
+        &Act::new("A. Martin", least, None),
+    );
+    let not_for_us = Verdict::NotForUs {
+        to: "Conseil départemental".into(),
+        service: None,
+        told: false,
+    };
+    check(
+        include_bytes!("golden/act-2-not-for-us.json"),
+        &Act::new("A. Martin", not_for_us, None),
+    );
+    let told = Verdict::NotForUs {
+        to: "Maison départementale des personnes handicapées".into(),
+        service: Some(service("mdph")),
+        told: true,
+    };
+    check(
+        include_bytes!("golden/act-2-told.json"),
+        &Act::new("A. Martin", told, None),
+    );
 }
 
 #[test]

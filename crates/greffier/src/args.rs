@@ -199,12 +199,9 @@ pub enum Command {
     Review {
         /// The document.
         document: String,
-        /// Accept what is proposed.
-        #[arg(long, conflicts_with = "route", required_unless_present = "route")]
-        accept: bool,
-        /// Send it to this service.
-        #[arg(long, value_name = "SERVICE")]
-        route: Option<String>,
+        /// What.
+        #[command(flatten)]
+        decided: Decided,
         /// Who decides.
         #[arg(long, value_name = "NAME")]
         by: String,
@@ -772,4 +769,31 @@ pub struct EvalExtract {
     /// With --ocr, pages of each file.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "ocr")]
     pub pages: u32,
+}
+
+/// What a person decides about a document.
+#[derive(Debug, Args)]
+pub struct Decided {
+    /// Accept what is proposed.
+    #[arg(
+        long,
+        conflicts_with_all = ["route", "not_for_us", "told"],
+        required_unless_present_any = ["route", "not_for_us", "told"]
+    )]
+    pub accept: bool,
+    /// Send it to this service, which answers.
+    #[arg(long, value_name = "SERVICE", conflicts_with_all = ["not_for_us", "told"])]
+    pub route: Option<String>,
+    /// Another service that has something to do too; may be given several times.
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',', conflicts_with_all = ["not_for_us", "told"])]
+    pub also: Vec<String>,
+    /// A service that has a copy and nothing to do; may be given several times.
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',', conflicts_with_all = ["not_for_us", "told"])]
+    pub copy: Vec<String>,
+    /// It is for another authority: it is forwarded there, and whoever wrote is told (CRPA L114-2).
+    #[arg(long, value_name = "AUTHORITY")]
+    pub not_for_us: Option<String>,
+    /// Whoever wrote was told that another authority is competent: with --not-for-us, or later.
+    #[arg(long)]
+    pub told: bool,
 }

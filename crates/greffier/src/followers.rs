@@ -248,17 +248,16 @@ pub async fn change(
         })
         .collect();
     let routed = |r: &pipeline::ledger::RouteView| r.decided || r.outcome == Outcome::Automatic;
-    let service: Option<ServiceId> = row
-        .route
-        .as_ref()
-        .filter(|r| routed(r))
-        .and_then(|r| r.service.clone());
+    let routed = row.route.as_ref().filter(|r| routed(r));
+    let service: Option<ServiceId> = routed.and_then(|r| r.service.clone());
+    let others = routed.iter().flat_map(|r| r.also.iter().chain(&r.copies));
     Ok(Some(Change::Put(IndexedDocument {
         id: row.id,
         name: desk.name_of(&row, &arrival),
         title: layout.title.clone(),
         pipeline: row.pipeline.clone(),
         service,
+        also: others.cloned().collect(),
         language: layout.language.clone(),
         media_type: layout.media_type.clone(),
         place: place_of(&layout, &arrival),

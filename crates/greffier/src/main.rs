@@ -20,6 +20,7 @@ mod followers;
 mod house;
 mod models;
 mod print;
+mod progress;
 mod reconcilers;
 mod schemas;
 mod stages;
@@ -32,8 +33,8 @@ use clap::Parser;
 
 use crate::args::{Cli, Command, EvalWhat};
 use crate::commands::{
-    Ending, admin, classify, doctor, documents, eval, extract, index, ingest, insight, queues,
-    search, service, trust,
+    Ending, admin, classify, doctor, documents, eval, extract, inbox, index, ingest, insight,
+    queues, search, service, trust,
 };
 use crate::house::Busy;
 
@@ -142,15 +143,14 @@ async fn run(cli: &Cli) -> Result<Ending> {
             what: EvalWhat::Routing(args),
         } => eval::routing(global, args).await,
         Command::Inbox { service, pipeline } => {
-            documents::inbox(global, service.as_deref(), pipeline.as_deref()).await
+            inbox::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }
         Command::Review {
             document,
-            accept: _,
-            route,
+            decided,
             by,
             reason,
-        } => documents::review(global, document, route.as_deref(), by, reason.as_deref()).await,
+        } => inbox::review(global, document, decided, by, reason.as_deref()).await,
         Command::Search(args) => search::search(global, args).await,
         Command::Index { action } => index::index(global, action.as_ref()).await,
         Command::Promise { action } => commands::promise::promise(global, action.as_ref()).await,

@@ -1,29 +1,25 @@
-//! What people see and do: the list, the inbox, one document, a review. The terminal and the pages
+//! What people see: one document, opened, by whatever name they call it. What waits for them is in
+//! [`queue`](crate::queue), what they decide in [`review`](crate::review); the terminal and the pages
 //! use the same functions.
 
 use std::sync::Arc;
 
-use domain::canonical;
+use domain::act::Act;
 use domain::message::Task;
-use domain::record::{Act, ActFormat, Record, Verdict};
+use domain::record::Record;
 use domain::{
-    Agent, Arrival, Completeness, Decision, DocumentId, Kind, Layout, Named, NoteCode, Outcome,
-    PipelineName, Probability, RunOutcome, ServiceId, Statement, StoredText, SubjectId,
+    Arrival, Completeness, Decision, DocumentId, Kind, Layout, NoteCode, RunOutcome, StoredText,
+    SubjectId,
 };
 use privacy::Envelope;
 
 use crate::circumstances::{Build, Clock};
 use crate::error::Error;
-use crate::intake::slug;
-use crate::ledger::{
-    ActCompletion, DocumentFilter, DocumentRow, DocumentState, NewRecord, RouteView,
-};
+use crate::ledger::{DocumentFilter, DocumentRow};
 use crate::pipelines::Pipelines;
-use crate::stage::{RunIdentity, RunSettings};
 use crate::vault::{Vault, latest_of};
 
-/// The version of the statement of a person's act.
-pub const ACT_VERSION: u32 = 1;
+pub use crate::review::{ACT_VERSION, Review};
 
 /// Where people work: everything that showing and deciding takes.
 #[derive(Clone)]
@@ -77,15 +73,6 @@ impl Opened {
             .then_some(record.statement().reason.as_deref())
             .flatten()
     }
-}
-
-/// What a person wants to do with a document.
-#[derive(Clone, Debug)]
-pub enum Review {
-    /// Accept what is proposed.
-    Accept,
-    /// Send it to this service.
-    Route(String),
 }
 
 impl Desk {
@@ -238,7 +225,7 @@ impl Desk {
         Ok(self.name_of(&row, &arrival))
     }
 
-    async fn read_latest<T: serde::de::DeserializeOwned>(
+    pub(crate) async fn read_latest<T: serde::de::DeserializeOwned>(
         &self,
         subject: SubjectId,
         envelope: &Envelope,
@@ -272,192 +259,5 @@ impl Desk {
                 subject: id.into(),
                 detail: e.to_string(),
             })
-    }
-
-    /// Documents that wait for a person or were routed by themselves and not looked at yet: those
-    /// that need a decision first, then by reception.
-    ///
-    /// # Errors
-    /// When something cannot be read.
-    pub async fn inbox(
-        &self,
-        pipeline: Option<&PipelineName>,
-        service: Option<&ServiceId>,
-    ) -> Result<Vec<Opened>, Error> {
-        let filter = DocumentFilter {
-            pipeline: pipeline.cloned(),
-            service: service.cloned(),
-            top_level: true,
-            undecided: true,
-            ..DocumentFilter::default()
-        };
-        let mut items = Vec::new();
-        for row in self.vault.ledger.documents(&filter).await? {
-            let routes = self
-                .pipelines
-                .get(&row.pipeline)
-                .is_ok_and(|p| !p.source.file.services.is_empty());
-            if routes && row.state != DocumentState::Processing {
-                items.push(self.open(row).await?);
-            }
-        }
-        // What is drawn for the measure stands among what needs a decision, and nothing marks it.
-        items.sort_by_key(|o| {
-            let automatic = o
-                .row
-                .route
-                .as_ref()
-                .is_some_and(|r| r.outcome == Outcome::Automatic);
-            (
-                automatic && !self.is_audited(o),
-                o.row.received_at,
-                o.row.id,
-            )
-        });
-        Ok(items)
-    }
-
-    /// Whether a document that was routed by itself is within the share that people look at: drawn
-    /// by the audit key and the key of the run that decided, so that nobody chooses, and whoever has
-    /// the key can check.
-    pub fn is_audited(&self, opened: &Opened) -> bool {
-        let Ok(pipeline) = self.pipelines.get(&opened.row.pipeline) else {
-            return false;
-        };
-        latest_of(&opened.records, Kind::Decision).is_some_and(|written| {
-            let run = written.record.statement().run_key;
-            privacy::share::is_drawn(self.vault.secrets.audit_key(), &run, pipeline.audit_share())
-        })
-    }
-
-    /// Records what a person decides. Saying the same again changes nothing.
-    ///
-    /// # Errors
-    /// When there is nothing to accept, the service is unknown, or the ledger does not answer.
-    pub async fn review(
-        &self,
-        row: &DocumentRow,
-        review: &Review,
-        by: &str,
-        reason: Option<&str>,
-    ) -> Result<Act, Error> {
-        if row.state == DocumentState::Processing {
-            return Err(Error::NotReady(row.id));
-        }
-        let started = self.clock.now();
-        let subject = SubjectId::from(row.id);
-        let pipeline = self.pipelines.get(&row.pipeline)?;
-        let envelope = self.vault.envelope(subject).await?;
-        let records = self.vault.records(subject).await?;
-        let verdict = match review {
-            Review::Route(service) => Verdict::Route {
-                service: pipeline.service(service)?.id().clone(),
-            },
-            // The proposal is the decision's; the row says what a person chose meanwhile.
-            Review::Accept => {
-                let decision: Option<Decision> = self
-                    .read_latest(subject, &envelope, &records, Kind::Decision)
-                    .await?;
-                let proposed = decision.and_then(|d| d.service);
-                Verdict::Accept {
-                    service: proposed.ok_or(Error::NothingProposed(row.id))?,
-                }
-            }
-        };
-        let act = Act {
-            format: ActFormat::V1,
-            by: by.to_owned(),
-            verdict,
-            reason: reason.map(str::to_owned),
-        };
-        let name = self
-            .vault
-            .write(subject, &envelope, &canonical::to_bytes(&act)?)
-            .await?;
-        let before = latest_of(&records, Kind::Act);
-        if before.as_ref().is_some_and(|last| last.name == name) {
-            return Ok(act);
-        }
-        let inputs: Vec<Named> = [Kind::Decision, Kind::Act]
-            .into_iter()
-            .filter_map(|kind| latest_of(&records, kind).map(|w| Named { kind, name: w.name }))
-            .chain([Named {
-                kind: Kind::Act,
-                name,
-            }])
-            .collect();
-        // An act names the act it follows by its run, not only by what it said, so that deciding
-        // A, B, A and B again are four acts.
-        let input_runs: Vec<_> = before
-            .iter()
-            .map(|last| last.record.statement().run_key)
-            .collect();
-        let settings = RunSettings {
-            settings: serde_json::json!({}),
-            models: Vec::new(),
-        }
-        .sealed()?;
-        let activity = slug("review");
-        let names: Vec<_> = inputs.iter().map(|n| n.name).collect();
-        let identity = RunIdentity {
-            activity: &activity,
-            version: ACT_VERSION,
-            inputs: &names,
-            input_runs: &input_runs,
-            period: None,
-            settings: settings.0,
-        };
-        let run_key = envelope.run_key(&canonical::to_bytes(&identity)?);
-        let secret = self.vault.secrets.collection_secret(&row.collection);
-        let statement = Statement {
-            subject,
-            activity: activity.clone(),
-            agent: Agent::Person {
-                id: secret.person_pseudonym(by),
-                authenticated: false,
-            },
-            run_key,
-            generation: 0,
-            inputs,
-            input_runs,
-            period: None,
-            settings: settings.0,
-            models: Vec::new(),
-            outcome: RunOutcome::Done,
-            reason: None,
-            outputs: vec![Named {
-                kind: Kind::Act,
-                name,
-            }],
-            children: Vec::new(),
-            quality: None,
-        };
-        let circumstances = self
-            .build
-            .circumstances(started, self.clock.now(), 1, false);
-        let completion = ActCompletion {
-            document: row.id,
-            record: NewRecord {
-                run_key,
-                generation: 0,
-                subject,
-                activity,
-                outcome: RunOutcome::Done,
-                bytes: Record::new(statement, circumstances).to_bytes()?,
-            },
-            settings,
-            route: RouteView {
-                outcome: row.route.as_ref().map_or(Outcome::Unknown, |r| r.outcome),
-                service: Some(act.verdict.service().clone()),
-                confidence: row
-                    .route
-                    .as_ref()
-                    .map_or(Probability::ZERO, |r| r.confidence),
-                decided: true,
-            },
-        };
-        self.vault.ledger.act(&completion).await?;
-        crate::log::checkpoint(&self.vault).await?;
-        Ok(act)
     }
 }

@@ -1,7 +1,7 @@
 //! What can go wrong at the desk and in the workshop, by what the caller can do about it.
 
 use domain::canonical::CanonicalError;
-use domain::{ArtifactName, DocumentId, PipelineName, SubjectId};
+use domain::{ArtifactName, DocumentId, PipelineName, ServiceId, SubjectId};
 
 use crate::blobs::BlobError;
 use crate::ledger::LedgerError;
@@ -86,6 +86,25 @@ pub enum Error {
     /// Nothing was proposed, so there is nothing to accept.
     #[error("nothing is proposed for {0}: choose a service with `--route SERVICE`")]
     NothingProposed(DocumentId),
+    /// A service is named twice for one document.
+    #[error("`{0}` is named twice: a service answers, has its part, or has a copy")]
+    ServiceTwice(ServiceId),
+    /// A service that is not ours, beside one of ours.
+    #[error(
+        "`{0}` is not one of your services, so it cannot be among `--also` and `--copy`: say it in `--reason`, or use `--not-for-us`"
+    )]
+    OneOfTheOthersIsNotOurs(ServiceId),
+    /// A service of ours where another authority was expected.
+    #[error("`{0}` is one of your services: `--route {0}` sends it there")]
+    OneOfOurs(ServiceId),
+    /// Another authority, without a name.
+    #[error("`--not-for-us` needs the name of the authority that is competent")]
+    NoAuthority,
+    /// Nobody has to be told about this document.
+    #[error(
+        "{0} is not for another authority, so nobody is to be told: `--not-for-us NAME` says that it is"
+    )]
+    NotElsewhere(DocumentId),
     /// The document is still being processed.
     #[error("{0} is still being processed: `greffier work` finishes what is owed")]
     NotReady(DocumentId),

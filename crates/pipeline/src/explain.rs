@@ -1,14 +1,14 @@
 //! Why a document was routed so: the four points of CRPA R311-3-1-2, produced from the record and
 //! the artifacts it names, and nothing else.
 
+use domain::act::{Act, Verdict};
 use domain::catalogue::{Lang, Said};
 use domain::decision::Method;
 use domain::explanation::{
     Contribution, DataSource, Explanation, ExplanationFormat, Operation, Parameter,
 };
-use domain::record::Verdict;
 use domain::time::Zone;
-use domain::{Agent, Outcome, Reason, RunOutcome, Span};
+use domain::{Agent, Outcome, Reason, RunOutcome, ServiceId, Span};
 
 use crate::desk::{Desk, Opened};
 use crate::error::Error;
@@ -37,7 +37,10 @@ pub async fn explain(desk: &Desk, opened: &Opened, lang: Lang) -> Result<Explana
 fn contribution(opened: &Opened, pipeline: &Pipeline, lang: Lang) -> Contribution {
     let decision = opened.decision.as_ref();
     let proposed = decision.and_then(|d| d.service.clone());
-    let decided = opened.act.as_ref().map(|a| a.verdict.service().clone());
+    let decided = opened
+        .act
+        .as_ref()
+        .and_then(|a| a.verdict.service().cloned());
     let name = |id| pipeline.service_name(id);
     let mut sentences = Vec::new();
     match (decision, &proposed, lang) {
@@ -86,19 +89,7 @@ fn contribution(opened: &Opened, pipeline: &Pipeline, lang: Lang) -> Contributio
         });
     }
     if let Some(act) = &opened.act {
-        let service = name(act.verdict.service());
-        let mut sentence = match (&act.verdict, lang) {
-            (Verdict::Accept { .. }, Lang::Fr) => {
-                format!("{} a accepté la proposition : « {service} »", act.by)
-            }
-            (Verdict::Route { .. }, Lang::Fr) => {
-                format!("{} a choisi le service « {service} »", act.by)
-            }
-            (Verdict::Accept { .. }, Lang::En) => {
-                format!("{} accepted the proposal: “{service}”", act.by)
-            }
-            (Verdict::Route { .. }, Lang::En) => format!("{} chose “{service}”", act.by),
-        };
+        let mut sentence = decided_in_words(act, pipeline, lang);
         if let Some(reason) = &act.reason {
             sentence.push_str(&match lang {
                 Lang::Fr => format!(" ; motif : {reason}"),
@@ -114,6 +105,82 @@ fn contribution(opened: &Opened, pipeline: &Pipeline, lang: Lang) -> Contributio
         decided,
         decided_by: opened.act.as_ref().map(|a| a.by.clone()),
         sentences,
+    }
+}
+
+/// What a person decided, without the full stop.
+fn decided_in_words(act: &Act, pipeline: &Pipeline, lang: Lang) -> String {
+    let quoted = |name: &str| match lang {
+        Lang::Fr => format!("« {name} »"),
+        Lang::En => format!("“{name}”"),
+    };
+    let list = |ids: &[ServiceId]| {
+        let names = ids.iter().map(|id| quoted(&pipeline.service_name(id)));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let by = &act.by;
+    match (&act.verdict, lang) {
+        (Verdict::Accept { service }, _) => {
+            let service = quoted(&pipeline.service_name(service));
+            match lang {
+                Lang::Fr => format!("{by} a accepté la proposition : {service}"),
+                Lang::En => format!("{by} accepted the proposal: {service}"),
+            }
+        }
+        (Verdict::Route { service }, _) => {
+            let service = quoted(&pipeline.service_name(service));
+            match lang {
+                Lang::Fr => format!("{by} a choisi le service {service}"),
+                Lang::En => format!("{by} chose {service}"),
+            }
+        }
+        (
+            Verdict::Several {
+                service,
+                also,
+                copies,
+            },
+            _,
+        ) => {
+            let service = quoted(&pipeline.service_name(service));
+            let mut sentence = match lang {
+                Lang::Fr => format!("{by} a choisi le service {service}, qui répond"),
+                Lang::En => format!("{by} chose {service}, which answers"),
+            };
+            let others = [
+                (
+                    also,
+                    lang.pick("ont aussi à faire", "with something to do too"),
+                ),
+                (copies, lang.pick("pour information", "for information")),
+            ];
+            for (ids, what) in others.into_iter().filter(|(ids, _)| !ids.is_empty()) {
+                let colon = lang.pick("\u{a0}: ", ": ");
+                sentence.push_str(&format!("; {what}{colon}{}", list(ids)));
+            }
+            match lang {
+                Lang::Fr => sentence.replace("; ", " ; "),
+                Lang::En => sentence,
+            }
+        }
+        (Verdict::NotForUs { to, told, .. }, Lang::Fr) => format!(
+            "{by} a constaté que ce document relève de {} : il lui est transmis et la personne qui a écrit {} (CRPA, art. L114-2)",
+            quoted(to),
+            if *told {
+                "en a été informée"
+            } else {
+                "reste à informer"
+            }
+        ),
+        (Verdict::NotForUs { to, told, .. }, Lang::En) => format!(
+            "{by} found that {} is competent: the document is forwarded there, and whoever wrote {} (CRPA, art. L114-2)",
+            quoted(to),
+            if *told {
+                "was told"
+            } else {
+                "is still to be told"
+            }
+        ),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use domain::arrival::RowColumns;
 use domain::message::Class;
 use domain::time::Zone;
-use domain::{CollectionName, FormId, PipelineName, RuleId, ServiceId, StageName};
+use domain::{CollectionName, Delay, FormId, PipelineName, RuleId, ServiceId, StageName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -52,6 +52,9 @@ pub struct PipelineFile {
     /// Reconcilers: what is made of a period.
     #[serde(default)]
     pub reconcile: BTreeMap<StageName, ReconcilerEntry>,
+    /// Until when documents are to be answered.
+    #[serde(default)]
+    pub deadlines: Deadlines,
     /// Services that receive documents.
     #[serde(default)]
     pub services: Vec<Service>,
@@ -90,6 +93,26 @@ impl ReconcilerEntry {
     /// When it is due by itself.
     pub fn schedule(&self) -> &str {
         self.schedule.get_ref()
+    }
+}
+
+/// Until when documents are to be answered, counted in days from their reception.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Deadlines {
+    /// What is of no known form, or of one that says nothing else. Silence means something after
+    /// two months (CRPA L231-1 and L231-4).
+    pub within: Delay,
+    /// What is to be answered within this is never drawn to be looked at for the measure alone.
+    pub never_drawn_within: Delay,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            within: Delay::months(2),
+            never_drawn_within: Delay::days(15),
+        }
     }
 }
 
@@ -137,6 +160,10 @@ pub struct Form {
     /// Its clock, shown as written.
     #[serde(default)]
     pub clock: Option<String>,
+    /// Within how long it is to be answered: `2 mois`, `15 jours`, `1 month`, `10 days`. Without it,
+    /// that of `deadlines`.
+    #[serde(default)]
+    pub within: Option<Delay>,
     /// How it is recognised.
     pub recognise: Recognise,
     /// Its fields.
@@ -749,6 +776,18 @@ description = "routes et éclairage"
             "[[services]]\nid = \"Voirie 2\"\nname = \"V\"\ndescription = \"\"\n",
             "lower-case ASCII",
         );
+    }
+
+    #[test]
+    fn time_limits_are_checked_with_their_line() {
+        check("[deadlines]\nwithin = \"2 moi\"\n", "line 13");
+        check("[deadlines]\nwithin = \"2 moi\"\n", "`2 mois`, `15 jours`");
+        check("[deadlines]\nsoon = \"2 mois\"\n", "unknown field `soon`");
+        let form = "[[forms]]\nid = \"f\"\ntitle = \"F\"\nservice = \"voirie\"\nrecognise = { titles = [\"f\"] }\n";
+        check(&format!("{form}within = \"sous 1 mois\"\n"), "line 18");
+        let source = SourceFile::parse("f", format!("{BASE}{form}within = \"1 mois\"\n")).unwrap();
+        assert_eq!(source.file.forms[0].within, Some(Delay::months(1)));
+        assert_eq!(source.file.deadlines.within, Delay::months(2));
     }
 
     #[test]

@@ -76,10 +76,42 @@ pub struct RouteView {
     pub outcome: Outcome,
     /// The service proposed or chosen.
     pub service: Option<ServiceId>,
+    /// Other services that have something to do, as a person decided.
+    pub also: Vec<ServiceId>,
+    /// Services that have a copy, as a person decided.
+    pub copies: Vec<ServiceId>,
     /// Probability of that service, or of the first candidate where none is proposed.
     pub confidence: Probability,
     /// Whether a person decided.
     pub decided: bool,
+    /// A person decided that another authority is competent, and nobody has recorded yet that
+    /// whoever wrote was told.
+    pub to_tell: bool,
+}
+
+impl RouteView {
+    /// What a stage proposes.
+    pub const fn proposed(
+        outcome: Outcome,
+        service: Option<ServiceId>,
+        confidence: Probability,
+    ) -> Self {
+        Self {
+            outcome,
+            service,
+            also: Vec::new(),
+            copies: Vec::new(),
+            confidence,
+            decided: false,
+            to_tell: false,
+        }
+    }
+
+    /// Every service that finds it in its lists: the one it goes to, and those that have something
+    /// to do too or a copy.
+    pub fn services(&self) -> impl Iterator<Item = &ServiceId> {
+        self.service.iter().chain(&self.also).chain(&self.copies)
+    }
 }
 
 /// A document as listed.
@@ -244,7 +276,7 @@ pub struct Edition {
 pub struct DocumentFilter {
     /// Of this pipeline.
     pub pipeline: Option<PipelineName>,
-    /// Proposed to or decided for this service.
+    /// Proposed to or decided for this service, which has it whole, in part or as a copy.
     pub service: Option<ServiceId>,
     /// In this state.
     pub state: Option<DocumentState>,
@@ -258,6 +290,8 @@ pub struct DocumentFilter {
     pub top_level: bool,
     /// Only those a person has not decided yet.
     pub undecided: bool,
+    /// Only those that are for another authority while whoever wrote is still to be told.
+    pub to_tell: bool,
 }
 
 /// A signed checkpoint of the log.

@@ -10,7 +10,9 @@
 //! | [`intake`], [`worker`], [`engine`], [`reconcile`] | how a document enters, how work is done once |
 //! | [`service`] | the relay and the workers of a house spread over processes, on any queue |
 //! | [`log`] | sequencing, checkpoints, proofs |
-//! | [`desk`], [`likeness`], [`explain`] | what people see and do: inbox, what resembles what, review, why |
+//! | [`desk`], [`inbox`], [`review`] | what people see and do: a document, what waits and in which order, a decision |
+//! | [`likeness`], [`precedents`] | what resembles what, and what people decided of the like |
+//! | [`reasons`], [`explain`], [`progress`] | why, on a line and on a sheet; how far routing by itself is |
 //! | [`verify`], [`replay`] | whether everything holds, and whether it would come out again |
 //!
 //! Invariants: nothing here knows a file format, a model, SQL or AMQP; a stage is called with
@@ -23,14 +25,19 @@ pub mod engine;
 pub mod error;
 pub mod explain;
 pub mod file;
+pub mod inbox;
 pub mod intake;
 pub mod ledger;
 pub mod likeness;
 pub mod log;
 pub mod pipelines;
+pub mod precedents;
+pub mod progress;
 pub mod queue;
+pub mod reasons;
 pub mod reconcile;
 pub mod replay;
+pub mod review;
 pub mod service;
 pub mod stage;
 #[cfg(any(test, feature = "testing"))]

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::message::Task;
-use domain::{Kind, PipelineName, Probability, ServiceId, StageName};
+use domain::{
+    Day, Delay, FormId, Kind, PipelineName, Probability, ServiceId, StageName, Timestamp,
+};
 
 use crate::error::Error;
-use crate::file::{FileError, Service, SourceFile};
+use crate::file::{FileError, Form, Service, SourceFile};
 use crate::stage::Stage;
 
 /// One pipeline.
@@ -70,6 +72,29 @@ impl Pipeline {
         let table = route.and_then(|route| self.source.file.stage.get(&route));
         let share = table.and_then(|table| table.get_ref().get("audit_share")?.as_float());
         Probability::from_f64(share.unwrap_or(AUDIT_SHARE))
+    }
+
+    /// The form of this id, unless the file has it no more.
+    pub fn form(&self, id: &FormId) -> Option<&Form> {
+        self.source.file.forms.iter().find(|f| f.id() == id)
+    }
+
+    /// The day until which what was received then is to be answered, given the form it was
+    /// recognised as.
+    pub fn deadline(&self, form: Option<&FormId>, received_at: Timestamp) -> Day {
+        let otherwise = self.source.file.deadlines.within;
+        let within = form.and_then(|id| self.form(id)?.within);
+        self.delayed(within.unwrap_or(otherwise), received_at)
+    }
+
+    /// Whether there is time enough to draw such a document for the measure alone.
+    pub fn may_be_drawn(&self, form: Option<&FormId>, received_at: Timestamp) -> bool {
+        let shortest = self.source.file.deadlines.never_drawn_within;
+        self.deadline(form, received_at) > self.delayed(shortest, received_at)
+    }
+
+    fn delayed(&self, delay: Delay, received_at: Timestamp) -> Day {
+        delay.after(Day::of(received_at, &self.source.zone().0))
     }
 
     /// The stage of this name.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::record::Act;
+use domain::act::{Act, Verdict};
 use domain::record::Record;
 use domain::{
     Agent, Arrival, ArtifactName, Decision, Digest, DocumentId, Kind, Outcome, RunKey, RunOutcome,
@@ -395,16 +395,26 @@ async fn check_row(
     };
     let outcome = decision.as_ref().map_or(Outcome::Unknown, |d| d.outcome);
     let service = match (&act, &decision) {
-        (Some(act), _) => Some(act.verdict.service().clone()),
+        (Some(act), _) => act.verdict.service().cloned(),
         (None, Some(decision)) => decision.service.clone(),
         (None, None) => None,
     };
-    let said = (decision.is_some() || act.is_some()).then_some((outcome, service, act.is_some()));
-    let shown = row
-        .route
-        .as_ref()
-        .map(|r| (r.outcome, r.service.clone(), r.decided));
-    if said != shown {
+    let verdict = act.as_ref().map(|act| &act.verdict);
+    let (also, copies) = verdict.map_or((&[][..], &[][..]), |v| (v.also(), v.copies()));
+    let said = (decision.is_some() || act.is_some())
+        .then(|| (outcome, service.as_ref(), also, copies, act.is_some()));
+    let shown = row.route.as_ref().map(|r| {
+        let services = (r.service.as_ref(), &r.also[..], &r.copies[..]);
+        (r.outcome, services.0, services.1, services.2, r.decided)
+    });
+    // Whether one of our services stands for another authority is the pipeline file's word.
+    let told = match verdict {
+        Some(Verdict::NotForUs { told, .. }) => {
+            row.route.as_ref().is_some_and(|r| r.to_tell != *told)
+        }
+        _ => true,
+    };
+    if said != shown || !told {
         problems.push("its row shows another place than its decision and its review");
     }
     let codes = match named(Kind::Sketch) {

@@ -9,7 +9,20 @@ use crate::keyed::SecretKey;
 
 /// Where the run falls between 0 and 999,999 millionths, uniformly.
 pub fn draw_millionths(audit_key: &SecretKey, run_key: &RunKey) -> u32 {
-    let mac: [u8; 8] = crate::keyed::first(&audit_key.hmac(run_key.as_bytes()));
+    millionths(audit_key, run_key.as_bytes())
+}
+
+/// The place of the run in a queue, between 0 and 999,999 millionths of it, uniformly: it says
+/// nothing of whether the run is [drawn](is_drawn).
+pub fn place_millionths(audit_key: &SecretKey, run_key: &RunKey) -> u32 {
+    millionths(
+        audit_key,
+        &[run_key.as_bytes(), b"place".as_slice()].concat(),
+    )
+}
+
+fn millionths(audit_key: &SecretKey, of: &[u8]) -> u32 {
+    let mac: [u8; 8] = crate::keyed::first(&audit_key.hmac(of));
     // The high 64 bits of a product scale without the bias of a remainder.
     let scaled = (u128::from(u64::from_be_bytes(mac)) * 1_000_000) >> 64;
     scaled as u32
@@ -47,6 +60,22 @@ mod tests {
         assert!(
             (0..1000).all(|i| !is_drawn(&key, &run(i), small) || is_drawn(&key, &run(i), large))
         );
+    }
+
+    #[test]
+    fn a_place_says_nothing_of_the_draw() {
+        let key = SecretKey::from_bytes([5; 32]);
+        let early = |drawn: bool| {
+            let share = Probability::from_f64(0.1);
+            let of: Vec<u32> = (0..10_000)
+                .filter(|i| is_drawn(&key, &run(*i), share) == drawn)
+                .map(|i| place_millionths(&key, &run(i)))
+                .collect();
+            of.iter().filter(|place| **place < 500_000).count() as f64 / of.len() as f64
+        };
+        // Five standard deviations of 1,000 draws of one half.
+        assert!((early(true) - 0.5).abs() < 0.08, "{}", early(true));
+        assert!((early(false) - 0.5).abs() < 0.03, "{}", early(false));
     }
 
     #[test]

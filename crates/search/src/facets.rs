@@ -179,9 +179,10 @@ impl FacetColumns {
             .map_or(0, |column| column.num_terms())
     }
 
-    /// The number of a passage's value.
-    pub(crate) fn ordinal(&self, facet: Facet, doc: DocId) -> Option<u64> {
-        self.0[facet as usize].as_ref()?.ords().first(doc)
+    /// The numbers of a passage's values: several services may have one document.
+    pub(crate) fn ordinals(&self, facet: Facet, doc: DocId) -> impl Iterator<Item = u64> {
+        let column = self.0[facet as usize].as_ref();
+        column.into_iter().flat_map(move |c| c.term_ords(doc))
     }
 
     /// The value of a number; a document without a service has the empty one.

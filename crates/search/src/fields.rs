@@ -204,6 +204,9 @@ impl Fields {
                     .as_ref()
                     .map_or(UNROUTED, ServiceId::as_str),
             );
+            for service in &document.also {
+                out.add_text(self.service, service.as_str());
+            }
             if let Some(tag) = tag {
                 out.add_text(self.tag, primary_tag(tag));
             }

@@ -81,6 +81,8 @@ pub struct IndexedDocument {
     pub pipeline: PipelineName,
     /// The service it belongs to; `None` while it has none.
     pub service: Option<ServiceId>,
+    /// Other services that have something to do with it or a copy: it is found under each.
+    pub also: Vec<ServiceId>,
     /// A language tag such as `fr`. English has its analyser; all else is read as French.
     pub language: Option<String>,
     /// Its media type.

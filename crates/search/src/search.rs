@@ -423,8 +423,9 @@ impl Judge<'_> {
                         Some(aside) => aside[s].contains(doc),
                         None => hit,
                     };
-                    if within && let Some(ordinal) = segment.facets.ordinal(facet, doc) {
-                        seen.insert((facet, ordinal));
+                    if within {
+                        let ordinals = segment.facets.ordinals(facet, doc);
+                        seen.extend(ordinals.map(|ordinal| (facet, ordinal)));
                     }
                 }
             }

@@ -287,6 +287,7 @@ mod tests {
             title: None,
             pipeline: "courrier".parse().unwrap(),
             service: None,
+            also: Vec::new(),
             language: None,
             media_type: "text/plain".to_owned(),
             place: None,

@@ -137,7 +137,8 @@ impl Ledger for SqlLedger {
             .bind(filter.state.map(|s| s.as_str().to_owned()))
             .bind(filter.parent.map(|p| bound(p.as_bytes())))
             .bind(i64::from(filter.top_level))
-            .bind(i64::from(filter.undecided));
+            .bind(i64::from(filter.undecided))
+            .bind(i64::from(filter.to_tell));
         let found = self.read("list documents", query).await?;
         found.iter().map(rows::document).collect()
     }

@@ -7,26 +7,29 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use domain::act::{Act, Verdict};
 use domain::catalogue::Said as _;
-use domain::record::{Act, Verdict};
 use domain::{Agent, DocumentId, Kind, Outcome, RunOutcome, SubjectId};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use pipeline::desk::{Desk, Opened};
 use pipeline::ledger::{DocumentFilter, DocumentState};
 use pipeline::pipelines::Pipeline;
+use pipeline::reasons;
 
-use crate::Office;
-use crate::inbox::{Link, Waiting};
+use crate::inbox::{Deadline, Link};
 use crate::problem::Problem;
 use crate::shown::{self, Calendar, render};
 use crate::visit::{Here, Visit};
+use crate::{Asked, Office};
 
 mod choose;
 mod read;
 mod view;
 
-pub(crate) use self::choose::{Filled, Wrong, is_open};
-use self::view::{ActLine, Alike, AttachmentLine, Check, DocumentPage, HistoryLine, Proposal};
+pub(crate) use self::choose::{Filled, NOT_FOR_US, Wrong, is_open};
+use self::view::{
+    ActLine, Alike, AttachmentLine, Check, DocumentPage, HistoryLine, PrecedentLine, Proposal,
+};
 
 /// Attachments that are opened for a page.
 const ATTACHMENTS_MAX: usize = 50;
@@ -53,7 +56,7 @@ pub(crate) async fn page(
         return Err(Problem::NoSuchDocument);
     };
     let opened = open(&office.desk, &id).await?;
-    show(&office.desk, &opened, &visit, Filled::default()).await
+    show(&office, &opened, &visit, Filled::default()).await
 }
 
 /// `/documents/{id}/text`: the stored text, whose bytes every place and quote refers to.
@@ -109,11 +112,12 @@ pub(crate) async fn original(
 
 /// The page of an opened document, with what was filled in its form.
 pub(crate) async fn show(
-    desk: &Desk,
+    office: &Office,
     opened: &Opened,
     visit: &Visit,
     filled: Filled,
 ) -> Result<Response, Problem> {
+    let desk = &office.desk;
     let w = visit.words();
     let pipeline = desk.pipelines.get(&opened.row.pipeline)?;
     let calendar = Calendar::of(Some(pipeline), visit.lang);
@@ -133,6 +137,10 @@ pub(crate) async fn show(
             .channel
             .as_deref()
             .map(|c| shown::channel(c, w)),
+        deadline: match desk.waits(opened) {
+            true => Some(Deadline::of(&desk.waiting_as(opened)?, visit)),
+            false => None,
+        },
         parent: named(desk, opened.row.parent, visit).await,
         duplicate_of: named(desk, opened.row.duplicate_of, visit).await,
         resembles: resembles(desk, opened, &calendar, visit).await?,
@@ -147,10 +155,11 @@ pub(crate) async fn show(
             None
         },
         act: acts.last().and_then(|a| a.as_ref()).map(|act| ActLine {
-            text: w.assigned_by(&pipeline.service_name(act.verdict.service()), &act.by),
+            text: assigned(act, pipeline, visit),
             reason: act.reason.clone(),
         }),
-        proposal: proposal(opened, pipeline, &text, visit),
+        proposal: proposal(desk, opened, pipeline, &text, visit),
+        precedents: precedents(office, opened, visit).await?,
         form: choose::form(opened, pipeline, visit, filled, acts.len()),
         check: check(opened, pipeline, visit),
         fields: read::fields(opened, visit),
@@ -230,17 +239,83 @@ async fn resembles(
 
 /// The document that waits for a decision first, other than this one.
 async fn next(desk: &Desk, opened: &Opened, visit: &Visit) -> Result<Option<Link>, Problem> {
-    let waiting = Waiting::of(desk, None, None).await?;
-    let first = waiting
-        .rows
+    let inbox = desk.inbox(None, None).await?;
+    let first = inbox
+        .to_decide
         .iter()
-        .take(waiting.undecided())
-        .map(|r| r.id)
+        .map(|waiting| waiting.row.id)
         .find(|id| *id != opened.row.id);
     Ok(named(desk, first, visit).await)
 }
 
+/// Documents that are candidates for precedents: those nearest by meaning, most of which nobody has
+/// decided about.
+const NEAREST: usize = 50;
+
+/// What people decided about the documents most like this one.
+async fn precedents(
+    office: &Office,
+    opened: &Opened,
+    visit: &Visit,
+) -> Result<Vec<PrecedentLine>, Problem> {
+    if opened.row.parent.is_some() || opened.decision.is_none() {
+        return Ok(Vec::new());
+    }
+    let asked = Asked {
+        limit: NEAREST,
+        like: Some(opened.row.id),
+        only: BTreeMap::from([("pipeline", opened.row.pipeline.to_string())]),
+        ..Asked::default()
+    };
+    let found = match office.find.find(&asked).await {
+        Ok(answer) => answer.hits,
+        // What cannot be searched must not hide the document.
+        Err(error) => {
+            Problem::broken("look for precedents", error.as_ref());
+            return Ok(Vec::new());
+        }
+    };
+    let candidates: Vec<DocumentId> = found.iter().map(|hit| hit.document).collect();
+    let precedents = office.desk.precedents(opened, &candidates).await?;
+    let lines = precedents.into_iter().map(|one| PrecedentLine {
+        how: one.say(visit.lang),
+        link: Link {
+            href: visit.to(&format!("/documents/{}", one.id)),
+            text: one.name,
+        },
+        to: one.to,
+    });
+    Ok(lines.collect())
+}
+
+/// What a person decided, in a sentence.
+fn assigned(act: &Act, pipeline: &Pipeline, visit: &Visit) -> String {
+    let w = visit.words();
+    match &act.verdict {
+        Verdict::NotForUs { to, told, .. } => w.forwarded_by(to, *told, &act.by),
+        verdict => {
+            let service = verdict.service().map(|id| pipeline.service_name(id));
+            let text = w.assigned_by(&service.unwrap_or_default(), &act.by);
+            format!("{text}{}", others(verdict, pipeline, visit))
+        }
+    }
+}
+
+/// The other services of a decision, to be added to a sentence.
+fn others(verdict: &Verdict, pipeline: &Pipeline, visit: &Visit) -> String {
+    let w = visit.words();
+    let lists = [(verdict.also(), w.also()), (verdict.copies(), w.copy())];
+    let parts = lists.into_iter().filter(|(ids, _)| !ids.is_empty());
+    parts
+        .map(|(ids, how)| {
+            let names: Vec<String> = ids.iter().map(|id| pipeline.service_name(id)).collect();
+            format!("{}{how}{}{}", w.semicolon(), w.colon(), names.join(", "))
+        })
+        .collect()
+}
+
 fn proposal(
+    desk: &Desk,
     opened: &Opened,
     pipeline: &Pipeline,
     text: &view::TextView,
@@ -274,11 +349,16 @@ fn proposal(
             candidates: None,
         });
     };
+    // What lists say while it waits; then what the software had said.
+    let shown = match desk.waits(opened) {
+        true => desk.shown_outcome(opened).unwrap_or(decision.outcome),
+        false => decision.outcome,
+    };
     Some(Proposal {
-        state: decision.outcome.say(lang).to_owned(),
-        kind: decision.outcome.as_str(),
+        state: shown.say(lang).to_owned(),
+        kind: shown.as_str(),
         service: decision.service.as_ref().map(|s| pipeline.service_name(s)),
-        causes: decision.review.iter().map(|c| c.say(lang)).collect(),
+        causes: reasons::causes(decision, shown, pipeline, lang),
         reasons: read::reasons(decision, pipeline, text, visit),
         candidates: (decision.outcome != Outcome::Automatic || decision.rule.is_none())
             .then(|| choose::candidates(decision, pipeline))
@@ -388,9 +468,16 @@ fn history(
             };
             let is_act = statement.outputs.iter().any(|n| n.kind == Kind::Act);
             if is_act && let Some(Some(act)) = acts.next() {
-                let accepted = matches!(act.verdict, Verdict::Accept { .. });
-                let service = pipeline.service_name(act.verdict.service());
-                what = format!("{what}{}{}", w.colon(), w.assigned(accepted, &service));
+                let said = match &act.verdict {
+                    Verdict::NotForUs { to, told, .. } => w.forwarded(to, *told),
+                    verdict => {
+                        let accepted = matches!(verdict, Verdict::Accept { .. });
+                        let service = verdict.service().map(|id| pipeline.service_name(id));
+                        let said = w.assigned(accepted, &service.unwrap_or_default());
+                        format!("{said}{}", others(verdict, pipeline, visit))
+                    }
+                };
+                what = format!("{what}{}{said}", w.colon());
                 if let Some(reason) = &act.reason {
                     what = format!("{what} ({reason})");
                 }

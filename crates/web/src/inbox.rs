@@ -5,12 +5,15 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use domain::act::Verdict;
 use domain::catalogue::Said as _;
-use domain::{AlertSet, Outcome, PipelineName, ServiceId};
+use domain::{AlertSet, Lang, PipelineName, ServiceId};
 use pipeline::desk::{Desk, Opened};
-use pipeline::ledger::{DocumentFilter, DocumentRow, DocumentState};
+use pipeline::inbox::Waiting;
+use pipeline::ledger::DocumentState;
 use pipeline::likeness::closest_earlier;
 use pipeline::pipelines::Pipeline;
+use pipeline::reasons;
 
 use crate::Office;
 use crate::problem::Problem;
@@ -31,6 +34,7 @@ struct InboxPage {
     services: Vec<Group>,
     alerts: Vec<Link>,
     reading: Option<String>,
+    progress: Vec<Standing>,
     sections: Vec<Section>,
     pager: Option<Pager>,
 }
@@ -46,6 +50,12 @@ struct Choice {
 struct Group {
     name: String,
     choices: Vec<Choice>,
+}
+
+/// How far routing by itself is in one pipeline.
+struct Standing {
+    pipeline: String,
+    lines: Vec<String>,
 }
 
 /// A place to go.
@@ -75,6 +85,8 @@ struct Line {
     name: String,
     title: Option<String>,
     received: Moment,
+    /// Until when it is to be answered.
+    deadline: Option<Deadline>,
     channel: Option<String>,
     state: &'static str,
     kind: &'static str,
@@ -84,6 +96,27 @@ struct Line {
     notes: Vec<String>,
     /// The line of the log, when the document cannot be opened.
     broken: Option<String>,
+}
+
+/// Until when a document is to be answered.
+pub(crate) struct Deadline {
+    /// The day, for machines.
+    pub(crate) iso: String,
+    /// In words.
+    pub(crate) text: String,
+    /// Whether it is late, or will be within days.
+    pub(crate) is_pressing: bool,
+}
+
+impl Deadline {
+    pub(crate) fn of(waiting: &Waiting, visit: &Visit) -> Self {
+        let day = waiting.deadline.say(waiting.today, visit.lang);
+        Self {
+            iso: waiting.deadline.to_string(),
+            text: visit.words().answer_before(&day, waiting.days_left < 0),
+            is_pressing: waiting.is_pressing(),
+        }
+    }
 }
 
 /// `/`
@@ -102,21 +135,27 @@ pub(crate) async fn page(
             .filter(|n| *n > 0)
             .ok_or(Problem::BadAddress)?,
     };
-    let waiting = Waiting::of(desk, pipeline.as_ref(), service.as_ref()).await?;
-    let (total, undecided) = (waiting.rows.len(), waiting.undecided());
+    let inbox = desk.inbox(pipeline.as_ref(), service.as_ref()).await?;
+    let undecided = inbox.to_decide.len();
+    let total = undecided + inbox.routed.len();
     let first = (number - 1).saturating_mul(PAGE_DOCUMENTS);
     if first >= total && number > 1 {
         return Err(Problem::BadAddress);
     }
     let mut to_decide = Vec::new();
     let mut routed = Vec::new();
-    for row in waiting.rows.iter().skip(first).take(PAGE_DOCUMENTS) {
-        let list = if is_automatic(row) {
-            &mut routed
-        } else {
+    for (at, waiting) in inbox.queue().enumerate().skip(first).take(PAGE_DOCUMENTS) {
+        let list = if at < undecided {
             &mut to_decide
+        } else {
+            &mut routed
         };
-        list.push(line(desk, row, &visit).await?);
+        list.push(line(desk, waiting, &visit).await?);
+    }
+    // They are few, and the law asks for haste: every page shows them.
+    let mut to_forward = Vec::new();
+    for waiting in inbox.to_forward.iter().take(PAGE_DOCUMENTS) {
+        to_forward.push(forward(desk, waiting, &visit).await?);
     }
     let last = (first + PAGE_DOCUMENTS).min(total);
     // A page without documents of a kind says so only when there are none on any page.
@@ -142,6 +181,17 @@ pub(crate) async fn page(
             lines: routed,
         },
     ];
+    if !to_forward.is_empty() {
+        sections.insert(
+            0,
+            Section {
+                id: "to-forward",
+                title: format!("{} ({})", w.to_forward(), inbox.to_forward.len()),
+                nothing: w.to_forward_help(),
+                lines: to_forward,
+            },
+        );
+    }
     sections.retain(|s| !s.lines.is_empty() || !s.nothing.is_empty());
     let to_page = |n: usize| {
         let n = n.to_string();
@@ -159,12 +209,30 @@ pub(crate) async fn page(
         pipelines: pipelines(desk, pipeline.as_ref()),
         services: services(desk, pipeline.as_ref(), service.as_ref()),
         alerts: alerts(desk, &visit).await?,
-        reading: (waiting.processing > 0).then(|| w.still_reading(waiting.processing)),
+        reading: (inbox.processing > 0).then(|| w.still_reading(inbox.processing)),
+        progress: progress(&office, pipeline.as_ref(), visit.lang),
         sections,
         pager,
         f: visit.frame(w.inbox_title(), Here::Inbox),
     };
     Ok(render(&page))
+}
+
+/// What cannot be read must not hide what waits.
+fn progress(office: &Office, chosen: Option<&PipelineName>, lang: Lang) -> Vec<Standing> {
+    routing(&office.desk)
+        .filter(|p| chosen.is_none_or(|name| name == p.name()))
+        .filter_map(|pipeline| match office.watch.progress(pipeline) {
+            Ok(progress) => Some(Standing {
+                pipeline: pipeline.source.file.title.clone(),
+                lines: progress.say(pipeline, lang),
+            }),
+            Err(error) => {
+                Problem::broken("read how far routing by itself is", error.as_ref());
+                None
+            }
+        })
+        .collect()
 }
 
 /// What the filter says: a name that cannot be or that nothing has is a wrong address.
@@ -234,61 +302,9 @@ fn services(
         .collect()
 }
 
-/// The documents that wait, in the order of [`Desk::inbox`], which opens every one of them: a page
-/// opens only those it shows.
-pub(crate) struct Waiting {
-    /// Their rows, those that need a decision first.
-    pub(crate) rows: Vec<DocumentRow>,
-    /// How many are still being read.
-    pub(crate) processing: usize,
-}
-
-impl Waiting {
-    /// Those of a pipeline and a service.
-    pub(crate) async fn of(
-        desk: &Desk,
-        pipeline: Option<&PipelineName>,
-        service: Option<&ServiceId>,
-    ) -> Result<Self, Problem> {
-        let filter = DocumentFilter {
-            pipeline: pipeline.cloned(),
-            service: service.cloned(),
-            top_level: true,
-            undecided: true,
-            ..DocumentFilter::default()
-        };
-        let mut rows = desk.vault.ledger.documents(&filter).await?;
-        rows.retain(|row| {
-            desk.pipelines
-                .get(&row.pipeline)
-                .is_ok_and(|p| !p.source.file.services.is_empty())
-        });
-        let all = rows.len();
-        rows.retain(|row| row.state != DocumentState::Processing);
-        rows.sort_by_key(|row| (is_automatic(row), row.received_at, row.id));
-        Ok(Self {
-            processing: all - rows.len(),
-            rows,
-        })
-    }
-
-    /// How many need a decision: they stand first.
-    pub(crate) fn undecided(&self) -> usize {
-        self.rows
-            .iter()
-            .take_while(|row| !is_automatic(row))
-            .count()
-    }
-}
-
-fn is_automatic(row: &DocumentRow) -> bool {
-    row.route
-        .as_ref()
-        .is_some_and(|r| r.outcome == Outcome::Automatic)
-}
-
-async fn line(desk: &Desk, row: &DocumentRow, visit: &Visit) -> Result<Line, Problem> {
+async fn line(desk: &Desk, waiting: &Waiting, visit: &Visit) -> Result<Line, Problem> {
     let (w, lang) = (visit.words(), visit.lang);
+    let row = &waiting.row;
     let pipeline = desk.pipelines.get(&row.pipeline)?;
     let href = visit.to(&format!("/documents/{}", row.id));
     let received = Calendar::of(Some(pipeline), lang).moment(row.received_at);
@@ -307,6 +323,7 @@ async fn line(desk: &Desk, row: &DocumentRow, visit: &Visit) -> Result<Line, Pro
         name: row.id.short(),
         title: None,
         received,
+        deadline: Some(Deadline::of(waiting, visit)),
         channel: None,
         state,
         kind,
@@ -338,8 +355,9 @@ async fn line(desk: &Desk, row: &DocumentRow, visit: &Visit) -> Result<Line, Pro
         .as_deref()
         .map(|c| shown::channel(c, w));
     if let Some(decision) = &opened.decision {
-        let causes: Vec<&str> = decision.review.iter().map(|c| c.say(lang)).collect();
-        line.causes = causes.join(", ");
+        let shown = desk.shown_outcome(&opened).unwrap_or(decision.outcome);
+        (line.state, line.kind) = (shown.say(lang), shown.as_str());
+        line.causes = reasons::in_brief(decision, shown, pipeline, lang).join(" ; ");
     } else if let Some(reason) = opened.set_aside() {
         line.causes = shown::set_aside(reason, w);
     }
@@ -362,6 +380,27 @@ async fn line(desk: &Desk, row: &DocumentRow, visit: &Visit) -> Result<Line, Pro
         }
         Err(error) if error.is_passing() => return Err(error.into()),
         Err(_) => {}
+    }
+    Ok(line)
+}
+
+/// A document for another authority, whose writer is still to be told.
+async fn forward(desk: &Desk, waiting: &Waiting, visit: &Visit) -> Result<Line, Problem> {
+    let w = visit.words();
+    let mut line = line(desk, waiting, visit).await?;
+    (line.state, line.kind) = (w.to_forward_state(), "forward");
+    (line.deadline, line.causes) = (None, String::new());
+    line.missing.clear();
+    let opened = match desk.open(waiting.row.clone()).await {
+        Ok(opened) => opened,
+        Err(error) if error.is_passing() => return Err(error.into()),
+        Err(_) => return Ok(line),
+    };
+    if let Some(act) = &opened.act {
+        if let Verdict::NotForUs { to, .. } = &act.verdict {
+            line.service = Some(to.clone());
+        }
+        line.causes = w.decided_by(&act.by);
     }
     Ok(line)
 }

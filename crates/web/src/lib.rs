@@ -26,6 +26,7 @@ use axum::middleware::from_fn;
 use axum::routing::get;
 use domain::{DocumentId, Span, Timestamp};
 use pipeline::desk::Desk;
+use pipeline::progress::Watch;
 
 mod assets;
 mod document;
@@ -113,6 +114,8 @@ pub struct Office {
     pub desk: Desk,
     /// Search.
     pub find: Arc<dyn Find>,
+    /// How far routing by itself is.
+    pub watch: Arc<dyn Watch>,
 }
 
 /// Why the pages are not served.

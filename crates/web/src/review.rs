@@ -7,12 +7,13 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::Kind;
-use domain::record::Verdict;
+use domain::act::Verdict;
 use pipeline::desk::{Opened, Review};
 use pipeline::ledger::DocumentState;
+use pipeline::pipelines::Pipeline;
 
 use crate::Office;
-use crate::document::{Filled, Wrong, is_open, open, show};
+use crate::document::{Filled, NOT_FOR_US, Wrong, is_open, open, show};
 use crate::problem::Problem;
 use crate::visit::Visit;
 
@@ -45,26 +46,53 @@ pub(crate) async fn record(
         return Err(Problem::NotReady);
     }
     let (mut filled, seen) = read(&pairs)?;
-    if pipeline.service(&filled.service).is_err() {
-        filled.flaws.push(Wrong::Service);
+    let only_told = pairs.iter().any(|(name, _)| name == "only-told");
+    if only_told {
+        if !opened.row.route.as_ref().is_some_and(|r| r.to_tell) {
+            return Err(Problem::BadForm);
+        }
+    } else {
+        check(&mut filled, pipeline);
     }
-    if filled.flaws.is_empty() && acts(&opened) != seen && !says_again(&opened, &filled) {
+    let again = !only_told && says_again(&opened, &filled);
+    if filled.flaws.is_empty() && acts(&opened) != seen && !again {
         filled.flaws.push(Wrong::DecidedMeanwhile);
     }
     if !filled.flaws.is_empty() {
-        return show(desk, &opened, &visit, filled).await;
+        return show(&office, &opened, &visit, filled).await;
     }
     let reason = Some(filled.reason.as_str()).filter(|r| !r.is_empty());
-    desk.review(
-        &opened.row,
-        &review(&opened, &filled.service),
-        &filled.by,
-        reason,
-    )
-    .await?;
+    let asked = match only_told {
+        true => Review::Told,
+        false => review(&opened, &filled),
+    };
+    desk.review(&opened.row, &asked, &filled.by, reason).await?;
     // See other: going back or reloading sends nothing again.
     let path = format!("/documents/{}", opened.row.id);
     Ok(Redirect::to(&visit.to_with(&path, &[("recorded", "1")])).into_response())
+}
+
+/// Services and authorities that cannot be.
+fn check(filled: &mut Filled, pipeline: &Pipeline) {
+    if filled.service == NOT_FOR_US {
+        let ours = pipeline.service(&filled.to).is_ok_and(|s| !s.external);
+        let long = filled.to.chars().count() > NAME_CHARS_MAX || filled.to.chars().any(unreadable);
+        if filled.to.is_empty() || ours || long {
+            filled.flaws.push(Wrong::Authority);
+        }
+        return;
+    }
+    if pipeline.service(&filled.service).is_err() {
+        filled.flaws.push(Wrong::Service);
+    }
+    let others: Vec<&String> = filled.also.iter().chain(&filled.copies).collect();
+    let twice = others.iter().enumerate().any(|(n, id)| {
+        **id == filled.service || others.iter().skip(n + 1).any(|other| other == id)
+    });
+    let ours = |id: &String| pipeline.service(id).is_ok_and(|s| !s.external);
+    if twice || !others.into_iter().all(ours) {
+        filled.flaws.push(Wrong::Others);
+    }
 }
 
 /// What was filled, and how many decisions the person had seen.
@@ -80,9 +108,18 @@ fn read(pairs: &[(String, String)]) -> Result<(Filled, usize), Problem> {
             (value, None) => Ok(value.unwrap_or_default().to_owned()),
         }
     };
+    let every = |name: &str| -> Vec<String> {
+        let values = pairs.iter().filter(|(n, _)| n == name);
+        let values = values.map(|(_, value)| value.trim().to_owned());
+        values.filter(|value| !value.is_empty()).collect()
+    };
     let seen = field("seen")?.parse().map_err(|_| Problem::BadForm)?;
     let mut filled = Filled {
         service: field("service")?,
+        also: every("also"),
+        copies: every("copy"),
+        to: field("to")?,
+        told: !field("told")?.is_empty(),
         by: field("by")?,
         reason: field("reason")?.replace("\r\n", "\n"),
         flaws: Vec::new(),
@@ -120,13 +157,46 @@ fn acts(opened: &Opened) -> usize {
 fn says_again(opened: &Opened, filled: &Filled) -> bool {
     opened.act.as_ref().is_some_and(|act| {
         act.by == filled.by
-            && act.verdict.service().as_str() == filled.service
+            && says(&act.verdict, filled)
             && act.reason.as_deref().unwrap_or_default() == filled.reason
     })
 }
 
+fn says(verdict: &Verdict, filled: &Filled) -> bool {
+    let same = |of: &[domain::ServiceId], ids: &[String]| {
+        of.iter().map(domain::ServiceId::as_str).eq(ids.iter())
+    };
+    match verdict {
+        Verdict::NotForUs { to, service, told } => {
+            let named = service.as_ref().is_some_and(|id| *id.as_str() == filled.to);
+            filled.service == NOT_FOR_US && (*to == filled.to || named) && *told == filled.told
+        }
+        verdict => {
+            verdict
+                .service()
+                .is_some_and(|id| id.as_str() == filled.service)
+                && same(verdict.also(), &filled.also)
+                && same(verdict.copies(), &filled.copies)
+        }
+    }
+}
+
 /// Choosing what is proposed is accepting it, as long as nothing else was decided since.
-fn review(opened: &Opened, service: &str) -> Review {
+fn review(opened: &Opened, filled: &Filled) -> Review {
+    let service = filled.service.as_str();
+    if service == NOT_FOR_US {
+        return Review::NotForUs {
+            to: filled.to.clone(),
+            told: filled.told,
+        };
+    }
+    if !filled.also.is_empty() || !filled.copies.is_empty() {
+        return Review::Several {
+            service: Some(service.to_owned()),
+            also: filled.also.clone(),
+            copies: filled.copies.clone(),
+        };
+    }
     let proposed = opened.decision.as_ref().and_then(|d| d.service.as_ref());
     let stands = match &opened.act {
         None => true,

@@ -41,6 +41,11 @@ words! {
     show: "Afficher", "Show";
     to_decide: "À affecter par une personne", "For a person to assign";
     routed: "Affectés automatiquement, pas encore relus", "Assigned automatically, not looked at yet";
+    progress: "Où en est l’envoi automatique", "How far automatic routing is";
+    to_forward: "À transmettre", "To be forwarded";
+    to_forward_help: "Ces documents relèvent d’une autre administration : ils lui sont transmis et la personne qui a écrit en est informée (CRPA, art. L114-2). Ils restent ici jusque-là.",
+        "These documents are for another authority: they are forwarded there and whoever wrote is told (CRPA, art. L114-2). They stay here until then.";
+    to_forward_state: "à transmettre", "to be forwarded";
     nothing_to_decide: "Rien n’attend de décision ici.", "Nothing waits for a decision here.";
     nothing_routed: "Aucun document affecté automatiquement n’est à relire ici.", "No automatically assigned document is left to look at here.";
     received: "Réception", "Received";
@@ -113,6 +118,23 @@ words! {
     your_decision: "Votre décision", "Your decision";
     choose_service: "Service qui traitera le document", "Service that will deal with the document";
     other_services: "Autres services", "Other services";
+    not_for_us: "Aucun de nos services", "None of our services";
+    not_for_us_help: "à transmettre, et la personne à informer : CRPA, art. L114-2", "to be forwarded, and the person told: CRPA, art. L114-2";
+    not_for_us_details: "Si aucun de nos services n’est compétent", "If none of our services is competent";
+    authority: "Administration compétente", "Competent authority";
+    told: "La personne qui a écrit a été informée", "Whoever wrote was told";
+    others: "D’autres services sont concernés", "Other services are concerned";
+    also_column: "A aussi à faire", "Has something to do";
+    copy_column: "Reçoit une copie", "Has a copy";
+    also: "aussi", "also";
+    copy: "copie", "copy";
+    semicolon: "\u{a0}; ", "; ";
+    others_wrong: "Un service est nommé deux fois : il répond, il a aussi à faire, ou il reçoit une copie.", "A service is named twice: it answers, has something to do, or has a copy.";
+    authority_needed: "Indiquez l’administration compétente (200 caractères au plus).", "Name the competent authority (200 characters at most).";
+    tell: "La personne a été informée", "The person was told";
+    tell_help: "Ce document relève d’une autre administration. Une fois qu’il lui est transmis et que la personne qui a écrit en est informée, dites-le ici.",
+        "This document is for another authority. Once it is forwarded there and whoever wrote was told, say so here.";
+    precedents: "Ce qui a été décidé pour des documents proches", "What was decided for close documents";
     not_ours: "hors de nos services : à transmettre", "not ours: to be passed on";
     your_name: "Votre nom", "Your name";
     your_name_help: "Inscrit dans l’historique du document.", "Kept in the document’s history.";
@@ -331,6 +353,24 @@ impl Words {
         }
     }
 
+    /// Until when a document is to be answered.
+    pub(crate) fn answer_before(self, day: &str, is_late: bool) -> String {
+        match (self.0, is_late) {
+            (Lang::Fr, false) => format!("à répondre avant le {day}"),
+            (Lang::Fr, true) => format!("en retard : à répondre avant le {day}"),
+            (Lang::En, false) => format!("to be answered before {day}"),
+            (Lang::En, true) => format!("late: to be answered before {day}"),
+        }
+    }
+
+    /// Who decided.
+    pub(crate) fn decided_by(self, by: &str) -> String {
+        match self.0 {
+            Lang::Fr => format!("décidé par {by}"),
+            Lang::En => format!("decided by {by}"),
+        }
+    }
+
     /// A document received twice.
     pub(crate) fn already_received(self, name: &str) -> String {
         match self.0 {
@@ -449,6 +489,26 @@ impl Words {
         match self.0 {
             Lang::Fr => format!("Affecté à {service} par {by}"),
             Lang::En => format!("Assigned to {service} by {by}"),
+        }
+    }
+
+    /// What is for another authority, in the history.
+    pub(crate) fn forwarded(self, to: &str, told: bool) -> String {
+        match (self.0, told) {
+            (Lang::Fr, true) => format!("à transmettre à {to}, personne informée"),
+            (Lang::Fr, false) => format!("à transmettre à {to}, personne à informer"),
+            (Lang::En, true) => format!("to be forwarded to {to}, person told"),
+            (Lang::En, false) => format!("to be forwarded to {to}, person to be told"),
+        }
+    }
+
+    /// What is for another authority, and who said so.
+    pub(crate) fn forwarded_by(self, to: &str, told: bool, by: &str) -> String {
+        match (self.0, told) {
+            (Lang::Fr, true) => format!("À transmettre à {to}, personne informée ({by})"),
+            (Lang::Fr, false) => format!("À transmettre à {to}, personne à informer ({by})"),
+            (Lang::En, true) => format!("To be forwarded to {to}, person told ({by})"),
+            (Lang::En, false) => format!("To be forwarded to {to}, person to be told ({by})"),
         }
     }
 

@@ -12,6 +12,7 @@ use super::Ending;
 use super::search::Finder;
 use crate::args::{Global, PipelinesAction};
 use crate::house::{self, House, reading};
+use crate::progress::HouseProgress;
 use crate::stages::{Workshop, assemble};
 use crate::{print, schemas};
 
@@ -171,6 +172,7 @@ pub async fn serve(global: &Global, listen: SocketAddr) -> Result<Ending> {
     let office = web::Office {
         desk: house.desk.clone(),
         find,
+        watch: Arc::new(HouseProgress::of(&house)),
     };
     let stop = async {
         // Without a handler for the signal, the process simply ends when it is told to.

@@ -1,16 +1,23 @@
-//! `documents`, `show`, `extract`, `inbox`, `review`, `why`.
+//! `documents`, `show`, `extract`, `why`.
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use domain::act::Verdict;
 use domain::catalogue::{Lang, Said};
 use domain::{Missing, Outcome, ServiceId};
 use extract::view::ExtractView;
 use extract::{Budgets, Input};
-use pipeline::desk::{Opened, Review};
+use pipeline::desk::Opened;
+use pipeline::inbox::Waiting;
 use pipeline::ledger::{DocumentFilter, DocumentState};
 use pipeline::likeness::{Resembling, closest_earlier};
+use pipeline::precedents::Precedent;
+use pipeline::reasons::in_brief;
 use serde::Serialize;
 
 use super::Ending;
+use super::search::Finder;
 use crate::args::{Global, Password};
 use crate::house::{House, reading};
 use crate::print;
@@ -40,6 +47,20 @@ pub struct Listed {
     pub outcome: Option<Outcome>,
     /// The service proposed or decided.
     pub service: Option<ServiceId>,
+    /// Other services that have something to do too, as a person decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<ServiceId>,
+    /// Services that have a copy, as a person decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<ServiceId>,
+    /// The authority it is for, when it is for none of the services.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_for_us: Option<String>,
+    /// Whether whoever wrote is still to be told that.
+    pub to_tell: bool,
+    /// The day until which it is to be answered; absent from lists that do not look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<domain::Day>,
     /// Probability of the first candidate.
     pub confidence: Option<domain::Probability>,
     /// Whether a person decided.
@@ -71,7 +92,7 @@ pub struct Resembles {
 
 impl Listed {
     /// As [`of`](Self::of), with what resembles it.
-    fn with(opened: &Opened, resembling: &[Resembling], lang: Lang) -> Self {
+    fn with(house: &House, opened: &Opened, resembling: &[Resembling], lang: Lang) -> Self {
         let resembles = resembling.iter().map(|r| Resembles {
             document: r.row.id,
             name: encoded(&r.name),
@@ -80,12 +101,12 @@ impl Listed {
         });
         Self {
             resembles: Some(resembles.collect()),
-            ..Self::of(opened, lang)
+            ..Self::of(house, opened, lang)
         }
     }
 
     /// An opened document as listed.
-    pub fn of(opened: &Opened, lang: Lang) -> Self {
+    pub fn of(house: &House, opened: &Opened, lang: Lang) -> Self {
         let route = opened.row.route.as_ref();
         Self {
             id: opened.row.id,
@@ -98,6 +119,14 @@ impl Listed {
             state: opened.row.state.as_str(),
             outcome: route.map(|r| r.outcome),
             service: route.and_then(|r| r.service.clone()),
+            also: route.map(|r| r.also.clone()).unwrap_or_default(),
+            copies: route.map(|r| r.copies.clone()).unwrap_or_default(),
+            not_for_us: match opened.act.as_ref().map(|act| &act.verdict) {
+                Some(Verdict::NotForUs { to, .. }) => Some(to.clone()),
+                _ => None,
+            },
+            to_tell: route.is_some_and(|r| r.to_tell),
+            deadline: None,
             confidence: route.map(|r| r.confidence),
             decided: route.is_some_and(|r| r.decided),
             missing: opened
@@ -112,7 +141,7 @@ impl Listed {
                 .unwrap_or_default(),
             quality: opened.layout.as_ref().and_then(|l| l.quality.clone()),
             set_aside: opened.set_aside().map(str::to_owned),
-            why: why_in_brief(opened, lang),
+            why: why_in_brief(house, opened, lang),
         }
     }
 }
@@ -139,7 +168,7 @@ pub(super) async fn find(house: &House, name: &str) -> Result<pipeline::ledger::
 }
 
 /// Why a document was routed so, in a few words.
-fn why_in_brief(opened: &Opened, lang: Lang) -> String {
+fn why_in_brief(house: &House, opened: &Opened, lang: Lang) -> String {
     let Some(decision) = &opened.decision else {
         return opened.set_aside().unwrap_or_default().to_owned();
     };
@@ -150,23 +179,10 @@ fn why_in_brief(opened: &Opened, lang: Lang) -> String {
             Lang::En => format!("decided by {}", act.by),
         });
     }
-    for reason in &decision.reasons {
-        if let domain::Reason::Rule { rule, matched, .. } = reason {
-            let form = rule.as_str().starts_with(crate::stages::FORM_RULE);
-            parts.push(match (lang, form) {
-                (Lang::Fr, true) => format!("formulaire « {matched} »"),
-                (Lang::En, true) => format!("form “{matched}”"),
-                (Lang::Fr, false) => format!("règle {rule} (« {matched} »)"),
-                (Lang::En, false) => format!("rule {rule} (“{matched}”)"),
-            });
-        }
-    }
-    parts.extend(decision.review.iter().map(|c| c.say(lang).to_owned()));
-    if decision.rule.is_none() && decision.outcome == Outcome::Automatic {
-        parts.push(
-            lang.pick("au-dessus du seuil promis", "above the promised threshold")
-                .to_owned(),
-        );
+    if let Ok(pipeline) = house.desk.pipelines.get(&opened.row.pipeline) {
+        let shown = house.desk.shown_outcome(opened);
+        let shown = shown.unwrap_or(decision.outcome);
+        parts.extend(in_brief(decision, shown, pipeline, lang));
     }
     parts.join(" ; ")
 }
@@ -196,19 +212,42 @@ fn missing_in_brief(missing: &[Missing], lang: Lang) -> String {
     words.join(" ; ")
 }
 
-/// The routing table: document, service proposed, confidence, what becomes of it, why.
-fn routing_table(house: &House, opened: &[(Opened, Vec<Resembling>)], lang: Lang) {
-    let rows = opened
+/// A line of a list of documents.
+pub(super) struct Line {
+    pub(super) opened: Opened,
+    pub(super) resembling: Vec<Resembling>,
+    pub(super) waiting: Option<Waiting>,
+}
+
+impl Line {
+    pub(super) fn listed(&self, house: &House, lang: Lang) -> Listed {
+        Listed {
+            deadline: self.waiting.as_ref().map(|waiting| waiting.deadline),
+            ..Listed::with(house, &self.opened, &self.resembling, lang)
+        }
+    }
+}
+
+/// The routing table: document, service proposed, until when it is to be answered, what becomes of it,
+/// why.
+pub(super) fn routing_table(house: &House, lines: &[Line], lang: Lang) {
+    let rows = lines
         .iter()
-        .map(|(o, resembling)| {
-            let listed = Listed::of(o, lang);
-            let service = listed.service.as_ref().map_or_else(String::new, |s| {
-                house
-                    .desk
-                    .pipelines
-                    .get(&o.row.pipeline)
-                    .map_or_else(|_| s.to_string(), |p| p.service_name(s))
-            });
+        .map(|line| {
+            let (o, resembling) = (&line.opened, &line.resembling);
+            let listed = line.listed(house, lang);
+            let name = |s: &ServiceId| {
+                let pipeline = house.desk.pipelines.get(&o.row.pipeline);
+                pipeline.map_or_else(|_| s.to_string(), |p| p.service_name(s))
+            };
+            let mut service = match (&listed.not_for_us, &listed.service) {
+                (Some(authority), _) => authority.clone(),
+                (None, service) => service.as_ref().map(name).unwrap_or_default(),
+            };
+            let others: Vec<String> = listed.also.iter().chain(&listed.copies).map(name).collect();
+            if !others.is_empty() {
+                service = format!("{} (+ {})", print::short(&service, 24), others.join(", "));
+            }
             let mut notes: Vec<String> = listed
                 .quality
                 .iter()
@@ -247,18 +286,23 @@ fn routing_table(house: &House, opened: &[(Opened, Vec<Resembling>)], lang: Lang
             let outcome = match (&listed.set_aside, listed.decided, listed.outcome) {
                 (Some(_), ..) => domain::RunOutcome::Quarantine.say(lang).to_owned(),
                 (_, true, _) => lang.pick("décidé", "decided").to_owned(),
-                (_, _, Some(outcome)) => outcome.say(lang).to_owned(),
+                (_, _, Some(_)) => house
+                    .desk
+                    .shown_outcome(o)
+                    .map_or("", |outcome| outcome.say(lang))
+                    .to_owned(),
                 _ => String::new(),
             };
+            let deadline = line.waiting.as_ref();
             vec![
                 o.name.clone(),
                 print::short(o.title(), 40),
-                print::short(&service, 30),
-                listed
-                    .confidence
-                    .map_or_else(String::new, |c| c.to_string()),
+                print::short(&service, 60),
                 outcome,
-                print::short(&listed.why, 70),
+                deadline
+                    .map(|waiting| super::inbox::deadline(waiting, lang))
+                    .unwrap_or_default(),
+                print::short(&listed.why, 140),
                 print::short(&remarks, 60),
             ]
         })
@@ -268,8 +312,8 @@ fn routing_table(house: &House, opened: &[(Opened, Vec<Resembling>)], lang: Lang
             lang.pick("document", "document"),
             lang.pick("objet", "subject"),
             lang.pick("service", "service"),
-            lang.pick("confiance", "confidence"),
             lang.pick("suite", "outcome"),
+            lang.pick("à répondre", "to be answered"),
             lang.pick("pourquoi", "why"),
             lang.pick("manque ou remarque", "missing or remarks"),
         ],
@@ -292,7 +336,10 @@ pub async fn documents(global: &Global, pipeline: Option<&str>) -> Result<Ending
         opened.push(house.desk.open(row).await?);
     }
     if global.json {
-        let listed: Vec<Listed> = opened.iter().map(|o| Listed::of(o, global.lang)).collect();
+        let listed: Vec<Listed> = opened
+            .iter()
+            .map(|o| Listed::of(&house, o, global.lang))
+            .collect();
         print::json(&listed)?;
         return Ok(Ending::Done);
     }
@@ -350,6 +397,7 @@ struct Shown<'a> {
     decision: &'a Option<domain::Decision>,
     completeness: &'a Option<domain::Completeness>,
     act: &'a Option<domain::record::Act>,
+    precedents: Vec<ShownPrecedent>,
     records: Vec<&'a domain::Record>,
 }
 
@@ -370,15 +418,33 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
     let opened = house.desk.open(row).await?;
     let resembling = house.desk.resembling(&opened).await?;
     let lang = global.lang;
+    let waits = house.desk.waits(&opened);
+    let line = Line {
+        waiting: waits.then(|| house.desk.waiting_as(&opened)).transpose()?,
+        opened,
+        resembling,
+    };
+    let opened = &line.opened;
+    let precedents = precedents(&house, opened).await?;
     if global.json {
         print::json(&Shown {
-            listed: Listed::with(&opened, &resembling, lang),
+            listed: line.listed(&house, lang),
             title: opened.title(),
             arrival: &opened.arrival,
             layout: &opened.layout,
             decision: &opened.decision,
             completeness: &opened.completeness,
             act: &opened.act,
+            precedents: precedents
+                .into_iter()
+                .map(|one| ShownPrecedent {
+                    document: one.id,
+                    name: encoded(&one.name),
+                    to: one.to,
+                    service: one.service,
+                    likeness: domain::Probability::from_f64(one.likeness),
+                })
+                .collect(),
             records: opened.records.iter().map(|(r, _)| r).collect(),
         })?;
         return Ok(Ending::Done);
@@ -395,7 +461,7 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
             Lang::En => format!("same bytes as {first}"),
         });
     }
-    for one in &resembling {
+    for one in &line.resembling {
         let day = one.row.received_at.day_in(&domain::time::Zone::paris());
         let (name, percent, id) = (&one.name, one.percent, one.row.id);
         print::line(match lang {
@@ -403,9 +469,7 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
             Lang::En => format!("resembles {name} at {percent} %, received on {day} ({id})"),
         });
     }
-    let shown = [(opened, resembling)];
-    routing_table(&house, &shown, lang);
-    let [(opened, _)] = shown;
+    routing_table(&house, std::slice::from_ref(&line), lang);
     if let Some(layout) = &opened.layout {
         let rows: Vec<Vec<String>> = layout
             .fields
@@ -448,6 +512,7 @@ pub async fn show(global: &Global, document: &str, text: bool) -> Result<Ending>
             print::line(quality.say(lang));
         }
     }
+    say_precedents(&precedents, lang);
     for (record, leaf) in &opened.records {
         let s = record.statement();
         let leaf = leaf.map(|l| format!("#{l}")).unwrap_or_default();
@@ -535,100 +600,56 @@ pub async fn extract(
     Ok(Ending::Done)
 }
 
-/// What waits for a person.
-pub async fn inbox(
-    global: &Global,
-    service: Option<&str>,
-    pipeline: Option<&str>,
-) -> Result<Ending> {
-    let house = House::open_existing(global).await?;
-    let pipeline = pipeline
-        .map(|p| house.pipeline(p).map(|p| p.name().clone()))
-        .transpose()?;
-    let service: Option<ServiceId> = match service {
-        None => None,
-        Some(id) => {
-            // Known to one of the pipelines, or refused with those there are.
-            let mut known = None;
-            let mut refused = None;
-            for p in house
-                .desk
-                .pipelines
-                .iter()
-                .filter(|p| !p.source.file.services.is_empty())
-            {
-                match p.service(id) {
-                    Ok(service) => known = Some(service.id().clone()),
-                    Err(error) => refused = Some(error),
-                }
-            }
-            match (known, refused) {
-                (Some(id), _) => Some(id),
-                (None, Some(error)) => return Err(error.into()),
-                (None, None) => Some(id.parse()?),
-            }
-        }
+/// Documents that are candidates for precedents: those nearest by meaning, most of which nobody has
+/// decided about.
+const NEAREST: usize = 50;
+
+/// What people decided about the documents most like this one. An index that does not answer hides
+/// nothing else; `doctor` and `verify` name it.
+async fn precedents(house: &House, opened: &Opened) -> Result<Vec<Precedent>> {
+    use web::Find as _;
+    if opened.row.parent.is_some() || opened.decision.is_none() {
+        return Ok(Vec::new());
+    }
+    let asked = web::Asked {
+        limit: NEAREST,
+        like: Some(opened.row.id),
+        only: BTreeMap::from([("pipeline", opened.row.pipeline.to_string())]),
+        ..web::Asked::default()
     };
-    let waiting = house
-        .desk
-        .inbox(pipeline.as_ref(), service.as_ref())
-        .await?;
-    let mut items = Vec::with_capacity(waiting.len());
-    for opened in waiting {
-        let resembling = house.desk.resembling(&opened).await?;
-        items.push((opened, resembling));
-    }
-    if global.json {
-        let listed: Vec<Listed> = items
-            .iter()
-            .map(|(o, resembling)| Listed::with(o, resembling, global.lang))
-            .collect();
-        print::json(&listed)?;
-    } else if items.is_empty() {
-        print::line(global.lang.pick("Rien n’attend.", "Nothing waits."));
-    } else {
-        routing_table(&house, &items, global.lang);
-    }
-    Ok(Ending::Done)
+    let Ok(finder) = Finder::open(house, Some(&opened.row.collection)) else {
+        return Ok(Vec::new());
+    };
+    let Ok(answer) = finder.find(&asked).await else {
+        return Ok(Vec::new());
+    };
+    let candidates: Vec<_> = answer.hits.iter().map(|hit| hit.document).collect();
+    Ok(house.desk.precedents(opened, &candidates).await?)
 }
 
-/// Records what a person decides.
-pub async fn review(
-    global: &Global,
-    document: &str,
-    route: Option<&str>,
-    by: &str,
-    reason: Option<&str>,
-) -> Result<Ending> {
-    let house = House::open_existing(global).await?;
-    anyhow::ensure!(
-        !by.trim().is_empty(),
-        "--by is empty: give the name of the person who decides"
-    );
-    let row = find(&house, document).await?;
-    let review = route.map_or(Review::Accept, |s| Review::Route(s.to_owned()));
-    let act = house.desk.review(&row, &review, by.trim(), reason).await?;
-    if global.json {
-        print::json(&act)?;
-        return Ok(Ending::Done);
+fn say_precedents(precedents: &[Precedent], lang: Lang) {
+    if precedents.is_empty() {
+        return;
     }
-    let service = act.verdict.service();
-    let name = house
-        .desk
-        .pipelines
-        .get(&row.pipeline)
-        .map_or_else(|_| service.to_string(), |p| p.service_name(service));
-    print::line(match global.lang {
-        Lang::Fr => format!(
-            "{document} : {name}, décidé par {} (identité non vérifiée)",
-            act.by
-        ),
-        Lang::En => format!(
-            "{document}: {name}, decided by {} (identity not verified)",
-            act.by
-        ),
-    });
-    Ok(Ending::Done)
+    print::heading(lang.pick(
+        "Ce qui a été décidé pour des documents proches",
+        "What was decided for close documents",
+    ));
+    for one in precedents {
+        let colon = lang.pick("\u{a0}: ", ": ");
+        print::line(format!("{}{colon}{} ({})", one.name, one.to, one.say(lang)));
+    }
+}
+
+/// A precedent, for a program.
+#[derive(Debug, Serialize)]
+struct ShownPrecedent {
+    document: domain::DocumentId,
+    name: String,
+    to: String,
+    service: Option<ServiceId>,
+    /// Cosine of the two.
+    likeness: domain::Probability,
 }
 
 /// Why a document was routed so.
@@ -647,6 +668,7 @@ pub async fn why(global: &Global, document: &str) -> Result<Ending> {
         print::json(&explanation)?;
     } else {
         print::raw(&pipeline::explain::to_text(&explanation, &zone));
+        say_precedents(&precedents(&house, &opened).await?, global.lang);
     }
     Ok(Ending::Done)
 }

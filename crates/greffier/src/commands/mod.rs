@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod documents;
 pub mod eval;
 pub mod extract;
+pub mod inbox;
 pub mod index;
 pub mod ingest;
 pub mod insight;

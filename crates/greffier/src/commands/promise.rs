@@ -125,10 +125,7 @@ fn one(house: &House, opened: &Opened) -> Option<Seen> {
         form: form.unwrap_or_default(),
         received_at: opened.row.received_at,
         drawn: house.desk.is_audited(opened),
-        right: opened
-            .act
-            .as_ref()
-            .map(|act| act.verdict.service() == service),
+        right: opened.act.as_ref().map(|act| act.verdict.concerns(service)),
     })
 }
 

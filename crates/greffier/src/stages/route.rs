@@ -509,12 +509,11 @@ impl Stage for Route {
             .iter()
             .find(|c| decision.service.as_ref().is_none_or(|s| c.service == *s))
             .map_or(Probability::ZERO, |c| c.probability);
-        Some(RouteView {
-            outcome: decision.outcome,
+        Some(RouteView::proposed(
+            decision.outcome,
+            decision.service,
             confidence,
-            service: decision.service,
-            decided: false,
-        })
+        ))
     }
 }
 

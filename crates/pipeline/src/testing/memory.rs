@@ -289,7 +289,8 @@ impl Ledger for MemoryLedger {
                 .filter(|r| filter.pipeline.as_ref().is_none_or(|p| *p == r.pipeline))
                 .filter(|r| {
                     filter.service.as_ref().is_none_or(|s| {
-                        r.route.as_ref().and_then(|v| v.service.as_ref()) == Some(s)
+                        let route = r.route.as_ref();
+                        route.is_some_and(|v| v.services().any(|of| of == s))
                     })
                 })
                 .filter(|r| filter.state.is_none_or(|s| s == r.state))
@@ -298,6 +299,7 @@ impl Ledger for MemoryLedger {
                 .filter(|r| filter.parent.is_none_or(|p| r.parent == Some(p)))
                 .filter(|r| !filter.top_level || r.parent.is_none())
                 .filter(|r| !filter.undecided || !r.route.as_ref().is_some_and(|v| v.decided))
+                .filter(|r| !filter.to_tell || r.route.as_ref().is_some_and(|v| v.to_tell))
                 .cloned()
                 .collect();
             rows.sort_by_key(|r| (r.received_at, r.id));

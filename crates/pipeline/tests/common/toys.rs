@@ -109,15 +109,12 @@ impl Stage for Toy {
     fn route(&self, artifacts: &[(Kind, Vec<u8>)]) -> Option<RouteView> {
         let (_, bytes) = artifacts.iter().find(|(kind, _)| *kind == Kind::Decision)?;
         let decision: Decision = serde_json::from_slice(bytes).ok()?;
-        Some(RouteView {
-            outcome: decision.outcome,
-            service: decision.service,
-            confidence: decision
-                .candidates
-                .first()
-                .map_or(Probability::ZERO, |candidate| candidate.probability),
-            decided: false,
-        })
+        let first = decision.candidates.first();
+        Some(RouteView::proposed(
+            decision.outcome,
+            decision.service,
+            first.map_or(Probability::ZERO, |candidate| candidate.probability),
+        ))
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn document(n: u8, texts: &[&str]) -> IndexedDocument {
         title: None,
         pipeline: "courrier".parse().unwrap(),
         service: None,
+        also: Vec::new(),
         language: Some("fr".to_owned()),
         media_type: "application/pdf".to_owned(),
         received_at: moment(i64::from(n)),

@@ -54,6 +54,38 @@ fn asked(text: &str, mode: Mode) -> Query {
     query
 }
 
+/// A document of several services is one document, found, counted and within reach under each.
+#[test]
+fn a_document_of_several_services_is_found_under_each() {
+    let mut shared = of_service(
+        with_vectors(
+            document(1, &["éclairage de la crèche", "éclairage encore"]),
+            &[NORTH, NORTH],
+        ),
+        "voirie",
+    );
+    shared.also = vec!["ccas".parse().unwrap(), "sports".parse().unwrap()];
+    let alone = of_service(
+        with_vectors(document(2, &["éclairage"]), &[NORTH]),
+        "voirie",
+    );
+    let bench = Bench::new(vec![shared, alone]);
+    let query = asked("éclairage", Mode::Hybrid);
+    let expected = [("voirie", 2), ("ccas", 1), ("sports", 1)];
+    assert_eq!(
+        counts(&bench, &query, Facet::Service),
+        expected.map(|(service, n)| (service.to_owned(), n))
+    );
+    for (service, documents) in [("voirie", 2), ("ccas", 1), ("sports", 1), ("culture", 0)] {
+        let mut query = asked("éclairage", Mode::Hybrid);
+        query.filters.service = Some(service.parse().unwrap());
+        assert_eq!(bench.index.search(&query).unwrap().documents, documents);
+        let mut query = asked("éclairage", Mode::Hybrid);
+        query.reader = services(&[service], false);
+        assert_eq!(bench.index.search(&query).unwrap().documents, documents);
+    }
+}
+
 /// Counts are of documents, not of passages, and of all that are found, not of those returned.
 #[test]
 fn facets_count_every_document_found_in_every_mode() {

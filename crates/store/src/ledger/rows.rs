@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use domain::message::Task;
 use domain::{
-    ArtifactName, Digest, DocumentId, Outcome, Probability, RunKey, RunOutcome, SubjectId,
-    Timestamp,
+    ArtifactName, Digest, DocumentId, Outcome, Probability, RunKey, RunOutcome, ServiceId,
+    SubjectId, Timestamp,
 };
 use pipeline::ledger::{
     DocumentRow, DocumentState, Edition, LedgerError, LedgerResult, NewRecord, RouteView,
@@ -28,8 +28,11 @@ pub(crate) fn document(row: &AnyRow) -> LedgerResult<DocumentRow> {
             service: optional_text(row, "service")?
                 .map(|s| parsed("service", &s))
                 .transpose()?,
+            also: services(row, "also")?,
+            copies: services(row, "copies")?,
             confidence: Probability::from_millionths(number(row, "confidence")?),
             decided: number::<i64>(row, "decided")? != 0,
+            to_tell: optional_number::<i64>(row, "to_tell")? == Some(1),
         }),
     };
     Ok(DocumentRow {
@@ -45,6 +48,20 @@ pub(crate) fn document(row: &AnyRow) -> LedgerResult<DocumentRow> {
         raw: ArtifactName::from_bytes(array(row, "raw")?),
         arrival: ArtifactName::from_bytes(array(row, "arrival")?),
     })
+}
+
+/// Ids of services between spaces.
+fn services(row: &AnyRow, column: &str) -> LedgerResult<Vec<ServiceId>> {
+    let ids = optional_text(row, column)?.unwrap_or_default();
+    ids.split_whitespace()
+        .map(|id| parsed(column, id))
+        .collect()
+}
+
+/// As [`services`] reads them; absent when there is none.
+pub(crate) fn services_column(services: &[ServiceId]) -> Option<String> {
+    let ids: Vec<&str> = services.iter().map(ServiceId::as_str).collect();
+    (!ids.is_empty()).then(|| format!(" {} ", ids.join(" ")))
 }
 
 pub(crate) fn task(row: &AnyRow) -> LedgerResult<Task> {

@@ -270,12 +270,10 @@ impl Work {
         document: DocumentId,
         route: &RouteView,
     ) -> LedgerResult<()> {
-        self.route(
-            include_str!("../../sql/documents/propose_route.sql"),
-            document,
-            route,
-        )
-        .await
+        let propose = include_str!("../../sql/documents/propose_route.sql");
+        self.change(routed(propose, document, route))
+            .await
+            .map(drop)
     }
 
     /// Routes a document as a person decided.
@@ -284,27 +282,11 @@ impl Work {
         document: DocumentId,
         route: &RouteView,
     ) -> LedgerResult<()> {
-        self.route(
-            include_str!("../../sql/documents/decide_route.sql"),
-            document,
-            route,
-        )
-        .await
-    }
-
-    async fn route(
-        &mut self,
-        sql: &'static str,
-        document: DocumentId,
-        route: &RouteView,
-    ) -> LedgerResult<()> {
-        let (outcome, service, confidence, decided) = route_columns(Some(route));
-        let update = sqlx::query(sql)
-            .bind(bound(document.as_bytes()))
-            .bind(outcome)
-            .bind(service)
-            .bind(confidence)
-            .bind(decided);
+        let decide = include_str!("../../sql/documents/decide_route.sql");
+        let update = routed(decide, document, route)
+            .bind(rows::services_column(&route.also))
+            .bind(rows::services_column(&route.copies))
+            .bind(i64::from(route.to_tell));
         self.change(update).await.map(drop)
     }
 
@@ -395,6 +377,17 @@ impl Work {
             .await
             .map_err(failed(self.doing))
     }
+}
+
+/// A statement about where a document goes: its first five parameters.
+fn routed(sql: &'static str, document: DocumentId, route: &RouteView) -> Statement {
+    let (outcome, service, confidence, decided) = route_columns(Some(route));
+    sqlx::query(sql)
+        .bind(bound(document.as_bytes()))
+        .bind(outcome)
+        .bind(service)
+        .bind(confidence)
+        .bind(decided)
 }
 
 type RouteColumns = (

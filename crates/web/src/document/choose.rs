@@ -9,9 +9,12 @@ use pipeline::ledger::DocumentState;
 use pipeline::pipelines::Pipeline;
 
 use super::view::{
-    CandidateLine, Candidates, Flaw, FormView, OpenForm, ServiceChoice, ServiceGroup,
+    CandidateLine, Candidates, Flaw, FormView, OpenForm, OtherChoice, ServiceChoice, ServiceGroup,
 };
 use crate::visit::Visit;
+
+/// What is chosen in the place of a service when it is for none of ours: no service has this id.
+pub(crate) const NOT_FOR_US: &str = "_not-for-us";
 
 /// Candidates that stand apart in the list of services.
 const CANDIDATES_MAX: usize = 3;
@@ -19,8 +22,16 @@ const CANDIDATES_MAX: usize = 3;
 /// What was filled in the form, and what is wrong with it. Empty before the first try.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filled {
-    /// The service chosen.
+    /// The service chosen, or [`NOT_FOR_US`].
     pub(crate) service: String,
+    /// Other services that have something to do.
+    pub(crate) also: Vec<String>,
+    /// Services that have a copy.
+    pub(crate) copies: Vec<String>,
+    /// The authority it is for, when it is for none of ours.
+    pub(crate) to: String,
+    /// Whether whoever wrote was told.
+    pub(crate) told: bool,
     /// The person's name.
     pub(crate) by: String,
     /// The reason.
@@ -38,6 +49,10 @@ pub(crate) enum Wrong {
     Name,
     /// No service, or one the pipeline does not have.
     Service,
+    /// A service that is named twice, or one of the others that is not ours.
+    Others,
+    /// No authority named, or a service of ours in its place.
+    Authority,
     /// A reason that is too long.
     Reason,
     /// Someone else decided in between.
@@ -117,6 +132,14 @@ pub(super) fn form(
                     text: w.service_needed(),
                     field: "service",
                 },
+                Wrong::Others => Flaw {
+                    text: w.others_wrong(),
+                    field: "others",
+                },
+                Wrong::Authority => Flaw {
+                    text: w.authority_needed(),
+                    field: "to",
+                },
                 Wrong::Reason => Flaw {
                     text: w.reason_too_long(),
                     field: "reason",
@@ -131,9 +154,35 @@ pub(super) fn form(
         service_is_wrong: wrong(&[Wrong::Service]),
         reason_is_wrong: wrong(&[Wrong::Reason]),
         groups: groups(opened, pipeline, visit, &filled.service),
+        others_are_wrong: wrong(&[Wrong::Others]),
+        others_are_open: !filled.also.is_empty() || !filled.copies.is_empty(),
+        others: others(pipeline, &filled),
+        not_for_us: NOT_FOR_US,
+        not_for_us_is_chosen: filled.service == NOT_FOR_US,
+        to_is_wrong: wrong(&[Wrong::Authority]),
+        to: filled.to,
+        told: filled.told,
+        tell: opened.row.route.as_ref().is_some_and(|r| r.to_tell),
         by: filled.by,
         reason: filled.reason,
     }))
+}
+
+/// Services of ours that may have a part or a copy.
+fn others(pipeline: &Pipeline, filled: &Filled) -> Vec<OtherChoice> {
+    let services = pipeline.source.file.services.iter();
+    services
+        .filter(|service| !service.external)
+        .map(|service| {
+            let id = service.id().to_string();
+            OtherChoice {
+                also: filled.also.contains(&id),
+                copy: filled.copies.contains(&id),
+                name: service.name.clone(),
+                id,
+            }
+        })
+        .collect()
 }
 
 fn groups(opened: &Opened, pipeline: &Pipeline, visit: &Visit, chosen: &str) -> Vec<ServiceGroup> {

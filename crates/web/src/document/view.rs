@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::inbox::Link;
+use crate::inbox::{Deadline, Link};
 use crate::shown::{Moment, Part};
 use crate::visit::Frame;
 
@@ -25,6 +25,8 @@ pub(super) struct DocumentPage {
     pub(super) pipeline: String,
     pub(super) received: Moment,
     pub(super) channel: Option<String>,
+    /// Until when it is to be answered, while nobody has decided.
+    pub(super) deadline: Option<Deadline>,
     pub(super) parent: Option<Link>,
     pub(super) duplicate_of: Option<Link>,
     /// The documents that it resembles, by reception.
@@ -41,6 +43,8 @@ pub(super) struct DocumentPage {
     pub(super) act: Option<ActLine>,
     pub(super) proposal: Option<Proposal>,
     pub(super) form: FormView,
+    /// What people decided about the documents most like it.
+    pub(super) precedents: Vec<PrecedentLine>,
     pub(super) check: Option<Check>,
     pub(super) fields: Fields,
     pub(super) notes: Vec<String>,
@@ -49,6 +53,14 @@ pub(super) struct DocumentPage {
     pub(super) attachments: Vec<AttachmentLine>,
     pub(super) history: Vec<HistoryLine>,
     pub(super) text: TextView,
+}
+
+/// What people decided about a document that is like this one.
+pub(super) struct PrecedentLine {
+    pub(super) link: Link,
+    pub(super) to: String,
+    /// How like it is, in words.
+    pub(super) how: &'static str,
 }
 
 /// What a person decided last.
@@ -62,7 +74,7 @@ pub(super) struct Proposal {
     pub(super) state: String,
     pub(super) kind: &'static str,
     pub(super) service: Option<String>,
-    pub(super) causes: Vec<&'static str>,
+    pub(super) causes: Vec<String>,
     pub(super) reasons: Vec<ReasonLine>,
     /// Absent when a rule decided alone: its candidates say nothing more.
     pub(super) candidates: Option<Candidates>,
@@ -114,6 +126,26 @@ pub(super) struct OpenForm {
     pub(super) service_is_wrong: bool,
     pub(super) reason_is_wrong: bool,
     pub(super) reason: String,
+    /// The other services, who may have a part or a copy.
+    pub(super) others: Vec<OtherChoice>,
+    pub(super) others_are_open: bool,
+    pub(super) others_are_wrong: bool,
+    /// What stands for none of our services.
+    pub(super) not_for_us: &'static str,
+    pub(super) not_for_us_is_chosen: bool,
+    pub(super) to: String,
+    pub(super) to_is_wrong: bool,
+    pub(super) told: bool,
+    /// Whoever wrote is still to be told that another authority is competent.
+    pub(super) tell: bool,
+}
+
+/// A service that may have a part or a copy.
+pub(super) struct OtherChoice {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) also: bool,
+    pub(super) copy: bool,
 }
 
 /// What is wrong with what was filled, and the field it is about.

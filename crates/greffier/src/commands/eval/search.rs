@@ -307,6 +307,7 @@ impl Measured<'_> {
                 title: Some(document.title.clone()).filter(|title| !title.is_empty()),
                 pipeline: pipeline.clone(),
                 service: None,
+                also: Vec::new(),
                 language: None,
                 media_type: "text/plain".into(),
                 place: None,

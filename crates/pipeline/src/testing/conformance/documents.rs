@@ -20,6 +20,8 @@ pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
         the_same_bytes_in_another_collection_are_no_duplicate,
         documents_are_found_by_name_oldest_first,
         documents_are_filtered,
+        a_document_is_listed_for_each_of_its_services,
+        a_document_for_another_authority_waits_until_it_is_said_that_it_was_told,
         documents_are_listed_by_reception_then_id,
         an_envelope_is_stored_once,
         envelopes_stored_at_once_are_one,
@@ -308,6 +310,68 @@ async fn documents_are_filtered(ledger: &dyn Ledger) {
         ..all()
     };
     check(several, &[1]).await;
+}
+
+async fn a_document_is_listed_for_each_of_its_services(ledger: &dyn Ledger) {
+    ledger.admit(&admission(1)).await.unwrap();
+    let mut several = act(1, "voirie");
+    several.route.also = vec![named("ccas"), named("habitat")];
+    several.route.copies = vec![named("vie-associative")];
+    assert!(ledger.act(&several).await.unwrap());
+    let row = ledger.document(id(1)).await.unwrap().unwrap();
+    assert_eq!(row.route.as_ref(), Some(&several.route));
+    for (service, held) in [
+        ("voirie", true),
+        ("ccas", true),
+        ("habitat", true),
+        ("vie-associative", true),
+        ("vie", false),
+        ("associative", false),
+        ("culture", false),
+    ] {
+        let filter = DocumentFilter {
+            service: Some(named(service)),
+            ..DocumentFilter::default()
+        };
+        let found = ledger.documents(&filter).await.unwrap();
+        assert_eq!(!found.is_empty(), held, "{service}");
+        assert!(found.iter().all(|found| *found == row));
+    }
+    // Decided again for one alone: the others have it no more.
+    let mut alone = act(1, "ccas");
+    alone.record.run_key = record(1, "again").run_key;
+    ledger.act(&alone).await.unwrap();
+    let filter = DocumentFilter {
+        service: Some(named("habitat")),
+        ..DocumentFilter::default()
+    };
+    assert!(ledger.documents(&filter).await.unwrap().is_empty());
+}
+
+async fn a_document_for_another_authority_waits_until_it_is_said_that_it_was_told(
+    ledger: &dyn Ledger,
+) {
+    for n in 1..=2 {
+        ledger.admit(&admission(n)).await.unwrap();
+    }
+    let mut elsewhere = act(1, "voirie");
+    elsewhere.route.service = None;
+    elsewhere.route.to_tell = true;
+    ledger.act(&elsewhere).await.unwrap();
+    ledger.act(&act(2, "voirie")).await.unwrap();
+    let waiting = async || {
+        let filter = DocumentFilter {
+            to_tell: true,
+            ..DocumentFilter::default()
+        };
+        let found = ledger.documents(&filter).await.unwrap();
+        found.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(waiting().await, [id(1)]);
+    elsewhere.record.run_key = record(1, "told").run_key;
+    elsewhere.route.to_tell = false;
+    ledger.act(&elsewhere).await.unwrap();
+    assert!(waiting().await.is_empty());
 }
 
 async fn documents_are_listed_by_reception_then_id(ledger: &dyn Ledger) {

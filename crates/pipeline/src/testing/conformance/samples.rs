@@ -100,9 +100,12 @@ pub fn route(service: &str, decided: bool) -> RouteView {
         } else {
             Outcome::Review
         },
-        service: Some(named(service)),
-        confidence: Probability::from_millionths(873_421),
         decided,
+        ..RouteView::proposed(
+            Outcome::Review,
+            Some(named(service)),
+            Probability::from_millionths(873_421),
+        )
     }
 }
 

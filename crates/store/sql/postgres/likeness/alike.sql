@@ -1,6 +1,6 @@
 -- $1: [code, …]
 select id, collection, pipeline, parent, duplicate_of, received_at, admitted_at, state,
-       outcome, service, confidence, decided, raw, arrival
+       outcome, service, also, copies, confidence, decided, to_tell, raw, arrival
 from documents
 join (
     select likeness.document, count(*) as shared
