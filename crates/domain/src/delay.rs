@@ -153,6 +153,32 @@ impl Day {
         moment.day_in(zone).parse().unwrap_or(Self(Date::ZERO))
     }
 
+    /// `None` for a day that the calendar does not have, such as 31 February.
+    pub fn new(year: i16, month: i8, day: i8) -> Option<Self> {
+        Date::new(year, month, day).ok().map(Self)
+    }
+
+    /// Its year.
+    pub fn year(self) -> i16 {
+        self.0.year()
+    }
+
+    /// Its month, from 1.
+    pub fn month(self) -> i8 {
+        self.0.month()
+    }
+
+    /// Its day of the month, from 1.
+    pub fn day(self) -> i8 {
+        self.0.day()
+    }
+
+    /// The day `days` later; `None` beyond the year 9999.
+    pub fn plus(self, days: i64) -> Option<Self> {
+        let span = jiff::Span::new().try_days(days).ok()?;
+        self.0.checked_add(span).ok().map(Self)
+    }
+
     /// Days from this one to `other`: negative when that is before.
     pub fn until(self, other: Self) -> i64 {
         self.0

@@ -230,8 +230,11 @@ pub enum Command {
         #[arg(long, value_name = "P")]
         pipeline: String,
         /// A TSV with the columns `text` and `label`.
-        #[arg(long, value_name = "FILE.tsv")]
-        labelled: PathBuf,
+        #[arg(long, value_name = "FILE.tsv", required_unless_present = "validated")]
+        labelled: Option<PathBuf>,
+        /// Learn from what people decided here: the service that answers each document.
+        #[arg(long)]
+        validated: bool,
     },
     /// Classify texts without keeping anything.
     Classify {

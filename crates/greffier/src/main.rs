@@ -154,7 +154,11 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Search(args) => search::search(global, args).await,
         Command::Index { action } => index::index(global, action.as_ref()).await,
         Command::Promise { action } => commands::promise::promise(global, action.as_ref()).await,
-        Command::Train { pipeline, labelled } => classify::train(global, pipeline, labelled).await,
+        Command::Train {
+            pipeline,
+            labelled,
+            validated,
+        } => classify::train(global, pipeline, labelled.as_deref(), *validated).await,
         Command::Classify {
             pipeline,
             input,

@@ -32,11 +32,14 @@ fn a_broken_promise_is_suspended_until_a_person_lifts_it() {
     let automatic = automatic(&town);
     assert!(automatic.len() >= 5, "{automatic:?}");
     let before = watched(&town, 0);
-    assert_eq!(before["measure"]["automatic"], before["measure"]["drawn"]);
+    // All are drawn, but for the two that leave a fortnight to answer.
+    let count = |of: &str| before["measure"][of].as_u64().unwrap();
+    assert_eq!(count("automatic"), count("drawn") + 2);
     assert_eq!(before["measure"]["seen"], 0);
 
     // Errors, as people find them; the first alone proves nothing.
-    for (n, (id, service)) in automatic.iter().take(4).enumerate() {
+    let drawn = automatic.iter().filter(|(_, s)| s != "domaine-public");
+    for (n, (id, service)) in drawn.take(4).enumerate() {
         let other = if service == "voirie" {
             "etat-civil"
         } else {

@@ -155,7 +155,7 @@ fn decided_in_words(act: &Act, pipeline: &Pipeline, lang: Lang) -> String {
                 (copies, lang.pick("pour information", "for information")),
             ];
             for (ids, what) in others.into_iter().filter(|(ids, _)| !ids.is_empty()) {
-                let colon = lang.pick("\u{a0}: ", ": ");
+                let colon = lang.pick(" : ", ": ");
                 sentence.push_str(&format!("; {what}{colon}{}", list(ids)));
             }
             match lang {

@@ -784,7 +784,7 @@ description = "routes et éclairage"
         check("[deadlines]\nwithin = \"2 moi\"\n", "`2 mois`, `15 jours`");
         check("[deadlines]\nsoon = \"2 mois\"\n", "unknown field `soon`");
         let form = "[[forms]]\nid = \"f\"\ntitle = \"F\"\nservice = \"voirie\"\nrecognise = { titles = [\"f\"] }\n";
-        check(&format!("{form}within = \"sous 1 mois\"\n"), "line 18");
+        check(&format!("{form}within = \"sous 1 mois\"\n"), "line 17");
         let source = SourceFile::parse("f", format!("{BASE}{form}within = \"1 mois\"\n")).unwrap();
         assert_eq!(source.file.forms[0].within, Some(Delay::months(1)));
         assert_eq!(source.file.deadlines.within, Delay::months(2));

@@ -12,6 +12,7 @@
 //! | [`log`] | sequencing, checkpoints, proofs |
 //! | [`desk`], [`inbox`], [`review`] | what people see and do: a document, what waits and in which order, a decision |
 //! | [`likeness`], [`precedents`] | what resembles what, and what people decided of the like |
+//! | [`examples`] | what people decided, to learn from |
 //! | [`reasons`], [`explain`], [`progress`] | why, on a line and on a sheet; how far routing by itself is |
 //! | [`verify`], [`replay`] | whether everything holds, and whether it would come out again |
 //!
@@ -23,6 +24,7 @@ pub mod circumstances;
 pub mod desk;
 pub mod engine;
 pub mod error;
+pub mod examples;
 pub mod explain;
 pub mod file;
 pub mod inbox;

@@ -12,7 +12,7 @@ use crate::vault::{Written, latest_among, latest_of};
 /// Precedents that are shown.
 pub const SHOWN: usize = 3;
 /// Cosine below which one document says nothing of another.
-const LEAST: f64 = 0.35;
+const LEAST: f64 = 0.5;
 
 /// A document that a person has decided about, and how like it another is.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,9 +34,9 @@ impl Precedent {
     pub fn say(&self, lang: Lang) -> &'static str {
         match self.likeness {
             x if x >= 0.9 => lang.pick("presque le même texte", "almost the same text"),
-            x if x >= 0.7 => lang.pick("sujet très proche", "a very close matter"),
-            x if x >= 0.5 => lang.pick("sujet proche", "a close matter"),
-            _ => lang.pick("sujet voisin", "a related matter"),
+            x if x >= 0.75 => lang.pick("sujet très proche", "a very close matter"),
+            x if x >= 0.6 => lang.pick("sujet proche", "a close matter"),
+            _ => lang.pick("quelques points communs", "a few things in common"),
         }
     }
 }

@@ -23,19 +23,23 @@ pub fn in_brief(
     let disagreement = disagreement(decision, pipeline, lang);
     let mut parts = Vec::new();
     if disagreement.is_none() {
-        parts.extend(
-            rules(decision).map(|(rule, _, matched)| by_rule(rule, matched, pipeline, lang)),
-        );
+        // The first is the one that decided; the sheet names the others.
+        let first = rules(decision).next();
+        parts.extend(first.map(|(rule, _, matched)| by_rule(rule, matched, pipeline, lang)));
     }
     if parts.is_empty() && disagreement.is_none() && decision.service.is_some() {
         parts.extend(
             match decision.method {
+                Method::Trained if shown == Outcome::Automatic => Some(lang.pick(
+                    "assez sûr, d’après les mots du texte",
+                    "sure enough, from the words of the text",
+                )),
                 Method::Trained => {
                     Some(lang.pick("d’après les mots du texte", "from the words of the text"))
                 }
                 Method::Descriptions => Some(lang.pick(
-                    "d’après la description des services",
-                    "from the descriptions of the services",
+                    "d’après la seule description des services",
+                    "from the mere descriptions of the services",
                 )),
                 Method::Nothing => None,
             }
@@ -44,7 +48,13 @@ pub fn in_brief(
     }
     parts.extend(disagreement);
     for cause in &decision.review {
-        parts.extend(cause_in_words(*cause, lang).map(str::to_owned));
+        // That only the descriptions speak is said above.
+        let said = *cause == ReviewCause::NoModel && !parts.is_empty();
+        parts.extend(
+            cause_in_words(*cause, lang)
+                .filter(|_| !said)
+                .map(str::to_owned),
+        );
     }
     // Nothing may tell what is drawn for the measure from what the software is not sure of.
     if shown == Outcome::Review && decision.review.is_empty() {

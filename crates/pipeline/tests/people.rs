@@ -106,7 +106,8 @@ async fn several_services_have_one_document() {
     assert_eq!(act.format, ActFormat::V2);
     assert!(act.verdict.concerns(&"ccas".parse().unwrap()));
     assert!(!act.verdict.concerns(&"etat-civil".parse().unwrap()));
-    let said = |lang| explain(&house.desk(), &opened, lang);
+    let desk = house.desk();
+    let said = |lang| explain(&desk, &opened, lang);
     let french = said(Lang::Fr).await.unwrap().contribution.sentences;
     let english = said(Lang::En).await.unwrap().contribution.sentences;
     expect![[r#"

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::Request;
 use common::{House, Page};
 use domain::Outcome;
-use domain::record::Verdict;
+use domain::act::Verdict;
 use web::WebError;
 
 const FORM: &str = "seen=0&service=vie-associative&by=Mme+Dupr%C3%A9&reason=dossier+connu";

@@ -28,14 +28,8 @@ async fn the_inbox() {
 #[tokio::test]
 async fn the_inbox_is_that_of_the_terminal() {
     let house = House::full().await;
-    let expected: Vec<String> = house
-        .desk
-        .inbox(None, None)
-        .await
-        .unwrap()
-        .iter()
-        .map(|o| o.row.id.to_string())
-        .collect();
+    let inbox = house.desk.inbox(None, None).await.unwrap();
+    let expected: Vec<String> = inbox.queue().map(|w| w.row.id.to_string()).collect();
     let body = house.get("/").await.body;
     let shown: Vec<String> = body
         .split("<h3><a href=\"/documents/")
@@ -170,7 +164,7 @@ async fn a_document_to_review() {
     let english = house.get(&format!("/documents/{id}?lang=en")).await;
     english.is(200).says(&[
         "<html lang=\"en\">",
-        "to review",
+        "to check",
         "Your decision",
         "17 November 2026, 09:12",
     ]);
@@ -199,7 +193,7 @@ async fn other_documents() {
     page(house.id("F-002").await.to_string())
         .await
         .is(200)
-        .says(&["automatique", "règle « lampadaire »", "Tout a été lu"])
+        .says(&["proposé", "règle « lampadaire »", "Tout a été lu"])
         .says_nothing_of(&["<table>\n<caption>"]);
     page(house.id("F-003").await.to_string())
         .await
@@ -612,6 +606,7 @@ async fn pages_can_be_walked_without_eyes_or_a_mouse() {
                 .nth(1)
                 .map(|rest| &rest[..rest.find('"').unwrap()]);
             let labelled = id.is_some_and(|id| body.contains(&format!("<label for=\"{id}\"")));
+            let labelled = labelled || input.contains("aria-label=\"");
             assert!(
                 labelled || input.contains("hidden") || input.contains("radio"),
                 "{input} in {address}"

@@ -15,7 +15,7 @@ const MARKER: &str = "DEMONSTRATION";
 /// The week of the field reports that is shown.
 const WEEK: &str = "2026-W47";
 /// Why a document goes by itself where the classifier alone proposes it.
-const ABOVE_THRESHOLD: &str = "au-dessus du seuil promis";
+const ABOVE_THRESHOLD: &str = "assez sûr, d’après les mots du texte";
 /// Searches: what is shown by each, the query, the mode.
 const SEARCHES: [(&str, &str, &str); 3] = [
     (

@@ -113,11 +113,19 @@ fn difference(
 
 /// Trains the classifier of a pipeline. The first is in force at once; another is kept, and a person
 /// switches to it (`models promote`).
-pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<Ending> {
+pub async fn train(
+    global: &Global,
+    pipeline: &str,
+    labelled: Option<&Path>,
+    validated: bool,
+) -> Result<Ending> {
     let house = House::open(global).await?;
     let pipeline = house.pipeline(pipeline)?.clone();
-    let rows = columns(labelled, &["text", "label"])?;
-    let (texts, labels): (Vec<String>, Vec<String>) = rows
+    let rows = match labelled {
+        Some(labelled) => columns(labelled, &["text", "label"])?,
+        None => Vec::new(),
+    };
+    let (mut texts, mut labels): (Vec<String>, Vec<String>) = rows
         .into_iter()
         .filter_map(|mut row| {
             let label = row.pop()?.trim().to_owned();
@@ -125,11 +133,24 @@ pub async fn train(global: &Global, pipeline: &str, labelled: &Path) -> Result<E
             (!label.is_empty()).then_some((text, label))
         })
         .unzip();
-    ensure!(
-        !texts.is_empty(),
-        "{} has no labelled row",
-        labelled.display()
-    );
+    if let Some(labelled) = labelled {
+        ensure!(
+            !texts.is_empty(),
+            "{} has no labelled row",
+            labelled.display()
+        );
+    }
+    if validated {
+        for example in house.desk.examples(pipeline.name()).await? {
+            texts.push(example.text);
+            labels.push(example.service.to_string());
+        }
+        ensure!(
+            !texts.is_empty(),
+            "nobody has decided about a document of {} yet: greffier review",
+            pipeline.name()
+        );
+    }
     let known: BTreeSet<&str> = pipeline
         .source
         .file

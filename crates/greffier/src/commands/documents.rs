@@ -302,7 +302,7 @@ pub(super) fn routing_table(house: &House, lines: &[Line], lang: Lang) {
                 deadline
                     .map(|waiting| super::inbox::deadline(waiting, lang))
                     .unwrap_or_default(),
-                print::short(&listed.why, 140),
+                print::short(&listed.why, 240),
                 print::short(&remarks, 60),
             ]
         })

@@ -25,7 +25,7 @@ pub use classify::{Classifier, ClassifySettings};
 pub use embed::{EmbedSettings, in_context, known_by};
 pub use extract::{ExtractSettings, Reading};
 pub use ocr::NEEDS_OCR;
-pub use route::{FORM_RULE, RouteSettings, Rules};
+pub use route::{RouteSettings, Rules};
 pub use split::SplitSettings;
 
 /// What stages are built with.

@@ -45,7 +45,7 @@ impl Default for RouteSettings {
 }
 
 /// What the rule that a recognised form stands for is called: this, and the form's id.
-pub const FORM_RULE: &str = "form-";
+const FORM_RULE: &str = "form-";
 
 /// The rules of a pipeline and the promise it makes.
 pub struct Rules {

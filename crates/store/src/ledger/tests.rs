@@ -3,9 +3,9 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use pipeline::ledger::{Ledger, LedgerError};
+use pipeline::ledger::{DocumentFilter, Ledger, LedgerError};
 use pipeline::testing::conformance::observe::observe;
-use pipeline::testing::conformance::samples::{admission, completion, id};
+use pipeline::testing::conformance::samples::{act, admission, completion, id};
 use sqlx::{AnyPool, Executor as _, Row as _};
 
 use super::SqlLedger;
@@ -180,4 +180,36 @@ async fn a_ledger_of_a_newer_version_is_refused() {
         matches!(again, Err(LedgerError::Unavailable { .. })),
         "{again:?}"
     );
+}
+
+/// What a migration adds is absent from rows that are older than it.
+#[tokio::test]
+async fn a_ledger_of_before_several_services_is_brought_up_to_date_with_all_it_holds() {
+    let (ledger, folder) = open().await;
+    let path = folder.path().join("ledger.db");
+    ledger.admit(&admission(1)).await.unwrap();
+    ledger.act(&act(1, "voirie")).await.unwrap();
+    for statement in [
+        "drop index documents_to_tell",
+        "alter table documents drop column to_tell",
+        "alter table documents drop column copies",
+        "alter table documents drop column also",
+        "delete from _sqlx_migrations where version = 20261126100000",
+    ] {
+        ledger.writer.execute(statement).await.unwrap();
+    }
+    ledger.close().await;
+    let ledger = SqlLedger::open_embedded(&path).await.unwrap();
+    let document = ledger.document(id(1)).await.unwrap().unwrap();
+    assert_eq!(document.route, Some(act(1, "voirie").route));
+    let filter = DocumentFilter {
+        service: Some("voirie".parse().unwrap()),
+        ..DocumentFilter::default()
+    };
+    assert_eq!(ledger.documents(&filter).await.unwrap(), [document]);
+    let to_tell = DocumentFilter {
+        to_tell: true,
+        ..DocumentFilter::default()
+    };
+    assert!(ledger.documents(&to_tell).await.unwrap().is_empty());
 }
