@@ -11,6 +11,7 @@
 //! | [`head`] | text and vector to a calibrated probability a service, and the exact reasons |
 //! | [`promise`] | the threshold for automatic routing, and what it promises |
 //! | [`sets`] | the services that hold the right one with a stated probability |
+//! | [`watch`] | whether what people find proves the promise broken, however often one looks |
 //! | [`prototypes`] | a ranking of services from their descriptions, before there is a head |
 //!
 //! Invariants:
@@ -33,6 +34,7 @@ pub mod runtime;
 pub mod sets;
 #[cfg(feature = "training")]
 pub mod training;
+pub mod watch;
 
 pub use encoder::{Encoder, EncoderError};
 pub use fixed::FixedError;

@@ -7,6 +7,7 @@
 //! | `words` | whole words and phrases, and simple denials |
 //! | `reading` | which themes a report carries, and each theme's series of weeks |
 //! | [`trend`] | whether a count is more than its history explains |
+//! | [`drift`] | whether documents still resemble those that came before |
 //! | [`query`] | every figure that can be said, by name: the writer has no other way to count |
 //! | `quotes` | which sentences to quote |
 //! | [`alerts`](mod@alerts), [`synthesis`] | what someone must see; what the field said |
@@ -21,6 +22,7 @@
 
 pub mod alerts;
 pub mod corpus;
+pub mod drift;
 pub mod markdown;
 pub mod query;
 mod quotes;

@@ -99,7 +99,7 @@ fn normal(weeks: u64, total: u64, score: u64, dispersion: f64) -> f64 {
 
 /// The chance that a standard normal value is `z` or more: a series near the middle, a continued
 /// fraction in the tail. Sums, products and quotients only, so that it is the same everywhere.
-fn normal_tail(z: f64) -> f64 {
+pub(crate) fn normal_tail(z: f64) -> f64 {
     if z < 0.0 {
         return 1.0 - normal_tail(-z);
     }
