@@ -218,8 +218,12 @@ pub enum Command {
         action: Option<IndexAction>,
     },
     /// Whether the promised error rate is kept, measured on a share of documents drawn by lot that
-    /// people look at; exit code 4 when one is suspended.
+    /// people look at, and whether documents resemble those before; exit code 4 when a promise is
+    /// suspended.
     Promise {
+        /// Also write a page with plots, which stands alone.
+        #[arg(long, value_name = "FILE.html")]
+        html: Option<PathBuf>,
         /// What to do.
         #[command(subcommand)]
         action: Option<PromiseAction>,
@@ -611,7 +615,8 @@ pub enum PipelinesAction {
 /// What to do with promises.
 #[derive(Debug, Subcommand)]
 pub enum PromiseAction {
-    /// Show what was promised and what is measured, by week, service, channel and form.
+    /// Show what was promised and what is measured, by week, service, channel,
+    /// language, quality of the scan and form.
     Show,
     /// Let a suspended pipeline route by itself again; what was measured before counts no more.
     Lift {
@@ -681,6 +686,65 @@ pub enum EvalWhat {
     /// How well labelled texts are routed, and whether what is promised holds on texts held out,
     /// beside scikit-learn.
     Routing(EvalRouting),
+    /// A simulated year of routing, in which a service is renamed and a new form comes: whether the
+    /// promise is kept or suspended.
+    Year(EvalYear),
+}
+
+/// Options of `eval year`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalYear {
+    /// TSV of labelled texts, unpacked where it ends in `.xz`.
+    #[arg(long = "in", value_name = "FILE.tsv")]
+    pub input: PathBuf,
+    /// Weeks of the year.
+    #[arg(long, value_name = "N", default_value_t = 52)]
+    pub weeks: usize,
+    /// Documents that arrive in a week.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub per_week: usize,
+    /// The week in which a service is renamed and a new form comes; beyond the last, nothing changes.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub drift_week: usize,
+    /// What everything is drawn from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Years, each with the next seed.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+    /// Documents that people look at in a week, at most; else as many as arrive.
+    #[arg(long, value_name = "N")]
+    pub capacity: Option<usize>,
+    /// Share of decisions that people get wrong.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    pub slips: f64,
+    /// Documents that the first model learns from, at most half of the set.
+    #[arg(long, value_name = "N", default_value_t = 1500)]
+    pub initial: usize,
+    /// Latest validated documents that a later model learns from, at most.
+    #[arg(long, value_name = "N", default_value_t = 3000)]
+    pub memory: usize,
+    /// Weeks between trainings, alerts aside.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub retrain_every: usize,
+    /// Highest share of misrouted documents promised.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.03)]
+    pub max_misrouting: f64,
+    /// Confidence of the promise.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    pub confidence: f64,
+    /// Share of the documents routed by themselves that people look at all the same.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub audit_share: f64,
+    /// The column of texts.
+    #[arg(long, value_name = "COLUMN", default_value = "text")]
+    pub text: String,
+    /// The column of right answers.
+    #[arg(long, value_name = "COLUMN", default_value = "label")]
+    pub label: String,
+    /// Where to write a page with plots, which stands alone.
+    #[arg(long, value_name = "FILE.html")]
+    pub out: Option<PathBuf>,
 }
 
 /// Options of `eval routing`.

@@ -7,7 +7,8 @@
 //! | [`house`], [`models`] | a data directory, opened; the models in force |
 //! | [`stages`], [`reconcilers`], [`followers`] | the three shapes of work, joined to their workshops |
 //! | [`commands`] | one file a subject |
-//! | [`print`], [`schemas`] | what is shown; what leaves the process |
+//! | [`watch`], [`suspensions`] | whether a promise is kept and documents resemble those before; what follows |
+//! | [`print`], [`plot`], [`schemas`] | what is shown; what leaves the process |
 
 #![expect(
     unreachable_pub,
@@ -19,12 +20,14 @@ mod commands;
 mod followers;
 mod house;
 mod models;
+mod plot;
 mod print;
 mod progress;
 mod reconcilers;
 mod schemas;
 mod stages;
 mod suspensions;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -142,6 +145,9 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Eval {
             what: EvalWhat::Routing(args),
         } => eval::routing(global, args).await,
+        Command::Eval {
+            what: EvalWhat::Year(args),
+        } => eval::year(global, args).await,
         Command::Inbox { service, pipeline } => {
             inbox::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }
@@ -153,7 +159,9 @@ async fn run(cli: &Cli) -> Result<Ending> {
         } => inbox::review(global, document, decided, by, reason.as_deref()).await,
         Command::Search(args) => search::search(global, args).await,
         Command::Index { action } => index::index(global, action.as_ref()).await,
-        Command::Promise { action } => commands::promise::promise(global, action.as_ref()).await,
+        Command::Promise { html, action } => {
+            commands::promise::promise(global, html.as_deref(), action.as_ref()).await
+        }
         Command::Train {
             pipeline,
             labelled,

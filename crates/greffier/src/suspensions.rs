@@ -8,8 +8,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use domain::{PipelineName, Timestamp};
+use domain::{IsoWeek, PipelineName, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::watch::{Cause, Drift};
 
 /// Why a pipeline routes nothing by itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +25,21 @@ pub struct Suspension {
     pub misrouted: usize,
     /// The rate that was promised not to be passed.
     pub max_misrouting: f64,
+    /// What spoke against the promise; absent in files written before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
+/// What was said of a pipeline's documents, so that it is said once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Noticed {
+    /// The last week that was compared with those before.
+    pub looked: Option<IsoWeek>,
+    /// The drift that it ended with.
+    pub drift: Option<Drift>,
+    /// Services that people chose and the model has not learnt.
+    pub unlearnt: Vec<String>,
 }
 
 /// Who lifted a suspension: a line of the history.
@@ -86,12 +103,44 @@ pub fn lifted_at(data: &Path, pipeline: &PipelineName) -> Result<Option<Timestam
 /// # Errors
 /// When it cannot be written.
 pub fn begin(data: &Path, pipeline: &PipelineName, suspension: &Suspension) -> Result<()> {
-    let dir = folder(data);
-    let path = dir.join(format!("{pipeline}.suspended.json"));
+    write(
+        &folder(data).join(format!("{pipeline}.suspended.json")),
+        suspension,
+    )
+}
+
+/// What was said of a pipeline's documents.
+///
+/// # Errors
+/// When its file cannot be read.
+pub fn noticed(data: &Path, pipeline: &PipelineName) -> Result<Noticed> {
+    let path = folder(data).join(format!("{pipeline}.noticed.json"));
+    match std::fs::read(&path) {
+        // Said twice rather than never: one that makes no sense is as if there were none.
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Noticed::default()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Keeps what was said of a pipeline's documents.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn notice(data: &Path, pipeline: &PipelineName, noticed: &Noticed) -> Result<()> {
+    write(
+        &folder(data).join(format!("{pipeline}.noticed.json")),
+        noticed,
+    )
+}
+
+/// A file is there whole or not at all.
+fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let part = path.with_extension("part");
-    std::fs::create_dir_all(&dir)
-        .and_then(|()| std::fs::write(&part, serde_json::to_vec_pretty(suspension)?))
-        .and_then(|()| std::fs::rename(&part, &path))
+    path.parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::write(&part, serde_json::to_vec_pretty(value)?))
+        .and_then(|()| std::fs::rename(&part, path))
         .with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -57,6 +57,7 @@ fn a_broken_promise_is_suspended_until_a_person_lifts_it() {
         .said(&["ALERT", "forms", "greffier promise"]);
     let broken = watched(&town, 4);
     assert_eq!(broken["suspended"]["misrouted"], 4);
+    assert_eq!(broken["suspended"]["cause"]["against"], "promise");
     // From now on nothing goes by itself, and the record says so.
     let text =
         "Déclaration d'intention d'aliéner\n\nVendeur : M. Untel. Prix : 1 euro. Parcelle : AB 12.";
@@ -102,4 +103,23 @@ fn a_broken_promise_is_suspended_until_a_person_lifts_it() {
     let shown = town.run(&["--json", "show", "dia-autre"]).ended(0).json();
     assert_eq!(shown["outcome"], "automatic", "{shown}");
     town.run(&["verify"]).ended(0);
+
+    // The page stands alone, and says in words what it draws.
+    let page = town.data.beside("promesse.html").display().to_string();
+    town.run(&["--lang", "fr", "promise", "--html", &page])
+        .ended(0);
+    let page = fs::read_to_string(page).unwrap();
+    for part in [
+        "<html lang=\"fr\">",
+        "<svg",
+        "<desc",
+        "effectifs trop faibles",
+    ] {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
+    assert!(!page.contains("http") && !page.contains("<script"));
+    let by = &watched(&town, 0)["by"];
+    for cell in ["week", "service", "channel", "language", "scan", "form"] {
+        assert!(by[cell].is_object(), "no {cell} in {by}");
+    }
 }

@@ -18,7 +18,7 @@ use crate::args::Global;
 use crate::house::House;
 use crate::models::Switch;
 use crate::print;
-use crate::stages::{Classifier, Rules};
+use crate::stages::{Classified, Classifier, Rules};
 
 /// Texts encoded at a time, so that the bar moves.
 const BATCH: usize = 256;
@@ -362,6 +362,17 @@ fn services(trained: &Trained, fr: bool) {
     );
 }
 
+/// What becomes of a text that no rule and no known form is about.
+pub(super) fn outcome(rules: &Rules, classified: &Classified) -> Outcome {
+    match classified.candidates.first() {
+        None => Outcome::Unknown,
+        Some(_) if classified.method == Method::Descriptions => Outcome::Review,
+        Some((_, p)) if rules.resembles_nothing(*p, classified.nearness) => Outcome::Unknown,
+        Some((_, p)) if rules.reaches(*p, classified.threshold.as_ref()) => Outcome::Automatic,
+        Some(_) => Outcome::Review,
+    }
+}
+
 /// One line of `classify --out`.
 #[derive(Debug, Serialize)]
 struct Line {
@@ -406,15 +417,10 @@ pub async fn classify(
         global.lang.pick("classement", "classifying"),
     );
     for (text, vector) in texts.iter().zip(&vectors) {
-        let blank = text.trim().is_empty();
         let classified = classifier.classify(text, vector, false)?;
-        let first = classified.candidates.first().filter(|_| !blank);
-        let decision = match first {
-            None => Outcome::Unknown,
-            Some(_) if classified.method == Method::Descriptions => Outcome::Review,
-            Some((_, p)) if rules.resembles_nothing(*p, classified.nearness) => Outcome::Unknown,
-            Some((_, p)) if rules.reaches(*p, classified.threshold.as_ref()) => Outcome::Automatic,
-            Some(_) => Outcome::Review,
+        let decision = match text.trim().is_empty() {
+            true => Outcome::Unknown,
+            false => outcome(&rules, &classified),
         };
         *counts.entry(decision.as_str()).or_default() += 1;
         let line = Line {

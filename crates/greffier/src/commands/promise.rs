@@ -1,17 +1,19 @@
 //! `promise`: whether what was promised is kept, measured on documents that went by themselves and
-//! that people looked at all the same; and what happens when it is not.
+//! that people looked at all the same; whether documents resemble those before; and what happens when
+//! they do not. What is measured and judged, and why, is in [`crate::watch`].
 //!
-//! Only documents drawn by the audit key count: those that somebody happened to open are no fair
-//! sample. When the measure proves more errors than promised, the pipeline is suspended
-//! ([`crate::suspensions`]).
+//! When people's decisions prove more errors than promised, the pipeline is suspended
+//! ([`crate::suspensions`]). Documents that drift are an alert.
+
+mod facts;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use anyhow::{Result, bail};
-use domain::{IsoWeek, Lang, Outcome, PipelineName, Timestamp};
-use inference::promise::{lower_bound, upper_bound};
-use pipeline::desk::Opened;
-use pipeline::ledger::{DocumentFilter, DocumentState};
+use anyhow::{Context, Result, bail};
+use domain::time::Zone;
+use domain::{IsoWeek, Lang, PipelineName, Timestamp};
+use pipeline::pipelines::Pipeline;
 use serde::Serialize;
 
 use super::Ending;
@@ -20,55 +22,11 @@ use crate::house::House;
 use crate::print;
 use crate::stages::Rules;
 use crate::suspensions::{self, Lifted, Suspension};
-
-/// The measure is looked at again and again, so each look has only this part of the doubt that the
-/// promise leaves: one error among the first few documents suspends nothing.
-const LOOKS: f64 = 5.0;
-
-/// What was measured of some documents.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Measure {
-    /// Routed by themselves.
-    pub automatic: usize,
-    /// Of these, drawn to be looked at.
-    pub drawn: usize,
-    /// Of these, looked at by a person.
-    pub seen: usize,
-    /// Of these, for another service.
-    pub misrouted: usize,
-}
-
-impl Measure {
-    fn add(&mut self, one: &Seen) {
-        self.automatic += 1;
-        self.drawn += usize::from(one.drawn);
-        self.seen += usize::from(one.drawn && one.right.is_some());
-        self.misrouted += usize::from(one.drawn && one.right == Some(false));
-    }
-
-    /// The interval that holds the rate of misrouting, each end with this confidence.
-    fn interval(&self, confidence: f64) -> (f64, f64) {
-        match self.seen {
-            0 => (0.0, 1.0),
-            seen => (
-                lower_bound(self.misrouted, seen, confidence),
-                upper_bound(self.misrouted, seen, confidence),
-            ),
-        }
-    }
-}
-
-/// A document that went by itself.
-struct Seen {
-    week: IsoWeek,
-    service: String,
-    channel: String,
-    form: String,
-    received_at: Timestamp,
-    drawn: bool,
-    /// Whether a person agreed; `None` while nobody has looked.
-    right: Option<bool>,
-}
+use crate::watch::{
+    By, Drift, Fact, Judgement, Measure, Promised, Shown, WeekLook, cells, drift, header, judge,
+    page, row, unlearnt, unlearnt_told, weekly,
+};
+use facts::{Which, facts};
 
 /// What is said of a pipeline.
 #[derive(Debug, Serialize)]
@@ -79,145 +37,193 @@ struct Watched {
     audit_share: f64,
     /// Since the last suspension was lifted, or ever.
     since: Option<Timestamp>,
-    measure: Measure,
+    #[serde(flatten)]
+    judged: Judgement,
     /// Of the rate of misrouting.
     lowest: f64,
     highest: f64,
     suspended: Option<Suspension>,
-    by: BTreeMap<&'static str, BTreeMap<String, Measure>>,
+    drift: Option<Drift>,
+    unlearnt: Vec<(String, usize)>,
+    by: BTreeMap<By, BTreeMap<String, Measure>>,
+    looks: Vec<WeekLook>,
 }
 
-/// Documents of a pipeline that went by themselves; with `decided`, those alone that a person has
-/// looked at, which are few.
-async fn seen(house: &House, pipeline: &PipelineName, decided: bool) -> Result<Vec<Seen>> {
-    let filter = DocumentFilter {
-        pipeline: Some(pipeline.clone()),
-        top_level: true,
-        ..DocumentFilter::default()
-    };
-    let mut all = Vec::new();
-    for row in house.desk.vault.ledger.documents(&filter).await? {
-        let routed = row
-            .route
-            .as_ref()
-            .is_some_and(|route| route.decided || !decided);
-        if routed && row.state != DocumentState::Processing {
-            all.extend(one(house, &house.desk.open(row).await?));
-        }
-    }
-    Ok(all)
+/// Something that people must see.
+#[derive(Debug)]
+pub enum Alert {
+    /// A promise was suspended.
+    Suspended(Suspension),
+    /// Documents do not resemble those before.
+    Drift(Drift),
+    /// People choose services that the model has not learnt.
+    Unlearnt(Vec<(String, usize)>),
 }
 
-fn one(house: &House, opened: &Opened) -> Option<Seen> {
-    let decision = opened.decision.as_ref()?;
-    let service = decision
-        .service
-        .as_ref()
-        .filter(|_| decision.outcome == Outcome::Automatic)?;
-    let completeness = opened.completeness.as_ref();
-    let form = completeness
-        .and_then(|c| c.form.as_ref())
-        .map(ToString::to_string);
-    Some(Seen {
-        week: opened.row.received_at.week_in(&domain::time::Zone::paris()),
-        service: service.to_string(),
-        channel: opened.arrival.channel.clone().unwrap_or_default(),
-        form: form.unwrap_or_default(),
-        received_at: opened.row.received_at,
-        drawn: house.desk.is_audited(opened),
-        right: opened.act.as_ref().map(|act| act.verdict.concerns(service)),
+fn promised(house: &House, pipeline: &Pipeline) -> Result<Promised> {
+    let (max_misrouting, confidence) = Rules::build(&pipeline.source)?.promise();
+    let services = pipeline.source.file.services.iter();
+    Ok(Promised {
+        max_misrouting,
+        confidence,
+        services: services.map(|s| s.id().to_string()).collect(),
+        learnt: learnt(house, pipeline)?,
     })
 }
 
-async fn watched(
-    house: &House,
-    pipeline: &pipeline::pipelines::Pipeline,
-    decided: bool,
-) -> Result<Watched> {
-    let (max_misrouting, confidence) = Rules::build(&pipeline.source)?.promise();
+/// Services that the head in force has learnt; none without a head.
+fn learnt(house: &House, pipeline: &Pipeline) -> Result<Vec<String>> {
+    let Some(digest) = house.models.head_digest(pipeline.name())? else {
+        return Ok(Vec::new());
+    };
+    let head = house.models.head(pipeline.name(), digest)?;
+    let labels = head.card().labels.iter();
+    Ok(labels.map(|l| l.label.clone()).collect())
+}
+
+/// What people's decisions up to now say of a promise.
+fn judged(house: &House, pipeline: &Pipeline, facts: &[Fact]) -> Result<Judgement> {
     let since = suspensions::lifted_at(&house.data, pipeline.name())?;
-    let mut measure = Measure::default();
-    let mut by: BTreeMap<&'static str, BTreeMap<String, Measure>> = BTreeMap::new();
-    for one in seen(house, pipeline.name(), decided).await? {
-        if since.is_none_or(|since| one.received_at >= since) {
-            measure.add(&one);
-        }
-        for (of, value) in [
-            ("week", one.week.to_string()),
-            ("service", one.service.clone()),
-            ("channel", one.channel.clone()),
-            ("form", one.form.clone()),
-        ] {
-            by.entry(of)
-                .or_default()
-                .entry(value)
-                .or_default()
-                .add(&one);
-        }
-    }
-    let (lowest, highest) = measure.interval(1.0 - (1.0 - confidence) / LOOKS);
+    Ok(judge(
+        facts,
+        &promised(house, pipeline)?,
+        since,
+        this_week(house),
+    ))
+}
+
+fn this_week(house: &House) -> IsoWeek {
+    house.desk.clock.now().week_in(&Zone::paris())
+}
+
+/// Services that people chose lately and that the head in force has not learnt.
+fn not_learnt(house: &House, pipeline: &Pipeline, facts: &[Fact]) -> Result<Vec<(String, usize)>> {
+    let learnt = learnt(house, pipeline)?;
+    Ok(match learnt.is_empty() {
+        true => Vec::new(),
+        false => unlearnt(facts, &learnt, this_week(house)),
+    })
+}
+
+fn watched(house: &House, pipeline: &Pipeline, facts: &[Fact], lang: Lang) -> Result<Watched> {
+    let promised = promised(house, pipeline)?;
+    let judged = judged(house, pipeline, facts)?;
+    let (lowest, highest) = judged.measure.interval(promised.confidence);
+    // A week that is not over is not compared.
+    let last = this_week(house).plus(-1);
     Ok(Watched {
         pipeline: pipeline.name().clone(),
-        max_misrouting,
-        confidence,
+        max_misrouting: promised.max_misrouting,
+        confidence: promised.confidence,
         audit_share: pipeline.audit_share().as_f64(),
-        since,
-        measure,
+        since: suspensions::lifted_at(&house.data, pipeline.name())?,
+        judged,
         lowest,
         highest,
         suspended: suspensions::in_force(&house.data, pipeline.name())?,
-        by,
+        drift: drift(facts, last).0,
+        unlearnt: not_learnt(house, pipeline, facts)?,
+        by: cells(facts, lang),
+        looks: weekly(facts, last),
     })
 }
 
-/// Suspends every pipeline whose measure proves more errors than it promises. Returns those that
-/// were not suspended before.
+/// Suspends every pipeline whose promise people's decisions prove broken, and looks once a week
+/// whether documents resemble those before. Returns what was not said before.
 ///
 /// # Errors
 /// When something cannot be read or written.
-pub async fn keep(house: &House) -> Result<Vec<(PipelineName, Suspension)>> {
-    let mut suspended = Vec::new();
+pub async fn keep(house: &House) -> Result<Vec<(PipelineName, Alert)>> {
+    let mut alerts = Vec::new();
     for pipeline in house
         .desk
         .pipelines
         .iter()
         .filter(|p| !p.source.file.services.is_empty())
     {
-        let watched = watched(house, pipeline, true).await?;
-        if watched.suspended.is_some() || watched.lowest <= watched.max_misrouting {
-            continue;
+        let name = pipeline.name();
+        let decided = facts(house, name, Which::Decided).await?;
+        if suspensions::in_force(&house.data, name)?.is_none() {
+            let judged = judged(house, pipeline, &decided)?;
+            if let Some(cause) = judged.broken {
+                let suspension = Suspension {
+                    at: house.desk.clock.now(),
+                    seen: judged.measure.seen,
+                    misrouted: judged.measure.misrouted,
+                    max_misrouting: promised(house, pipeline)?.max_misrouting,
+                    cause: Some(cause),
+                };
+                suspensions::begin(&house.data, name, &suspension)?;
+                alerts.push((name.clone(), Alert::Suspended(suspension)));
+            }
         }
-        let suspension = Suspension {
-            at: house.desk.clock.now(),
-            seen: watched.measure.seen,
-            misrouted: watched.measure.misrouted,
-            max_misrouting: watched.max_misrouting,
-        };
-        suspensions::begin(&house.data, pipeline.name(), &suspension)?;
-        suspended.push((pipeline.name().clone(), suspension));
+        let before = suspensions::noticed(&house.data, name)?;
+        let mut now = before.clone();
+        // Comparing opens every document: a week that is over is compared once.
+        let last = this_week(house).plus(-1);
+        if before.looked.is_none_or(|looked| looked < last) {
+            now.looked = Some(last);
+            now.drift = drift(&facts(house, name, Which::HalfYear(last)).await?, last).0;
+            let said = |d: &Drift| (d.since, d.signals.clone());
+            if now.drift.as_ref().map(said) != before.drift.as_ref().map(said) {
+                let drift = now.drift.clone().map(Alert::Drift);
+                alerts.extend(drift.map(|drift| (name.clone(), drift)));
+            }
+        }
+        let unlearnt = not_learnt(house, pipeline, &decided)?;
+        now.unlearnt = unlearnt
+            .iter()
+            .map(|(service, _)| service.clone())
+            .collect();
+        let new = |(service, _): &(String, usize)| !before.unlearnt.contains(service);
+        if unlearnt.iter().any(new) {
+            alerts.push((name.clone(), Alert::Unlearnt(unlearnt)));
+        }
+        if now != before {
+            suspensions::notice(&house.data, name, &now)?;
+        }
     }
-    Ok(suspended)
+    Ok(alerts)
 }
 
-/// Says which pipelines were just suspended.
-pub fn alarm(lang: Lang, suspended: &[(PipelineName, Suspension)]) {
-    for (pipeline, s) in suspended {
-        let percent = 100.0 * s.max_misrouting;
-        print::note(match lang {
-            Lang::Fr => format!(
-                "ALERTE : la promesse de « {pipeline} » n’est plus tenue ({} erreurs sur {} envois regardés, {percent} % promis). Tout passe désormais par une personne ; voir greffier promise.",
-                s.misrouted, s.seen
-            ),
-            Lang::En => format!(
-                "ALERT: the promise of `{pipeline}` is not kept any more ({} of {} routings looked at were wrong, {percent} % promised). Everything goes to people from now on; see greffier promise.",
-                s.misrouted, s.seen
+/// Says what people must see.
+pub fn alarm(lang: Lang, alerts: &[(PipelineName, Alert)]) {
+    for (pipeline, alert) in alerts {
+        print::note(match alert {
+            Alert::Suspended(suspension) => suspended(pipeline, suspension, lang),
+            Alert::Drift(drift) => format!("{pipeline} : {}", drift.told(lang)),
+            Alert::Unlearnt(services) => format!(
+                "{pipeline} : {}",
+                unlearnt_told(services, lang).unwrap_or_default()
             ),
         });
     }
 }
 
+fn suspended(pipeline: &PipelineName, s: &Suspension, lang: Lang) -> String {
+    let percent = 100.0 * s.max_misrouting;
+    let why = s.cause.as_ref().map(|cause| cause.told(lang));
+    let why = why.map_or(String::new(), |why| format!("{why} ; "));
+    match lang {
+        Lang::Fr => format!(
+            "ALERTE : la promesse de « {pipeline} » est suspendue ({why}{} erreurs sur {} envois regardés, {percent} % promis). Tout passe désormais par une personne ; voir greffier promise.",
+            s.misrouted, s.seen
+        ),
+        Lang::En => format!(
+            "ALERT: the promise of `{pipeline}` is suspended ({}{} of {} routings looked at were wrong, {percent} % promised). Everything goes to people from now on; see greffier promise.",
+            why.replace(" ; ", "; "),
+            s.misrouted,
+            s.seen
+        ),
+    }
+}
+
 /// Runs `promise`.
-pub async fn promise(global: &Global, action: Option<&PromiseAction>) -> Result<Ending> {
+pub async fn promise(
+    global: &Global,
+    html: Option<&Path>,
+    action: Option<&PromiseAction>,
+) -> Result<Ending> {
     let house = House::open_existing(global).await?;
     if let Some(PromiseAction::Lift {
         pipeline,
@@ -234,9 +240,15 @@ pub async fn promise(global: &Global, action: Option<&PromiseAction>) -> Result<
         .iter()
         .filter(|p| !p.source.file.services.is_empty())
     {
-        all.push(watched(&house, pipeline, false).await?);
+        let facts = facts(&house, pipeline.name(), Which::All).await?;
+        all.push(watched(&house, pipeline, &facts, global.lang)?);
     }
     let kept = all.iter().all(|w| w.suspended.is_none());
+    if let Some(path) = html {
+        let shown: Vec<Shown<'_>> = all.iter().map(|w| w.shown(global.lang)).collect();
+        std::fs::write(path, page(&shown, global.lang))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
     if global.json {
         print::json(&all)?;
     } else {
@@ -251,85 +263,80 @@ pub async fn promise(global: &Global, action: Option<&PromiseAction>) -> Result<
     })
 }
 
-fn show(lang: Lang, watched: &Watched) {
-    let percent = |x: f64| format!("{:.1} %", 100.0 * x);
-    print::line(match (lang, &watched.suspended) {
-        (Lang::Fr, Some(s)) => format!(
-            "{} : promesse suspendue depuis le {} ({} erreurs sur {} regardés) ; tout passe par une personne. Pour reprendre : greffier promise lift {} --by NOM --reason …",
-            watched.pipeline,
-            s.at.minute_in(&domain::time::Zone::paris()),
-            s.misrouted,
-            s.seen,
-            watched.pipeline
-        ),
-        (Lang::En, Some(s)) => format!(
-            "{}: promise suspended since {} ({} of {} looked at were wrong); everything goes to people. To take it up again: greffier promise lift {} --by NAME --reason …",
-            watched.pipeline,
-            s.at.minute_in(&domain::time::Zone::paris()),
-            s.misrouted,
-            s.seen,
-            watched.pipeline
-        ),
-        (Lang::Fr, None) => format!(
-            "{} : au plus {} d’erreurs promis ; mesuré sur {} envois regardés : entre {} et {}",
-            watched.pipeline,
-            percent(watched.max_misrouting),
-            watched.measure.seen,
-            percent(watched.lowest),
-            percent(watched.highest)
-        ),
-        (Lang::En, None) => format!(
-            "{}: at most {} of errors promised; measured on {} routings looked at: between {} and {}",
-            watched.pipeline,
-            percent(watched.max_misrouting),
-            watched.measure.seen,
-            percent(watched.lowest),
-            percent(watched.highest)
-        ),
-    });
-    let mut rows = Vec::new();
-    for (of, values) in &watched.by {
-        let name = match *of {
-            "week" => lang.pick("semaine", "week"),
-            "channel" => lang.pick("canal", "channel"),
-            "form" => lang.pick("formulaire", "form"),
-            other => other,
-        };
-        for (value, measure) in values {
-            let (lowest, highest) = measure.interval(watched.confidence);
-            rows.push(vec![
-                name.to_owned(),
-                if value.is_empty() {
-                    "–".to_owned()
-                } else {
-                    value.clone()
-                },
-                measure.automatic.to_string(),
-                measure.drawn.to_string(),
-                measure.seen.to_string(),
-                measure.misrouted.to_string(),
-                match measure.seen {
-                    0 => lang.pick("effectifs trop faibles", "too few").to_owned(),
-                    _ => format!("{} – {}", percent(lowest), percent(highest)),
-                },
-            ]);
+fn percent(x: f64) -> String {
+    format!("{:.1} %", 100.0 * x)
+}
+
+impl Watched {
+    fn shown(&self, lang: Lang) -> Shown<'_> {
+        Shown {
+            pipeline: &self.pipeline,
+            max_misrouting: self.max_misrouting,
+            confidence: self.confidence,
+            said: self.said(lang),
+            alerts: self.alerts(lang),
+            cells: &self.by,
+            looks: &self.looks,
         }
     }
-    if rows.is_empty() {
-        return;
+
+    fn alerts(&self, lang: Lang) -> Vec<String> {
+        let drift = self.drift.as_ref().map(|d| d.told(lang));
+        let suspended = self.suspended.as_ref();
+        suspended
+            .map(|s| suspended_since(&self.pipeline, s, lang))
+            .into_iter()
+            .chain(drift)
+            .chain(unlearnt_told(&self.unlearnt, lang))
+            .collect()
     }
-    print::table(
-        &[
-            lang.pick("par", "by"),
-            "",
-            lang.pick("envoyés seuls", "by themselves"),
-            lang.pick("tirés", "drawn"),
-            lang.pick("regardés", "looked at"),
-            lang.pick("à tort", "wrong"),
-            lang.pick("taux d’erreur", "rate of errors"),
-        ],
-        rows,
-    );
+
+    fn said(&self, lang: Lang) -> String {
+        let (pipeline, seen) = (&self.pipeline, self.judged.measure.seen);
+        let promised = percent(self.max_misrouting);
+        let (low, high) = (percent(self.lowest), percent(self.highest));
+        let (stake, at) = (self.judged.stake, self.judged.broken_at);
+        match lang {
+            Lang::Fr => format!(
+                "{pipeline} : au plus {promised} d’erreurs promis ; mesuré sur {seen} envois regardés : entre {low} et {high} ; indices contre la promesse : {stake:.1} (suspendue à {at:.0})"
+            ),
+            Lang::En => format!(
+                "{pipeline}: at most {promised} of errors promised; measured on {seen} routings looked at: between {low} and {high}; evidence against the promise: {stake:.1} (suspended at {at:.0})"
+            ),
+        }
+    }
+}
+
+fn suspended_since(pipeline: &PipelineName, s: &Suspension, lang: Lang) -> String {
+    let at = s.at.minute_in(&Zone::paris());
+    let why = s.cause.as_ref().map(|cause| cause.told(lang));
+    let (seen, wrong) = (s.seen, s.misrouted);
+    match lang {
+        Lang::Fr => format!(
+            "{pipeline} : promesse suspendue depuis le {at} ({}{wrong} erreurs sur {seen} regardés) ; tout passe par une personne. Pour reprendre : greffier promise lift {pipeline} --by NOM --reason …",
+            why.map_or(String::new(), |why| format!("{why} ; "))
+        ),
+        Lang::En => format!(
+            "{pipeline}: promise suspended since {at} ({}{wrong} of {seen} looked at were wrong); everything goes to people. To take it up again: greffier promise lift {pipeline} --by NAME --reason …",
+            why.map_or(String::new(), |why| format!("{why}; "))
+        ),
+    }
+}
+
+fn show(lang: Lang, watched: &Watched) {
+    for alert in watched.alerts(lang) {
+        print::line(alert);
+    }
+    print::line(watched.said(lang));
+    let mut rows = Vec::new();
+    for (by, values) in &watched.by {
+        for (value, measure) in values {
+            rows.push(row(*by, value, measure, watched.confidence, lang));
+        }
+    }
+    if !rows.is_empty() {
+        print::table(&header(lang), rows);
+    }
 }
 
 fn lift(
@@ -363,50 +370,4 @@ fn lift(
         Lang::En => format!("{name}: suspension lifted by {by}"),
     });
     Ok(Ending::Done)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_was_drawn_counts() {
-        let mut measure = Measure::default();
-        let one = |drawn, right| Seen {
-            week: "2026-W47".parse().expect("a week"),
-            service: "voirie".into(),
-            channel: String::new(),
-            form: String::new(),
-            received_at: Timestamp::from_micros(0).expect("a moment"),
-            drawn,
-            right,
-        };
-        for (drawn, right) in [
-            (true, Some(true)),
-            (true, Some(false)),
-            (true, None),
-            (false, Some(false)),
-            (false, None),
-        ] {
-            measure.add(&one(drawn, right));
-        }
-        let Measure {
-            automatic,
-            drawn,
-            seen,
-            misrouted,
-        } = measure;
-        assert_eq!((automatic, drawn, seen, misrouted), (5, 3, 2, 1));
-        let (low, high) = Measure {
-            seen: 20,
-            misrouted: 4,
-            ..Measure::default()
-        }
-        .interval(0.95);
-        assert!(
-            (0.07..0.08).contains(&low) && (0.40..0.41).contains(&high),
-            "{low} {high}"
-        );
-        assert_eq!(Measure::default().interval(0.95), (0.0, 1.0));
-    }
 }

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 
 use crate::models::Models;
 
-pub use classify::{Classifier, ClassifySettings};
+pub use classify::{Classified, Classifier, ClassifySettings};
 pub use embed::{EmbedSettings, in_context, known_by};
 pub use extract::{ExtractSettings, Reading};
 pub use ocr::NEEDS_OCR;

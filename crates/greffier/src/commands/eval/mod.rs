@@ -5,7 +5,9 @@ mod peers;
 mod routing;
 mod search;
 mod words;
+mod year;
 
 pub use extract::extract;
 pub use routing::routing;
 pub use search::search;
+pub use year::year;

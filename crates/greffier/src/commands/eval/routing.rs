@@ -7,7 +7,7 @@
 //! the exact lower bound of its rate is. Beside, in the same run and on the same documents,
 //! scikit-learn where Python has it (`routing.py`).
 
-mod figures;
+pub(super) mod figures;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
