@@ -8,7 +8,8 @@
 //! text shows, and documents of a label never seen before begin to arrive.
 //!
 //! Only the simulation knows how many documents were misrouted. It says whether the promise was kept
-//! or, where it was not, how long it took until it was suspended.
+//! or, where it was not, how long it took until it was suspended; a year in which nothing went by
+//! itself when the change came proves nothing, and is counted apart.
 
 mod report;
 mod town;
@@ -35,6 +36,8 @@ const WITHIN: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "outcome", content = "weeks")]
 enum Outcome {
+    /// Nothing was routed by itself when the change came: there was nothing to keep.
+    Idle,
     /// No two weeks proved more misrouted than promised.
     Kept,
     /// It was suspended, with an alert, by the end of this week after the change.
@@ -216,7 +219,7 @@ impl Year {
             seed,
             renamed,
             new_form,
-            outcome: outcome(after, plan),
+            outcome: outcome(before, after, plan),
             automatic_before: share(automatic_before, arrived(before)),
             automatic_after: share(automatic_after, arrived(after)),
             misrouted_before: share(wrong_before, automatic_before),
@@ -232,7 +235,12 @@ impl Year {
 
 /// What became of the promise from the change on. It is not kept where two successive weeks prove
 /// it, as `eval routing` says: where even the exact lower bound of what was misrouted is above it.
-fn outcome(after: &[Week], plan: &Plan) -> Outcome {
+fn outcome(before: &[Week], after: &[Week], plan: &Plan) -> Outcome {
+    let last = &before[before.len().saturating_sub(WITHIN)..];
+    let first = &after[..after.len().min(WITHIN)];
+    if sums(last).0 + sums(first).0 == 0 {
+        return Outcome::Idle;
+    }
     let suspends = |w: &Week| {
         w.events
             .iter()
@@ -305,10 +313,12 @@ mod tests {
                 services: Vec::new(),
             }]
         };
-        let of = |weeks: &[Week]| outcome(weeks, &plan());
+        let of = |weeks: &[Week]| outcome(&[], weeks, &plan());
         let good = || week(100, 1, Vec::new());
         let bad = || week(100, 30, Vec::new());
         assert_eq!(of(&[good(), good(), good()]), Outcome::Kept);
+        let idle = || week(0, 0, Vec::new());
+        assert_eq!(of(&[idle(), idle(), good()]), Outcome::Idle);
         assert_eq!(
             of(&[bad(), week(100, 30, suspended()), week(0, 0, Vec::new())]),
             Outcome::Suspended(2)

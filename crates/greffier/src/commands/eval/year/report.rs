@@ -13,6 +13,9 @@ fn percent(x: f64) -> String {
 impl Outcome {
     fn told(self, lang: Lang) -> String {
         match (self, lang) {
+            (Self::Idle, _) => lang
+                .pick("rien d’automatique alors", "nothing automatic then")
+                .to_owned(),
             (Self::Kept, _) => lang.pick("tenue", "kept").to_owned(),
             (Self::Suspended(1), Lang::Fr) => "suspendue en 1 semaine".to_owned(),
             (Self::Suspended(weeks), Lang::Fr) => format!("suspendue en {weeks} semaines"),
@@ -66,6 +69,7 @@ fn summary(report: &Report, lang: Lang) -> String {
     let count =
         |what: fn(&Outcome) -> bool| report.years.iter().filter(|y| what(&y.outcome)).count();
     let years = report.years.len();
+    let idle = count(|o| matches!(o, Outcome::Idle));
     let kept = count(|o| matches!(o, Outcome::Kept));
     let quick = count(|o| matches!(o, Outcome::Suspended(weeks) if *weeks <= super::WITHIN));
     let late = count(|o| matches!(o, Outcome::Suspended(weeks) if *weeks > super::WITHIN));
@@ -74,10 +78,10 @@ fn summary(report: &Report, lang: Lang) -> String {
     let false_suspensions: usize = report.years.iter().map(|y| y.false_suspensions).sum();
     match lang {
         Lang::Fr => format!(
-            "Sur {years} années : promesse tenue {kept} fois, suspendue avec une alerte en deux semaines {quick} fois, plus tard et tenue jusque-là {late} fois ; non tenue malgré une alerte {said} fois, en silence {broken} fois. {false_suspensions} suspensions avant le changement."
+            "Sur {years} années, {idle} sans rien d’automatique lors du changement ; dans les autres : promesse tenue {kept} fois, suspendue avec une alerte en deux semaines {quick} fois, plus tard et tenue jusque-là {late} fois ; non tenue malgré une alerte {said} fois, en silence {broken} fois. {false_suspensions} suspensions avant le changement."
         ),
         Lang::En => format!(
-            "Of {years} years: promise kept {kept} times, suspended with an alert within two weeks {quick} times, later and kept until then {late} times; not kept in spite of an alert {said} times, in silence {broken} times. {false_suspensions} suspensions before the change."
+            "Of {years} years, {idle} had nothing automatic when the change came; in the others: promise kept {kept} times, suspended with an alert within two weeks {quick} times, later and kept until then {late} times; not kept in spite of an alert {said} times, in silence {broken} times. {false_suspensions} suspensions before the change."
         ),
     }
 }
