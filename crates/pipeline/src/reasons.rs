@@ -72,7 +72,30 @@ pub fn causes(decision: &Decision, shown: Outcome, pipeline: &Pipeline, lang: La
     if shown == Outcome::Review && decision.review.is_empty() {
         causes.push(to_confirm(lang).to_owned());
     }
+    causes.extend(likely(decision, pipeline, lang));
     causes
+}
+
+/// Most services that are named as those it may be for: with more, the list of all says as much.
+const LIKELY_MAX: usize = 3;
+
+/// The services that it may well be for, where no rule decides and they are a few.
+fn likely(decision: &Decision, pipeline: &Pipeline, lang: Lang) -> Option<String> {
+    let likely = decision.likely.as_ref()?;
+    let few = (2..=LIKELY_MAX).contains(&likely.services.len());
+    if !few || decision.rule.is_some() {
+        return None;
+    }
+    let names: Vec<String> = likely
+        .services
+        .iter()
+        .map(|id| pipeline.service_name(id))
+        .collect();
+    let (names, times) = (names.join(", "), likely.coverage.as_f64() * 10.0);
+    Some(match lang {
+        Lang::Fr => format!("l’un de ces services, {times:.0} fois sur 10 : {names}"),
+        Lang::En => format!("one of these services, {times:.0} times in 10: {names}"),
+    })
 }
 
 const fn to_confirm(lang: Lang) -> &'static str {

@@ -352,3 +352,55 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn disagreement_and_doubt_are_said_with_the_services_names() {
+    use domain::decision::{DecisionFormat, Likely, Method, ReviewCause};
+    use domain::{Candidate, Decision, Reason};
+    let house = town("");
+    let pipeline = house.pipelines.iter().next().unwrap();
+    let candidate = |service: &str, percent: u32| Candidate {
+        service: service.parse().unwrap(),
+        probability: Probability::from_millionths(percent * 10_000),
+    };
+    let likely = |services: &[&str]| Likely {
+        services: services.iter().map(|s| s.parse().unwrap()).collect(),
+        coverage: Probability::from_f64(0.9),
+    };
+    let mut decision = Decision {
+        format: DecisionFormat::V1,
+        outcome: Outcome::Review,
+        service: Some("ccas".parse().unwrap()),
+        rule: None,
+        candidates: vec![candidate("ccas", 60), candidate("mdph", 30)],
+        method: Method::Trained,
+        threshold: None,
+        likely: Some(likely(&["ccas", "mdph"])),
+        reasons: Vec::new(),
+        review: vec![ReviewCause::BelowThreshold],
+    };
+    let causes = |decision: &Decision, lang| {
+        pipeline::reasons::causes(decision, Outcome::Review, pipeline, lang).join(" | ")
+    };
+    expect!["à confirmer par une personne | l’un de ces services, 9 fois sur 10 : CCAS, MDPH"]
+        .assert_eq(&causes(&decision, Lang::Fr));
+    expect!["to be confirmed by a person | one of these services, 9 times in 10: CCAS, MDPH"]
+        .assert_eq(&causes(&decision, Lang::En));
+    // One is what is proposed, and many are all of them.
+    for services in [&["ccas"][..], &["ccas", "mdph", "voirie", "etat-civil"]] {
+        decision.likely = Some(likely(services));
+        expect!["à confirmer par une personne"].assert_eq(&causes(&decision, Lang::Fr));
+    }
+    decision.likely = Some(likely(&["ccas", "mdph"]));
+    decision.rule = Some("lampadaire".parse().unwrap());
+    decision.service = Some("voirie".parse().unwrap());
+    decision.review = vec![ReviewCause::Conflict];
+    decision.reasons = vec![Reason::Rule {
+        rule: "lampadaire".parse().unwrap(),
+        service: "voirie".parse().unwrap(),
+        spans: Vec::new(),
+        matched: "lampadaire".into(),
+    }];
+    expect!["la règle « lampadaire » (« lampadaire ») désigne Voirie, le modèle propose CCAS"]
+        .assert_eq(&causes(&decision, Lang::Fr));
+}

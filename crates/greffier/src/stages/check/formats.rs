@@ -1,7 +1,7 @@
 //! Formats of the values that forms ask for, and whether two values of a form can both be true.
 
-use domain::text::fold;
 use domain::Day;
+use domain::text::fold;
 use pipeline::file::FieldFormat;
 use privacy::identifiers::{IdentifierKind, find};
 
