@@ -369,18 +369,6 @@ fn load_pipelines(dir: &Path, data: &Path, shop: &Workshop) -> Result<Pipelines>
         if crate::suspensions::in_force(data, &source.file.pipeline)?.is_some() {
             source.set_true("route", "review_everything");
         }
-        let stem = path
-            .file_stem()
-            .and_then(|s| s.to_str())
-            .unwrap_or_default();
-        if source.file.pipeline.as_str() != stem {
-            bail!(
-                "{}: pipeline `{}` is in a file of another name: expected {}.toml",
-                path.display(),
-                source.file.pipeline,
-                source.file.pipeline
-            );
-        }
         crate::reconcilers::check(&source)?;
         all.push(assemble(Arc::new(source), shop)?);
     }

@@ -418,7 +418,18 @@ impl SourceFile {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&path.display().to_string(), text)
+        let source = Self::parse(&path.display().to_string(), text)?;
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let pipeline = &source.file.pipeline;
+        if stem != Some(pipeline.as_str()) {
+            return Err(source.wrong_in(
+                0,
+                "pipeline",
+                format!("pipeline `{pipeline}` is in a file of another name"),
+                format!("{pipeline}.toml, or `pipeline` as the file is called"),
+            ));
+        }
+        Ok(source)
     }
 
     /// Checks a text.
@@ -618,6 +629,17 @@ impl SourceFile {
                     "the id of a [[forms]]",
                 ));
             }
+            let phrases = rule.any.iter().chain(&rule.all).chain(&rule.place);
+            if phrases
+                .into_iter()
+                .any(|phrase| !phrase.chars().any(char::is_alphanumeric))
+            {
+                return Err(self.wrong_at(
+                    rule.id.span().start,
+                    format!("rule `{}` looks for an empty phrase", rule.id()),
+                    "words in each phrase of any, all and place",
+                ));
+            }
             let looks = !rule.any.is_empty()
                 || !rule.all.is_empty()
                 || rule.sender.is_some()
@@ -741,6 +763,10 @@ description = "routes et éclairage"
         check(
             "[[rules]]\nid = \"r\"\nservice = \"voirie\"\n",
             "rule `r` looks at nothing",
+        );
+        check(
+            "[[rules]]\nid = \"r\"\nservice = \"voirie\"\nplace = [\" - \"]\n",
+            "rule `r` looks for an empty phrase",
         );
         check(
             "[stage.embed]\nbatch = 1\n",

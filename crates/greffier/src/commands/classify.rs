@@ -70,11 +70,16 @@ struct Trained {
     confidence: f64,
 }
 
-/// What would change with a new head, on the documents it learnt from, each judged by one that had
-/// not seen it. The head in force may have seen them: it looks better here than it is.
+/// What would change with a new head, on the documents it learnt from. Both are taken as they are
+/// deployed, and both have seen documents that they learnt from: the shares of right answers that
+/// each found on documents it had not seen stand beside.
 #[derive(Debug, Serialize)]
 struct Difference {
     in_force: domain::Digest,
+    /// Of the head in force, on documents it had not seen.
+    accuracy_before: f64,
+    /// Labels that the head in force knows and the new one does not.
+    forgotten: Vec<String>,
     documents: usize,
     changed: usize,
     right_to_wrong: usize,
@@ -87,23 +92,33 @@ fn difference(
     pipeline: &PipelineName,
     before: domain::Digest,
     examples: &[Example<'_>],
-    head: &inference::head::TrainedHead,
+    new: domain::Digest,
 ) -> Result<Option<Difference>> {
     let in_force = house.models.head(pipeline, before)?;
+    let head = house.models.head(pipeline, new)?;
     if in_force.check_encoder(head.card().encoder).is_err() {
         return Ok(None);
     }
+    let knows = |label: &str| head.card().labels.iter().any(|l| l.label == label);
+    let forgotten = in_force.card().labels.iter().map(|l| l.label.clone());
     let items: Vec<(&str, &[f32])> = examples.iter().map(|e| (e.text, e.vector)).collect();
-    let candidates = in_force.classify(&items)?;
+    let first = |head: &inference::Head| -> Result<Vec<String>> {
+        let candidates = head.classify(&items)?.into_iter();
+        Ok(candidates
+            .map(|c| c.into_iter().next().map_or_else(String::new, |c| c.label))
+            .collect())
+    };
+    let (was, is) = (first(&in_force)?, first(&head)?);
     let mut difference = Difference {
         in_force: before,
+        accuracy_before: in_force.card().out_of_fold.accuracy,
+        forgotten: forgotten.filter(|label| !knows(label)).collect(),
         documents: examples.len(),
         changed: 0,
         right_to_wrong: 0,
         wrong_to_right: 0,
     };
-    for ((example, now), before) in examples.iter().zip(head.answers()).zip(candidates) {
-        let before = before.first().map_or("", |c| &c.label);
+    for ((example, now), before) in examples.iter().zip(is).zip(was) {
         difference.changed += usize::from(before != now);
         difference.right_to_wrong += usize::from(before == example.label && now != example.label);
         difference.wrong_to_right += usize::from(before != example.label && now == example.label);
@@ -195,7 +210,7 @@ pub async fn train(
     let before = house.models.head_digest(pipeline.name())?;
     let difference = match before {
         Some(before) if before != digest => {
-            difference(&house, pipeline.name(), before, &examples, &head)?
+            difference(&house, pipeline.name(), before, &examples, digest)?
         }
         _ => None,
     };
@@ -295,13 +310,28 @@ pub async fn train(
     if let Some(d) = &trained.difference {
         let (n, changed, worse, better) =
             (d.documents, d.changed, d.right_to_wrong, d.wrong_to_right);
+        let before = percent(d.accuracy_before);
         print::line(if fr {
             format!(
-                "avec le modèle en service : {changed} documents sur {n} changeraient de service, {worse} de juste à faux, {better} de faux à juste"
+                "le modèle en service, lui, avait raison à {before} sur des documents jamais vus ; de l’un à l’autre, {changed} documents sur {n} changeraient de service, {worse} de juste à faux, {better} de faux à juste"
             )
         } else {
             format!(
-                "beside the head in force: {changed} of {n} documents would change, {worse} from right to wrong, {better} from wrong to right"
+                "the head in force was right on {before} of documents never seen; from one to the other, {changed} of {n} documents would change, {worse} from right to wrong, {better} from wrong to right"
+            )
+        });
+    }
+    let forgotten = trained.difference.iter().flat_map(|d| &d.forgotten);
+    let forgotten: Vec<&str> = forgotten.map(String::as_str).collect();
+    if !forgotten.is_empty() {
+        let list = forgotten.join(", ");
+        print::note(if fr {
+            format!(
+                "ATTENTION : ce modèle ne connaît plus {list} : aucun exemple ne les nomme. Pour garder ce qui avait été appris, donner aussi ces exemples : --labelled FICHIER.tsv --validated"
+            )
+        } else {
+            format!(
+                "WARNING: this head does not know {list} any more: no example names them. To keep what was learnt, give those examples too: --labelled FILE.tsv --validated"
             )
         });
     }
@@ -344,8 +374,8 @@ fn services(trained: &Trained, fr: bool) {
             None => format!(
                 "{} {}",
                 pick(
-                    "avec les autres ; pour un seuil à elle seule, encore",
-                    "with the others; for a threshold of its own, more needed:"
+                    "avec les autres ; pour être compté à part, exemples à ajouter :",
+                    "with the others; to be counted apart, examples to add:"
                 ),
                 service.more
             ),
@@ -355,7 +385,7 @@ fn services(trained: &Trained, fr: bool) {
     print::table(
         &[
             "service",
-            pick("documents proposés", "documents proposed"),
+            pick("exemples", "examples"),
             pick("promesse", "promise"),
         ],
         rows.collect(),

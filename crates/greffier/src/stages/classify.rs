@@ -349,13 +349,25 @@ impl Stage for Classify {
             services: labels.iter().filter_map(|label| known(label)).collect(),
             coverage: Probability::from_f64(coverage),
         });
+        // What was proven holds where the first that the head names is the first proposed, and the words
+        // weighed are those for it: one that is no service any more takes both with it.
+        let first = classified.candidates.first();
+        let whole = first.is_none_or(|(label, _)| known(label).is_some());
+        let mut threshold = classified.threshold;
+        if let Some(threshold) = threshold.as_mut().filter(|_| !whole) {
+            threshold.value = None;
+        }
         let classification = Classification {
             candidates: candidates.collect(),
             method: classified.method,
-            reasons: classified.reasons,
-            threshold: classified.threshold,
+            reasons: if whole {
+                classified.reasons
+            } else {
+                Vec::new()
+            },
+            threshold,
             nearness: classified.nearness,
-            likely,
+            likely: likely.filter(|_| whole),
             ..nothing
         };
         Output::json(Kind::Classification, &classification)

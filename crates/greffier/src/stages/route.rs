@@ -401,7 +401,23 @@ fn places(layout: &Layout) -> Vec<String> {
     const WHERE: [&str; 8] = [
         "adresse", "rue", "voie", "lieu", "quartier", "commune", "ville", "place",
     ];
-    let says_where = |name: &str| words_of(name).split(' ').any(|word| WHERE.contains(&word));
+    /// With these, it says where someone was born, writes or signs.
+    const ELSEWHERE: [&str; 9] = [
+        "naissance",
+        "ne",
+        "nee",
+        "electronique",
+        "mail",
+        "courriel",
+        "postale",
+        "siege",
+        "fait",
+    ];
+    let says_where = |name: &str| {
+        let words = words_of(name);
+        let any = |list: &[&str]| words.split(' ').any(|word| list.contains(&word));
+        any(&WHERE) && !any(&ELSEWHERE)
+    };
     let fields = layout
         .fields
         .iter()
@@ -544,6 +560,8 @@ mod tests {
         add("nom", None, "Rue");
         add("LIEU", None, "Hameau de l’Étang");
         add("commentaire", Some("Remplacement"), "rue du Port");
+        add("champ_13", Some("Lieu de naissance"), "Rue du Port, Lyon");
+        add("adresse_electronique", None, "rue@port.example");
         assert_eq!(
             places(&layout),
             ["3 quai des mariniers", "hameau de l etang"]

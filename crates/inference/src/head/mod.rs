@@ -144,7 +144,6 @@ struct Learnt {
     sets: Sets,
     nearness: Option<Nearness>,
     judged: Vec<Judged>,
-    answers: Vec<usize>,
 }
 
 /// A head fresh from training, not yet kept.
@@ -153,7 +152,6 @@ pub struct TrainedHead {
     card: Card,
     onnx: Vec<u8>,
     judged: Vec<Judged>,
-    answers: Vec<usize>,
 }
 
 impl TrainedHead {
@@ -208,7 +206,6 @@ impl TrainedHead {
             card,
             onnx,
             judged: learnt.judged,
-            answers: learnt.answers,
         }
     }
 
@@ -220,12 +217,6 @@ impl TrainedHead {
     /// Out-of-fold confidences of the validated documents, on which the promise rests.
     pub fn judged(&self) -> &[Judged] {
         &self.judged
-    }
-
-    /// The label given first to each example, in their order, without having seen it.
-    pub fn answers(&self) -> impl Iterator<Item = &str> {
-        let label = |said: &usize| self.card.labels.get(*said).map(|l| l.label.as_str());
-        self.answers.iter().filter_map(label)
     }
 
     /// Writes `head.onnx` and `head.json` into `dir`, made if need be. Returns the head's digest.

@@ -144,10 +144,6 @@ pub fn train(
     let scores = held_out(&corpus, &texts, settings, choice);
     let temperature = temperature(&scores, &corpus.labels);
     let (report, judged, right) = judge(&scores, &corpus.labels, corpus.classes, temperature);
-    let mut answers = vec![0; examples.len()];
-    for (&example, judged) in order.iter().zip(&judged) {
-        answers[example] = judged.said;
-    }
     let validated: Vec<Judged> = judged
         .iter()
         .zip(&sorted)
@@ -195,7 +191,6 @@ pub fn train(
             sets: Sets::calibrate(&right, counts.len(), settings.set_coverage),
             nearness: Nearness::learn(&corpus),
             judged: validated,
-            answers,
         },
     ))
 }

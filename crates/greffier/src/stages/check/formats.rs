@@ -62,11 +62,12 @@ fn postcode(value: &str) -> Option<String> {
     (exists && named).then_some(rest)
 }
 
-/// The day that a value says: 18/11/2026, 18.11.26, 2026-11-18, 18 novembre 2026, 1er mars 2027.
-/// `None` for a day that no calendar has.
+/// The day that a value says: 18/11/2026, 18.11.26, 2026-11-18, 18 novembre 2026, 1er mars 2027; of
+/// several days of one month, the last. `None` for a day that no calendar has.
 ///
 /// Two digits of a year are taken within the hundred years that end with 2049: no form asks for
-/// days further ahead.
+/// days further ahead. Beside the name of a month they are a year only where nothing follows: "le 18
+/// novembre 14 h" says no year.
 pub(super) fn day_of(value: &str) -> Option<Day> {
     const MONTHS: [&str; 12] = [
         "janvier",
@@ -85,18 +86,30 @@ pub(super) fn day_of(value: &str) -> Option<Day> {
     let folded = fold(value);
     let parts = folded.split(|c: char| !c.is_alphanumeric());
     let parts: Vec<&str> = parts.filter(|p| !p.is_empty()).collect();
-    let numbers: Vec<u32> = parts
-        .iter()
-        .filter_map(|p| p.strip_suffix("er").unwrap_or(p).parse().ok())
-        .collect();
+    let number = |part: &&str| part.strip_suffix("er").unwrap_or(part).parse::<u32>().ok();
     let named = parts
         .iter()
-        .find_map(|p| MONTHS.iter().position(|month| month == p));
-    let (year, month, day) = match (named, numbers.as_slice()) {
-        (Some(month), [day, year, ..]) => (*year, month as u32 + 1, *day),
-        (None, [year @ 1000..=9999, month, day, ..]) => (*year, *month, *day),
-        (None, [day, month, year, ..]) => (*year, *month, *day),
-        _ => return None,
+        .enumerate()
+        .find_map(|(at, p)| Some((at, MONTHS.iter().position(|month| month == p)?)));
+    let (year, month, day) = match named {
+        Some((at, month)) => {
+            let day = at
+                .checked_sub(1)
+                .and_then(|before| number(parts.get(before)?))?;
+            let year = number(parts.get(at + 1)?)?;
+            if year < 100 && parts.len() > at + 2 {
+                return None;
+            }
+            (year, month as u32 + 1, day)
+        }
+        None => {
+            let numbers: Vec<u32> = parts.iter().filter_map(number).collect();
+            match numbers.as_slice() {
+                [year @ 1000..=9999, month, day, ..] => (*year, *month, *day),
+                [day, month, year, ..] => (*year, *month, *day),
+                _ => return None,
+            }
+        }
     };
     let year = match year {
         0..=49 => 2_000 + year,
@@ -137,6 +150,9 @@ mod tests {
             ("1er mars 2027", "2027-03-01"),
             ("3 8 54", "1954-08-03"),
             ("29/02/2028", "2028-02-29"),
+            ("du 2 au 3 mai 2027", "2027-05-03"),
+            ("les 1er et 2 mai 2027", "2027-05-02"),
+            ("3 août 54", "1954-08-03"),
             ("mercredi 18 novembre 2026 à 18 h", "2026-11-18"),
         ] {
             let found = day_of(text).map(|day| day.to_string());
@@ -153,6 +169,8 @@ mod tests {
             "31 novembre 2026",
             "18/11/206",
             "2026-13-01",
+            "18 novembre 14 h",
+            "18 novembre",
             "0/1/2026",
         ] {
             assert_eq!(day_of(bad), None, "{bad}");
