@@ -10,13 +10,15 @@ use std::collections::BTreeMap;
 use domain::act::{Act, Verdict};
 use domain::catalogue::Lang;
 use domain::decision::{DecisionFormat, Method, ReviewCause};
+use domain::form::{Clash, CompletenessFormat, Spot};
 use domain::passage::{PassageSetFormat, VectorSet};
 use domain::sentence::{MaskKind, Query, Template, Value};
 use domain::synthesis::{Period, SynthesisFormat, ThemeSection, Trend};
 use domain::{
-    Agent, ArtifactName, Candidate, Circumstances, Decision, Digest, DocumentId, Evidence, Kind,
-    Mask, ModelRef, Named, Outcome, Passage, PassageSet, PersonId, Probability, Reason, Record,
-    RunKey, RunOutcome, Sentence, Span, Statement, SubjectId, Synthesis, Threshold, canonical,
+    Agent, ArtifactName, Candidate, Circumstances, Completeness, Decision, Digest, DocumentId,
+    Evidence, Kind, Mask, Missing, ModelRef, Named, Outcome, PageBox, Passage, PassageSet,
+    PersonId, Probability, Reason, Record, RunKey, RunOutcome, Sentence, Span, Statement,
+    SubjectId, Synthesis, Threshold, canonical,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -245,6 +247,71 @@ fn decisions_of_format_1() {
         review: vec![ReviewCause::NothingRead],
     };
     check(include_bytes!("golden/decision-1-least.json"), &least);
+}
+
+#[test]
+fn completeness_of_formats_1_and_2() {
+    let (name, label) = (str::to_owned, str::to_owned);
+    let one = Completeness {
+        format: CompletenessFormat::V1,
+        form: Some("dia".parse().unwrap()),
+        recognised_by: Some("vendeur, prix".into()),
+        present: vec!["prix".into()],
+        pieces: vec!["Plan".into()],
+        missing: vec![
+            Missing::Field {
+                name: name("notaire"),
+                label: label("Notaire"),
+                at: None,
+            },
+            Missing::Format {
+                name: name("date"),
+                label: label("Date"),
+                expected: "date".into(),
+                span: Some(Span::new(4, 9)),
+                at: None,
+            },
+            Missing::Piece { name: name("RIB") },
+        ],
+    };
+    check(include_bytes!("golden/completeness-1.json"), &one);
+    let two = Completeness {
+        format: CompletenessFormat::V2,
+        form: None,
+        recognised_by: None,
+        present: Vec::new(),
+        pieces: Vec::new(),
+        missing: vec![
+            Missing::Field {
+                name: name("notaire"),
+                label: label("Notaire"),
+                at: Some(Spot {
+                    page: 2,
+                    bbox: Some(PageBox::new(1.0, 2.0, 3.5, 4.0)),
+                }),
+            },
+            Missing::Inconsistent {
+                name: name("fin"),
+                label: label("Fin"),
+                with: label("Début"),
+                clash: Clash::Before,
+                span: None,
+                at: Some(Spot {
+                    page: 1,
+                    bbox: None,
+                }),
+            },
+            Missing::Inconsistent {
+                name: name("nir"),
+                label: label("NIR"),
+                with: label("Né le"),
+                clash: Clash::Birth,
+                span: Some(Span::new(0, 3)),
+                at: None,
+            },
+        ],
+    };
+    check(include_bytes!("golden/completeness-2.json"), &two);
 }
 
 #[test]

@@ -85,6 +85,16 @@ fn a_head_waits_until_a_person_promotes_it_and_the_one_before_can_be_put_back() 
     assert!(ran.stdout.contains(&said), "{}", ran.stdout);
     assert_eq!(in_force(&data), head(&first), "kept, not in force");
 
+    // What no example names any more would be forgotten.
+    let without = |label: &str| match label {
+        "voirie" => String::new(),
+        other => other.to_owned(),
+    };
+    let fewer = data.file("fewer.tsv", table(without));
+    data.run(&["train", "--pipeline", "forms", "--labelled", &fewer])
+        .ended(0)
+        .said(&["WARNING: this head does not know voirie any more"]);
+
     let promote = |digest: &str, by: &str| {
         data.run(&[
             "models",
