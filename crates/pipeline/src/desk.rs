@@ -8,8 +8,8 @@ use domain::act::Act;
 use domain::message::Task;
 use domain::record::Record;
 use domain::{
-    Arrival, Completeness, Decision, DocumentId, Kind, Layout, NoteCode, RunOutcome, StoredText,
-    SubjectId,
+    Arrival, Completeness, Decision, DocumentId, Kind, Layout, NoteCode, Outcome, RunKey,
+    RunOutcome, StoredText, SubjectId,
 };
 use privacy::Envelope;
 
@@ -17,7 +17,7 @@ use crate::circumstances::{Build, Clock};
 use crate::error::Error;
 use crate::ledger::{DocumentFilter, DocumentRow};
 use crate::pipelines::Pipelines;
-use crate::vault::{Vault, latest_of};
+use crate::vault::{Vault, Written, latest_of, seen_decision};
 
 pub use crate::review::{ACT_VERSION, Review};
 
@@ -34,6 +34,16 @@ pub struct Desk {
     pub build: Build,
 }
 
+/// The decision that a document was routed by: the one seen by the person who decided; else the
+/// first that passed it on by itself, since it was sent then; else the latest.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// The decision.
+    pub decision: Decision,
+    /// The run that took it.
+    pub run: RunKey,
+}
+
 /// One document, opened.
 #[derive(Clone, Debug)]
 pub struct Opened {
@@ -45,8 +55,10 @@ pub struct Opened {
     pub arrival: Arrival,
     /// Its layout, once extracted.
     pub layout: Option<Layout>,
-    /// Where it should go, once routed.
+    /// Where it should go, once routed: what the person who decided saw, else the latest.
     pub decision: Option<Decision>,
+    /// What it was routed by, which is what the promise is about.
+    pub routed: Option<Routed>,
     /// What is missing, once checked.
     pub completeness: Option<Completeness>,
     /// What a person did last.
@@ -175,9 +187,11 @@ impl Desk {
         let layout = self
             .read_latest(subject, &envelope, &records, Kind::Layout)
             .await?;
-        let decision = self
-            .read_latest(subject, &envelope, &records, Kind::Decision)
-            .await?;
+        let decision = match seen_decision(&records) {
+            Some(seen) => Some(self.vault.read_json(subject, &envelope, seen.name).await?),
+            None => None,
+        };
+        let routed = self.routed_by(subject, &envelope, &records).await?;
         let completeness = self
             .read_latest(subject, &envelope, &records, Kind::Completeness)
             .await?;
@@ -191,10 +205,49 @@ impl Desk {
             arrival,
             layout,
             decision,
+            routed,
             completeness,
             act,
             records,
         })
+    }
+
+    /// The decision that a document was routed by ([`Routed`]).
+    ///
+    /// # Errors
+    /// When a decision cannot be read.
+    pub(crate) async fn routed_by(
+        &self,
+        subject: SubjectId,
+        envelope: &Envelope,
+        records: &[(Record, Option<u64>)],
+    ) -> Result<Option<Routed>, Error> {
+        let read = async |written: Written| {
+            let read = self.vault.read_json(subject, envelope, written.name).await;
+            read.map(|decision: Decision| Routed {
+                decision,
+                run: written.record.statement().run_key,
+            })
+        };
+        let decided = latest_of(records, Kind::Act).is_some();
+        let writes = |(record, _): &&(Record, Option<u64>)| {
+            let mut outputs = record.statement().outputs.iter();
+            outputs.any(|named| named.kind == Kind::Decision)
+        };
+        if !decided && records.iter().filter(writes).count() > 1 {
+            for one in records {
+                if let Some(written) = latest_of(std::slice::from_ref(one), Kind::Decision) {
+                    let routed = read(written).await?;
+                    if routed.decision.outcome == Outcome::Automatic {
+                        return Ok(Some(routed));
+                    }
+                }
+            }
+        }
+        match seen_decision(records) {
+            Some(written) => read(written).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The name people know a document by: its external id, else the stem of its file; for an

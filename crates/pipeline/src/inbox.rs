@@ -18,7 +18,7 @@ use crate::desk::{Desk, Opened};
 use crate::error::Error;
 use crate::ledger::{DocumentFilter, DocumentRow, DocumentState};
 use crate::pipelines::Pipeline;
-use crate::vault::latest_of;
+use crate::vault::seen_decision;
 
 /// Days before the end of its time in which a document goes before all others.
 pub const PRESSING_DAYS: i64 = 7;
@@ -237,8 +237,7 @@ impl Desk {
         let Ok(pipeline) = self.pipelines.get(&opened.row.pipeline) else {
             return false;
         };
-        let run = latest_of(&opened.records, Kind::Decision)
-            .map(|written| written.record.statement().run_key);
+        let run = opened.routed.as_ref().map(|routed| routed.run);
         let glance = Glance::of(opened.decision.as_ref(), form_of(opened), run);
         self.is_drawn(pipeline, &opened.row, &glance)
     }
@@ -258,7 +257,7 @@ impl Desk {
     async fn glance(&self, row: &DocumentRow) -> Result<Glance, Error> {
         let subject = SubjectId::from(row.id);
         let records = self.vault.records(subject).await?;
-        let Some(written) = latest_of(&records, Kind::Decision) else {
+        let Some(written) = seen_decision(&records) else {
             return Ok(Glance::default());
         };
         let envelope = self.vault.envelope(subject).await?;
@@ -269,9 +268,10 @@ impl Desk {
         let completeness: Option<Completeness> = self
             .read_latest(subject, &envelope, &records, Kind::Completeness)
             .await?;
-        let run = written.record.statement().run_key;
+        let routed = self.routed_by(subject, &envelope, &records).await?;
+        let run = routed.map(|routed| routed.run);
         let form = completeness.as_ref().and_then(|c| c.form.as_ref());
-        Ok(Glance::of(Some(&decision), form, Some(run)))
+        Ok(Glance::of(Some(&decision), form, run))
     }
 
     fn waiting(&self, pipeline: &Pipeline, row: DocumentRow, form: Option<&FormId>) -> Waiting {

@@ -16,7 +16,7 @@ use crate::intake::slug;
 use crate::ledger::{ActCompletion, DocumentRow, DocumentState, NewRecord, RouteView};
 use crate::pipelines::Pipeline;
 use crate::stage::{RunIdentity, RunSettings};
-use crate::vault::latest_of;
+use crate::vault::{latest_of, seen_decision};
 
 /// The version of the statement of a person's act.
 pub const ACT_VERSION: u32 = 1;
@@ -190,10 +190,12 @@ impl Desk {
         let pipeline = self.pipelines.get(&row.pipeline)?;
         let envelope = self.vault.envelope(subject).await?;
         let records = self.vault.records(subject).await?;
-        // The proposal is the decision's; the row says what a person chose meanwhile.
-        let decision: Option<Decision> = self
-            .read_latest(subject, &envelope, &records, Kind::Decision)
-            .await?;
+        // The proposal is the decision's that people see; the row says what a person chose meanwhile.
+        let seen = seen_decision(&records).map(|seen| seen.name);
+        let decision: Option<Decision> = match seen {
+            Some(name) => Some(self.vault.read_json(subject, &envelope, name).await?),
+            None => None,
+        };
         let last: Option<Act> = self
             .read_latest(subject, &envelope, &records, Kind::Act)
             .await?;
@@ -214,13 +216,11 @@ impl Desk {
         if before.as_ref().is_some_and(|last| last.name == name) {
             return Ok(act);
         }
-        let inputs: Vec<Named> = [Kind::Decision, Kind::Act]
-            .into_iter()
-            .filter_map(|kind| latest_of(&records, kind).map(|w| Named { kind, name: w.name }))
-            .chain([Named {
-                kind: Kind::Act,
-                name,
-            }])
+        let named = |kind: Kind| move |name| Named { kind, name };
+        let last = before.as_ref().map(|last| last.name);
+        let inputs: Vec<Named> = (seen.map(named(Kind::Decision)).into_iter())
+            .chain(last.map(named(Kind::Act)))
+            .chain([named(Kind::Act)(name)])
             .collect();
         // An act names the act it follows by its run, not only by what it said, so that deciding
         // A, B, A and B again are four acts.

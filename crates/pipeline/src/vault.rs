@@ -160,6 +160,26 @@ pub fn latest_of(records: &[(Record, Option<u64>)], kind: Kind) -> Option<Writte
     latest_among(records, kind, |_| true)
 }
 
+/// The decision that a person who looks at a document sees: once they have decided, the one that was
+/// there then, which their first act names; until then, the latest. What is routed again after a
+/// person has decided changes nothing of what they saw. Records are given oldest first.
+pub fn seen_decision(records: &[(Record, Option<u64>)]) -> Option<Written> {
+    let of_act = |(record, _): &(Record, Option<u64>)| {
+        let mut outputs = record.statement().outputs.iter();
+        outputs.any(|named| named.kind == Kind::Act)
+    };
+    let Some(at) = records.iter().position(of_act) else {
+        return latest_of(records, Kind::Decision);
+    };
+    let (before, act) = (records.get(..at)?, &records.get(at)?.0);
+    let mut inputs = act.statement().inputs.iter();
+    let name = inputs.find(|named| named.kind == Kind::Decision)?.name;
+    latest_among(before, Kind::Decision, |record| {
+        let mut outputs = record.statement().outputs.iter();
+        outputs.any(|named| named.name == name)
+    })
+}
+
 /// The artifact of `kind` that the run which wrote the artifact `beside` wrote too: the layout of a
 /// text, which later runs may have read anew.
 pub fn written_with(

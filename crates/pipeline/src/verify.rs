@@ -16,7 +16,7 @@ use crate::intake::receive_settings;
 use crate::ledger::{DocumentFilter, DocumentRow, DocumentState, StoredRecord};
 use crate::log;
 use crate::stage::RunIdentity;
-use crate::vault::{Vault, latest_of};
+use crate::vault::{Vault, latest_of, seen_decision};
 
 /// Records read at a time.
 const BATCH: u32 = 500;
@@ -385,8 +385,9 @@ async fn check_row(
     {
         problems.push("its row says another end than its records");
     }
-    let decision: Option<Decision> = match named(Kind::Decision) {
-        Some(name) => Some(vault.read_json(subject, &envelope, name).await?),
+    // What was decided again after a person decided changes no row.
+    let decision: Option<Decision> = match seen_decision(records) {
+        Some(seen) => Some(vault.read_json(subject, &envelope, seen.name).await?),
         None => None,
     };
     let act: Option<Act> = match named(Kind::Act) {

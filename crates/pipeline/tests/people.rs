@@ -7,15 +7,19 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{House, PIPELINE, StillClock, incoming, toys};
 use domain::act::{ActFormat, Verdict};
-use domain::{Day, DocumentId, Lang, Outcome, Probability, Timestamp};
+use domain::decision::{DecisionFormat, Method, ReviewCause};
+use domain::{Day, Decision, DocumentId, Kind, Lang, Outcome, Probability, Timestamp};
 use expect_test::expect;
 use pipeline::Error;
 use pipeline::explain::{explain, to_text};
 use pipeline::inbox::{PRESSING_DAYS, Place, order};
 use pipeline::ledger::{DocumentFilter, DocumentRow, Ledger};
 use pipeline::review::Review;
+use pipeline::stage::{Output, Stage};
 use pipeline::testing::memory::{MemoryBlobs, MemoryLedger};
 use proptest::prelude::*;
 
@@ -282,6 +286,93 @@ async fn what_is_drawn_looks_like_what_is_to_be_checked_and_short_time_is_never_
     assert_eq!(shown(&longer).await.1, 0);
     let own = format!("{short}never_drawn_within = \"10 jours\"\n");
     assert_eq!(shown(&own).await.1, 0);
+}
+
+#[tokio::test]
+async fn what_is_routed_anew_after_a_person_decided_changes_neither_row_nor_measure() {
+    let all = "[stage.route]\naudit_share = 1.0\n";
+    let mut house = town(all);
+    let letters = [
+        ("L-1", "un lampadaire\n"),
+        ("L-2", "un autre lampadaire\n"),
+        ("L-3", "le lampadaire du pont\n"),
+    ];
+    let [accepted, corrected, sent] = house.process(&letters).await[..] else {
+        panic!()
+    };
+    review(&house, accepted, &Review::Accept).await.unwrap();
+    let other = Review::Route("etat-civil".into());
+    review(&house, corrected, &other).await.unwrap();
+    let measured = async |house: &House, id| {
+        let desk = house.desk();
+        let opened = desk.open(row(house, id).await).await.unwrap();
+        let routed = opened.routed.clone().unwrap();
+        let service = routed.decision.service.clone().unwrap().to_string();
+        let outcome = routed.decision.outcome;
+        (service, outcome, routed.run, desk.is_audited(&opened))
+    };
+    let ids = [accepted, corrected, sent];
+    let mut before = Vec::new();
+    for id in ids {
+        let measure = measured(&house, id).await;
+        assert_eq!(measure.0, "voirie");
+        assert_eq!((measure.1, measure.3), (Outcome::Automatic, true));
+        before.push(measure);
+    }
+
+    // The setting changes: what is routed again goes elsewhere, once a person has looked.
+    let mut changed = toys::route(&house.tool).doing(|_, _| {
+        let decision = Decision {
+            format: DecisionFormat::V1,
+            outcome: Outcome::Review,
+            service: Some("etat-civil".parse().unwrap()),
+            rule: None,
+            candidates: Vec::new(),
+            method: Method::Descriptions,
+            threshold: None,
+            likely: None,
+            reasons: Vec::new(),
+            review: vec![ReviewCause::NoModel],
+        };
+        Output::json(Kind::Decision, &decision)
+    });
+    changed.settings = serde_json::json!({"changed": true});
+    let (head, rules) = PIPELINE.split_once("[[rules]]").unwrap();
+    let file = format!("{head}{SERVICES}{all}\n[[rules]]{rules}");
+    let stages = vec![
+        Arc::new(toys::extract(&house.tool)) as Arc<dyn Stage>,
+        Arc::new(toys::split(&house.tool)),
+        Arc::new(changed),
+    ];
+    house.pipelines = common::pipelines_of(file, stages);
+    for id in ids {
+        let task = domain::message::Task {
+            document: id.into(),
+            pipeline: "mail".parse().unwrap(),
+            stage: "route".parse().unwrap(),
+            generation: 1,
+            class: domain::message::Class::Normal,
+        };
+        house.ledger.owe(&task).await.unwrap();
+    }
+    house.work().await;
+    let desk = house.desk();
+    for (id, before) in ids.into_iter().zip(&before) {
+        let opened = desk.open(row(&house, id).await).await.unwrap();
+        let latest = house.vault.latest(id.into(), Kind::Decision).await.unwrap();
+        let latest = latest.unwrap().record.statement().run_key;
+        assert_ne!(latest, before.2, "it was routed again");
+        assert_eq!(measured(&house, id).await, *before);
+        // Who has decided goes on seeing what they decided about.
+        let seen = opened.decision.unwrap().outcome;
+        assert_eq!(seen == Outcome::Automatic, id != sent);
+    }
+    assert!(house.verify().await.holds());
+    // Deciding again says again what was seen.
+    let again = review(&house, corrected, &Review::Accept).await.unwrap();
+    assert_eq!(again.service().unwrap().as_str(), "voirie");
+    assert_eq!(measured(&house, corrected).await, before[1]);
+    assert!(house.verify().await.holds());
 }
 
 fn place(n: u8, days: i64, margin: u32, drawn: Option<u32>) -> Place {

@@ -59,7 +59,8 @@ pub async fn facts(house: &House, pipeline: &PipelineName, which: Which) -> Resu
 }
 
 async fn fact(house: &House, opened: &Opened) -> Result<Option<Fact>> {
-    let Some(decision) = &opened.decision else {
+    // What is decided anew, after it was sent or a person decided, is no other mistake.
+    let Some(decision) = opened.routed.as_ref().map(|routed| &routed.decision) else {
         return Ok(None);
     };
     let (mut nearness, mut head) = (None, None);
