@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::ServiceId;
 
 /// What a person decided about a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Act {
     /// `greffier.act/1` or `greffier.act/2`.
@@ -20,15 +20,45 @@ pub struct Act {
     pub reason: Option<String>,
 }
 
+/// An act as it is read, whose format may not be able to say its verdict.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    format: ActFormat,
+    by: String,
+    verdict: Verdict,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Act {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Unchecked {
+            format,
+            by,
+            verdict,
+            reason,
+        } = Unchecked::deserialize(deserializer)?;
+        if format == ActFormat::V1 && ActFormat::first_for(&verdict) == ActFormat::V2 {
+            return Err(serde::de::Error::custom(
+                "greffier.act/1 names one service: several or none are greffier.act/2",
+            ));
+        }
+        Ok(Self {
+            format,
+            by,
+            verdict,
+            reason,
+        })
+    }
+}
+
 impl Act {
     /// What `by` decides. It is written in the first format that can say it, so that what was
     /// decided before a format existed and is decided again has the same bytes.
     pub fn new(by: impl Into<String>, verdict: Verdict, reason: Option<String>) -> Self {
         Self {
-            format: match verdict {
-                Verdict::Accept { .. } | Verdict::Route { .. } => ActFormat::V1,
-                Verdict::Several { .. } | Verdict::NotForUs { .. } => ActFormat::V2,
-            },
+            format: ActFormat::first_for(&verdict),
             by: by.into(),
             verdict,
             reason,
@@ -46,6 +76,16 @@ pub enum ActFormat {
     /// Several services, or none of ours.
     #[serde(rename = "greffier.act/2")]
     V2,
+}
+
+impl ActFormat {
+    /// The first that can say `verdict`.
+    const fn first_for(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Accept { .. } | Verdict::Route { .. } => Self::V1,
+            Verdict::Several { .. } | Verdict::NotForUs { .. } => Self::V2,
+        }
+    }
 }
 
 /// What a person did with a proposal.
@@ -116,5 +156,27 @@ impl Verdict {
     /// Whether a service has something to do: to have sent the document there was right.
     pub fn concerns(&self, service: &ServiceId) -> bool {
         self.service() == Some(service) || self.also().contains(service)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_format_says_no_more_than_one_service() {
+        let read = |format: u8, verdict: &str| {
+            let text = format!(
+                r#"{{"format": "greffier.act/{format}", "by": "A. Martin", "verdict": {verdict}}}"#
+            );
+            serde_json::from_str::<Act>(&text).is_ok()
+        };
+        let one = r#"{"kind": "route", "service": "voirie"}"#;
+        let several = r#"{"kind": "several", "service": "voirie", "also": ["ccas"]}"#;
+        let none = r#"{"kind": "not-for-us", "to": "Département", "told": false}"#;
+        for (verdict, first) in [(one, true), (several, false), (none, false)] {
+            assert_eq!(read(1, verdict), first, "{verdict}");
+            assert!(read(2, verdict), "{verdict}");
+        }
     }
 }
