@@ -3,12 +3,12 @@
 
 use domain::act::{Act, Verdict};
 use domain::catalogue::{Lang, Said};
-use domain::decision::Method;
+use domain::decision::{Method, ReviewCause};
 use domain::explanation::{
     Contribution, DataSource, Explanation, ExplanationFormat, Operation, Parameter,
 };
 use domain::time::Zone;
-use domain::{Agent, Outcome, Reason, RunOutcome, ServiceId, Span};
+use domain::{Agent, Decision, Outcome, Reason, RunOutcome, ServiceId, Span};
 
 use crate::desk::{Desk, Opened};
 use crate::error::Error;
@@ -27,15 +27,16 @@ pub async fn explain(desk: &Desk, opened: &Opened, lang: Lang) -> Result<Explana
         document: opened.row.id,
         name: opened.name.clone(),
         lang,
-        contribution: contribution(opened, pipeline, lang),
+        contribution: contribution(desk, opened, pipeline, lang),
         data: data(opened, &pipeline.source.zone().0, lang),
         parameters: parameters(opened, pipeline, text, lang),
         operations: operations(opened, lang),
     })
 }
 
-fn contribution(opened: &Opened, pipeline: &Pipeline, lang: Lang) -> Contribution {
-    let decision = opened.decision.as_ref();
+fn contribution(desk: &Desk, opened: &Opened, pipeline: &Pipeline, lang: Lang) -> Contribution {
+    let decision = desk.shown_decision(opened);
+    let decision = decision.as_ref();
     let proposed = decision.and_then(|d| d.service.clone());
     let decided = opened
         .act
@@ -79,14 +80,21 @@ fn contribution(opened: &Opened, pipeline: &Pipeline, lang: Lang) -> Contributio
             sentences.push("The software proposed nothing: a person chooses the service.".into());
         }
     }
-    if let Some(decision) = decision
-        && !decision.review.is_empty()
-    {
-        let causes: Vec<&str> = decision.review.iter().map(|c| c.say(lang)).collect();
+    let causes = decision.map_or_else(Vec::new, |d| why_checked(d, lang));
+    if !causes.is_empty() {
         sentences.push(match lang {
             Lang::Fr => format!("Motif de la vérification : {}.", causes.join(", ")),
             Lang::En => format!("Why a person is asked: {}.", causes.join(", ")),
         });
+    }
+    if desk.was_drawn(opened) {
+        sentences.push(
+            lang.pick(
+                "Ce document avait été tiré au sort pour contrôle.",
+                "This document had been drawn to be checked.",
+            )
+            .to_owned(),
+        );
     }
     if let Some(act) = &opened.act {
         let mut sentence = decided_in_words(act, pipeline, lang);
@@ -106,6 +114,15 @@ fn contribution(opened: &Opened, pipeline: &Pipeline, lang: Lang) -> Contributio
         decided_by: opened.act.as_ref().map(|a| a.by.clone()),
         sentences,
     }
+}
+
+/// Why a person is asked. What is drawn for the measure has no cause of its own: it says what is said
+/// where the software is not sure enough.
+fn why_checked(decision: &Decision, lang: Lang) -> Vec<&'static str> {
+    if decision.outcome == Outcome::Review && decision.review.is_empty() {
+        return vec![ReviewCause::BelowThreshold.say(lang)];
+    }
+    decision.review.iter().map(|c| c.say(lang)).collect()
 }
 
 /// What a person decided, without the full stop.

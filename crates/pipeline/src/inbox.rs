@@ -254,6 +254,24 @@ impl Desk {
         Some(if hidden { Outcome::Review } else { outcome })
     }
 
+    /// The decision as it is shown of a document: one that is drawn for the measure waits as what the
+    /// software is not sure of does, until a person has decided. Then everything is said truly.
+    pub fn shown_decision(&self, opened: &Opened) -> Option<Decision> {
+        let mut decision = opened.decision.clone()?;
+        if self.waits(opened) {
+            decision.outcome = self.shown_outcome(opened).unwrap_or(decision.outcome);
+        }
+        Some(decision)
+    }
+
+    /// Whether a person has decided about what was drawn for the measure: it may be said then.
+    pub fn was_drawn(&self, opened: &Opened) -> bool {
+        let routed = opened.routed.as_ref();
+        opened.act.is_some()
+            && routed.is_some_and(|routed| routed.decision.outcome == Outcome::Automatic)
+            && self.is_audited(opened)
+    }
+
     async fn glance(&self, row: &DocumentRow) -> Result<Glance, Error> {
         let subject = SubjectId::from(row.id);
         let records = self.vault.records(subject).await?;

@@ -56,8 +56,7 @@ pub fn in_brief(
                 .map(str::to_owned),
         );
     }
-    // Nothing may tell what is drawn for the measure from what the software is not sure of.
-    if shown == Outcome::Review && decision.review.is_empty() {
+    if is_to_confirm(decision, shown) {
         parts.push(to_confirm(lang).to_owned());
     }
     parts
@@ -69,7 +68,7 @@ pub fn causes(decision: &Decision, shown: Outcome, pipeline: &Pipeline, lang: La
     for cause in &decision.review {
         causes.extend(cause_in_words(*cause, lang).map(str::to_owned));
     }
-    if shown == Outcome::Review && decision.review.is_empty() {
+    if is_to_confirm(decision, shown) {
         causes.push(to_confirm(lang).to_owned());
     }
     causes.extend(likely(decision, pipeline, lang));
@@ -96,6 +95,19 @@ fn likely(decision: &Decision, pipeline: &Pipeline, lang: Lang) -> Option<String
         Lang::Fr => format!("l’un de ces services, {times:.0} fois sur 10 : {names}"),
         Lang::En => format!("one of these services, {times:.0} times in 10: {names}"),
     })
+}
+
+/// Whether it is said that a person confirms, beside the causes. Nothing may tell what is drawn for
+/// the measure from what is to be checked: of what a rule names it is said in both cases.
+fn is_to_confirm(decision: &Decision, shown: Outcome) -> bool {
+    let review = &decision.review;
+    let other = [
+        ReviewCause::BelowThreshold,
+        ReviewCause::Conflict,
+        ReviewCause::SeveralServices,
+    ];
+    let by_rule = decision.rule.is_some() && !other.iter().any(|cause| review.contains(cause));
+    shown == Outcome::Review && (review.is_empty() || by_rule)
 }
 
 const fn to_confirm(lang: Lang) -> &'static str {

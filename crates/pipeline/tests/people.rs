@@ -274,6 +274,13 @@ async fn what_is_drawn_looks_like_what_is_to_be_checked_and_short_time_is_never_
         for waiting in &inbox.to_decide {
             let opened = desk.open(waiting.row.clone()).await.unwrap();
             outcomes.push(desk.shown_outcome(&opened).unwrap());
+            let shown = desk.shown_decision(&opened).unwrap();
+            assert_eq!(shown.outcome, Outcome::Review);
+            let why = explain(&desk, &opened, Lang::Fr).await.unwrap();
+            assert_eq!(why.contribution.outcome, Outcome::Review);
+            let said = why.contribution.sentences.join(" ");
+            assert!(said.contains("a demandé à une personne"), "{said}");
+            assert!(!said.contains("transmis"), "{said}");
             assert_eq!(opened.row.route.unwrap().outcome, Outcome::Automatic);
         }
         (outcomes, inbox.routed.len())
@@ -368,6 +375,12 @@ async fn what_is_routed_anew_after_a_person_decided_changes_neither_row_nor_meas
         assert_eq!(seen == Outcome::Automatic, id != sent);
     }
     assert!(house.verify().await.holds());
+    let opened = desk.open(row(&house, accepted).await).await.unwrap();
+    let why = explain(&desk, &opened, Lang::Fr).await.unwrap();
+    let said = why.contribution.sentences.join(" ");
+    for words in ["a transmis ce document", "tiré au sort pour contrôle"] {
+        assert!(said.contains(words), "{said}");
+    }
     // Deciding again says again what was seen.
     let again = review(&house, corrected, &Review::Accept).await.unwrap();
     assert_eq!(again.service().unwrap().as_str(), "voirie");

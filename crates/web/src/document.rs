@@ -360,7 +360,7 @@ fn proposal(
         service: decision.service.as_ref().map(|s| pipeline.service_name(s)),
         causes: reasons::causes(decision, shown, pipeline, lang),
         reasons: read::reasons(decision, pipeline, text, visit),
-        candidates: (decision.outcome != Outcome::Automatic || decision.rule.is_none())
+        candidates: (shown != Outcome::Automatic || decision.rule.is_none())
             .then(|| choose::candidates(decision, pipeline))
             .filter(|c| !c.lines.is_empty()),
     })
