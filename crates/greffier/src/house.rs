@@ -44,6 +44,8 @@ pub struct House {
     pub models: Arc<Models>,
     /// The ledger, where it is in PostgreSQL: several processes may work on it.
     pub service: Option<SqlLedger>,
+    /// Pipelines that were suspended when they were read, in the order of their names.
+    pub suspended: Vec<PipelineName>,
     /// Working threads.
     pub threads: usize,
     has_password: bool,
@@ -117,7 +119,8 @@ impl House {
                 ..reading()
             }),
         };
-        let pipelines = Arc::new(load_pipelines(&pipelines_dir, &data, &shop)?);
+        let (pipelines, suspended) = load_pipelines(&pipelines_dir, &data, &shop)?;
+        let pipelines = Arc::new(pipelines);
         let build = Build {
             build: concat!("greffier ", env!("CARGO_PKG_VERSION")).to_owned(),
             platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
@@ -139,6 +142,7 @@ impl House {
             desk,
             models,
             service,
+            suspended,
             threads,
             has_password,
         })
@@ -351,11 +355,15 @@ fn places(folder: &str) -> Vec<PathBuf> {
     places
 }
 
-/// Every pipeline file of a folder, checked and assembled.
+/// Every pipeline file of a folder, checked and assembled, and those that are suspended.
 ///
 /// # Errors
 /// With the file and line of the first thing wrong.
-fn load_pipelines(dir: &Path, data: &Path, shop: &Workshop) -> Result<Pipelines> {
+fn load_pipelines(
+    dir: &Path,
+    data: &Path,
+    shop: &Workshop,
+) -> Result<(Pipelines, Vec<PipelineName>)> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
         .with_context(|| format!("cannot read {}", dir.display()))?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -363,16 +371,18 @@ fn load_pipelines(dir: &Path, data: &Path, shop: &Workshop) -> Result<Pipelines>
         .filter(|path| path.file_name().is_some_and(|n| n != "models.toml"))
         .collect();
     files.sort();
-    let mut all = Vec::new();
+    let (mut all, mut suspended) = (Vec::new(), Vec::new());
     for path in files {
         let mut source = SourceFile::load(&path)?;
         if crate::suspensions::in_force(data, &source.file.pipeline)?.is_some() {
             source.set_true("route", "review_everything");
+            suspended.push(source.file.pipeline.clone());
         }
         crate::reconcilers::check(&source)?;
         all.push(assemble(Arc::new(source), shop)?);
     }
-    Ok(Pipelines::new(all))
+    suspended.sort();
+    Ok((Pipelines::new(all), suspended))
 }
 
 /// The authority's secrets: those there are, or new ones.

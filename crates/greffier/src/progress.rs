@@ -11,6 +11,7 @@ use pipeline::progress::{Progress, Reach, Watch};
 use crate::house::House;
 use crate::models::Models;
 use crate::suspensions;
+use crate::watch::Cause;
 
 /// Looks at the models and the suspensions of a data directory.
 pub struct HouseProgress {
@@ -29,8 +30,11 @@ impl HouseProgress {
 
     fn read(&self, pipeline: &Pipeline) -> Result<Progress> {
         let name = pipeline.name();
-        if suspensions::in_force(&self.data, name)?.is_some() {
-            return Ok(Progress::Suspended);
+        if let Some(suspension) = suspensions::in_force(&self.data, name)? {
+            let cause = suspension.cause.as_ref();
+            return Ok(Progress::Suspended {
+                precaution: cause.is_some_and(Cause::is_precaution),
+            });
         }
         let Some(digest) = self.models.head_digest(name)? else {
             return Ok(Progress::NoModel);

@@ -1,6 +1,7 @@
 //! Suspended promises: while one is in force, everything of its pipeline goes to people.
 //!
-//! A suspension is a file of the data directory, read with the pipeline files: runs made under it have
+//! A suspension is a file of the data directory, which the hosts of a service must share: one that has
+//! a data directory of its own would notice nothing. It is read with the pipeline files: runs made under it have
 //! settings of their own, so records say it and replay repeats it. Whoever lifts one is kept in a
 //! history that is only added to.
 
@@ -74,6 +75,15 @@ pub fn in_force(data: &Path, pipeline: &PipelineName) -> Result<Option<Suspensio
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
+}
+
+/// Which of these pipelines are suspended, by name. A file that cannot be read counts as a suspension.
+pub fn all_in_force<'a>(
+    data: &Path,
+    pipelines: impl IntoIterator<Item = &'a PipelineName>,
+) -> Vec<PipelineName> {
+    let suspended = |name: &&PipelineName| !matches!(in_force(data, name), Ok(None));
+    pipelines.into_iter().filter(suspended).cloned().collect()
 }
 
 /// When the last suspension of a pipeline was lifted: what was measured before does not count any

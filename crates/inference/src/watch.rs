@@ -16,6 +16,10 @@
 //! late knows nothing of the good months before. A mixture of such bets is such a bet. Every year the
 //! doubt is given anew: what is promised is said of a year.
 //!
+//! A service that the head's card gives a promise of its own (at the promised rate, not four times
+//! it) is bet against like the others here: the card is not at hand, so its own promise is watched
+//! less closely than it is made.
+//!
 //! Three kinds of bets share the stake:
 //!
 //! - **half** on the promise itself: documents drawn by lot, all services together;
@@ -51,8 +55,9 @@ const TELLING: f64 = 0.75;
 pub struct Looked {
     /// Weeks since the watch began.
     pub week: usize,
-    /// The service proposed, a place in a list.
-    pub service: usize,
+    /// The service proposed, a place in a list; `None` where it is in the list no more: such a
+    /// document still counts for all services together.
+    pub service: Option<usize>,
     /// Whether it went by itself and was drawn by lot: the measure of the promise.
     pub drawn: bool,
     /// What the model was confident of; `None` where it was not the model that proposed.
@@ -122,7 +127,7 @@ fn in_year(looked: &[Looked], max_misrouting: f64, services: usize, year: usize)
     let part = 0.25 / services as f64;
     let too_many = (TOO_MANY * max_misrouting).min(0.5);
     for service in 0..services {
-        let of = |l: &&Looked| l.service == service;
+        let of = |l: &&Looked| l.service == Some(service);
         let bets: Vec<Bet> = drawn().filter(of).map(|l| bet(l, too_many)).collect();
         add(part * stake(&bets, year), Against::Service(service));
         let expected = |l: &Looked| Some(2.0 * (1.0 - l.confidence?) + SLIPS);
@@ -215,7 +220,7 @@ mod tests {
                 };
                 looked.push(Looked {
                     week,
-                    service,
+                    service: Some(service),
                     drawn,
                     confidence: Some(confidence),
                     wrong: chance.uniform() < limit,
@@ -320,7 +325,7 @@ mod tests {
     fn one_error_suspends_nothing_and_the_doubt_is_given_anew_each_year() {
         let one = |week: usize, wrong: bool| Looked {
             week,
-            service: 0,
+            service: Some(0),
             drawn: true,
             confidence: None,
             wrong,
@@ -330,6 +335,17 @@ mod tests {
         looked.extend([one(60, true); 5]);
         let found = evidence(&looked, PROMISED, 5, 61);
         assert!(found.breaks(0.95), "{found:?}");
+        // Services that left the file count for all together.
+        let gone: Vec<Looked> = looked
+            .iter()
+            .map(|l| Looked {
+                service: None,
+                ..*l
+            })
+            .collect();
+        let found = evidence(&gone, PROMISED, 5, 61);
+        assert!(found.breaks(0.95), "{found:?}");
+        assert_eq!(found.most, Against::Promise);
         // The bound of all that was seen, which it replaces, would not have moved.
         assert!(lower_bound(5, 605, 0.99) < PROMISED);
     }

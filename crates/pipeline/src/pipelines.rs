@@ -70,7 +70,12 @@ impl Pipeline {
     pub fn audit_share(&self) -> Probability {
         let route: Option<StageName> = "route".parse().ok();
         let table = route.and_then(|route| self.source.file.stage.get(&route));
-        let share = table.and_then(|table| table.get_ref().get("audit_share")?.as_float());
+        let share = table.and_then(|table| {
+            let share = table.get_ref().get("audit_share")?;
+            // `1` is all and `0` is none, as `1.0` and `0.0` are.
+            let whole = || share.as_integer().map(|share| share as f64);
+            share.as_float().or_else(whole)
+        });
         Probability::from_f64(share.unwrap_or(AUDIT_SHARE))
     }
 

@@ -17,8 +17,11 @@ pub enum Reach {
 /// How far it is for a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Everything goes to people: the promise was broken, and nobody has taken it up again.
-    Suspended,
+    /// Everything goes to people: the promise was suspended, and nobody has taken it up again.
+    Suspended {
+        /// Nothing was proven: it is a precaution.
+        precaution: bool,
+    },
     /// Nothing was learnt yet.
     NoModel,
     /// Something was.
@@ -34,7 +37,16 @@ impl Progress {
     /// In words: a line for the pipeline, then one for each service that has its own.
     pub fn say(&self, pipeline: &Pipeline, lang: Lang) -> Vec<String> {
         let (together, alone) = match self {
-            Self::Suspended => {
+            Self::Suspended { precaution: true } => {
+                return vec![
+                    lang.pick(
+                        "L’envoi automatique est suspendu par précaution : les décisions des personnes s’écartent de ce que le logiciel attend. Tout passe par une personne.",
+                        "Automatic routing is suspended as a precaution: what people decide differs from what the software expects. Everything goes to people.",
+                    )
+                    .to_owned(),
+                ];
+            }
+            Self::Suspended { precaution: false } => {
                 return vec![
                     lang.pick(
                         "L’envoi automatique est suspendu : trop d’erreurs ont été constatées. Tout passe par une personne.",

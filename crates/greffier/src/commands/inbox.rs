@@ -182,6 +182,11 @@ pub async fn review(
         .desk
         .review(&row, &asked(decided), by.trim(), reason)
         .await?;
+    // What was decided stands, whatever comes of the look at the promise.
+    match super::promise::stop_broken(&house, Some(&row.pipeline)).await {
+        Ok(broken) => super::promise::alarm(global.lang, &broken),
+        Err(error) => print::note(format!("greffier: {error:#}")),
+    }
     if global.json {
         print::json(&act)?;
         return Ok(Ending::Done);

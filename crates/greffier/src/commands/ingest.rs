@@ -127,13 +127,16 @@ struct Intake<'a> {
 
 /// Takes documents in and processes them.
 pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
-    let house = House::open_with(global, None, args.password.clone()).await?;
+    let mut house = House::open_with(global, None, args.password.clone()).await?;
     // Taking in alone disturbs no worker where several processes share the ledger.
     let _lock = if args.no_wait && house.service.is_some() {
         house.lock_shared()?
     } else {
         house.lock()?
     };
+    if stop_broken(&house, global).await? {
+        house = House::open_with(global, None, args.password.clone()).await?;
+    }
     let pipeline = house.pipeline(&args.pipeline)?.clone();
     let (zone, _) = pipeline.source.zone();
     let received_at = match &args.received_at {
@@ -218,8 +221,11 @@ pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
 
 /// Finishes what is owed.
 pub async fn work(global: &Global) -> Result<Ending> {
-    let house = House::open_existing(global).await?;
+    let mut house = House::open_existing(global).await?;
     let _lock = house.lock()?;
+    if stop_broken(&house, global).await? {
+        house = House::open_existing(global).await?;
+    }
     let mut seen = Ingested::default();
     seen.add(process(&house, global).await?);
     seen.owed = house.desk.vault.ledger.counts().await?.tasks;
@@ -229,6 +235,13 @@ pub async fn work(global: &Global) -> Result<Ending> {
     } else {
         Ending::SomeRefused
     })
+}
+
+/// Suspends what is broken before anything is routed; whether the pipelines must be read again.
+async fn stop_broken(house: &House, global: &Global) -> Result<bool> {
+    let broken = super::promise::stop_broken(house, None).await?;
+    super::promise::alarm(global.lang, &broken);
+    Ok(!broken.is_empty())
 }
 
 /// Makes what waits for OCR due at once where OCR is here by now: whoever installed it and runs this

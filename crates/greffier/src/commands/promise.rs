@@ -23,8 +23,8 @@ use crate::print;
 use crate::stages::Rules;
 use crate::suspensions::{self, Lifted, Suspension};
 use crate::watch::{
-    By, Drift, Fact, Judgement, Measure, Promised, Shown, WeekLook, cells, drift, header, judge,
-    page, row, unlearnt, unlearnt_told, weekly,
+    By, Drift, FEW, Fact, Judgement, Measure, Promised, Shown, WeekLook, cells, decimal, drift,
+    header, judge, page, percent, row, unlearnt, unlearnt_told, weekly,
 };
 use facts::{Which, facts};
 
@@ -71,14 +71,17 @@ fn promised(house: &House, pipeline: &Pipeline) -> Result<Promised> {
     })
 }
 
-/// Services that the head in force has learnt; none without a head.
+/// Services that the head in force has learnt, and those outside the town hall, which it need not
+/// learn; none without a head.
 fn learnt(house: &House, pipeline: &Pipeline) -> Result<Vec<String>> {
     let Some(digest) = house.models.head_digest(pipeline.name())? else {
         return Ok(Vec::new());
     };
     let head = house.models.head(pipeline.name(), digest)?;
     let labels = head.card().labels.iter();
-    Ok(labels.map(|l| l.label.clone()).collect())
+    let services = pipeline.source.file.services.iter();
+    let outside = services.filter(|s| s.external).map(|s| s.id().to_string());
+    Ok(labels.map(|l| l.label.clone()).chain(outside).collect())
 }
 
 /// What people's decisions up to now say of a promise.
@@ -143,20 +146,8 @@ pub async fn keep(house: &House) -> Result<Vec<(PipelineName, Alert)>> {
     {
         let name = pipeline.name();
         let decided = facts(house, name, Which::Decided).await?;
-        if suspensions::in_force(&house.data, name)?.is_none() {
-            let judged = judged(house, pipeline, &decided)?;
-            if let Some(cause) = judged.broken {
-                let suspension = Suspension {
-                    at: house.desk.clock.now(),
-                    seen: judged.measure.seen,
-                    misrouted: judged.measure.misrouted,
-                    max_misrouting: promised(house, pipeline)?.max_misrouting,
-                    cause: Some(cause),
-                };
-                suspensions::begin(&house.data, name, &suspension)?;
-                alerts.push((name.clone(), Alert::Suspended(suspension)));
-            }
-        }
+        let suspension = suspend(house, pipeline, &decided)?;
+        alerts.extend(suspension.map(|s| (name.clone(), Alert::Suspended(s))));
         let before = suspensions::noticed(&house.data, name)?;
         let mut now = before.clone();
         // Comparing opens every document: a week that is over is compared once.
@@ -186,6 +177,52 @@ pub async fn keep(house: &House) -> Result<Vec<(PipelineName, Alert)>> {
     Ok(alerts)
 }
 
+/// Suspends a pipeline whose promise these decisions prove broken; `None` where it was suspended
+/// before, or is kept.
+fn suspend(house: &House, pipeline: &Pipeline, decided: &[Fact]) -> Result<Option<Suspension>> {
+    let name = pipeline.name();
+    if suspensions::in_force(&house.data, name)?.is_some() {
+        return Ok(None);
+    }
+    let judged = judged(house, pipeline, decided)?;
+    let Some(cause) = judged.broken else {
+        return Ok(None);
+    };
+    let suspension = Suspension {
+        at: house.desk.clock.now(),
+        seen: judged.measure.seen,
+        misrouted: judged.measure.misrouted,
+        max_misrouting: promised(house, pipeline)?.max_misrouting,
+        cause: Some(cause),
+    };
+    suspensions::begin(&house.data, name, &suspension)?;
+    Ok(Some(suspension))
+}
+
+/// Suspends what people's decisions prove broken, of one pipeline or of all, without a look at
+/// whether documents drift: before anything is routed, and once a person has decided. Returns what
+/// was not said before.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub async fn stop_broken(
+    house: &House,
+    only: Option<&PipelineName>,
+) -> Result<Vec<(PipelineName, Alert)>> {
+    let mut alerts = Vec::new();
+    for pipeline in house.desk.pipelines.iter() {
+        let name = pipeline.name();
+        let asked = only.is_none_or(|only| only == name);
+        if !asked || pipeline.source.file.services.is_empty() {
+            continue;
+        }
+        let decided = facts(house, name, Which::Decided).await?;
+        let suspension = suspend(house, pipeline, &decided)?;
+        alerts.extend(suspension.map(|s| (name.clone(), Alert::Suspended(s))));
+    }
+    Ok(alerts)
+}
+
 /// Says what people must see.
 pub fn alarm(lang: Lang, alerts: &[(PipelineName, Alert)]) {
     for (pipeline, alert) in alerts {
@@ -201,16 +238,27 @@ pub fn alarm(lang: Lang, alerts: &[(PipelineName, Alert)]) {
 }
 
 fn suspended(pipeline: &PipelineName, s: &Suspension, lang: Lang) -> String {
-    let percent = 100.0 * s.max_misrouting;
+    if let Some(cause) = s.cause.as_ref().filter(|cause| cause.is_precaution()) {
+        let why = cause.told(lang);
+        return match lang {
+            Lang::Fr => format!(
+                "ALERTE : la promesse de « {pipeline} » est suspendue, {why}. Tout passe désormais par une personne ; voir greffier promise."
+            ),
+            Lang::En => format!(
+                "ALERT: the promise of `{pipeline}` is suspended, {why}. Everything goes to people from now on; see greffier promise."
+            ),
+        };
+    }
+    let percent = percent(s.max_misrouting, lang);
     let why = s.cause.as_ref().map(|cause| cause.told(lang));
     let why = why.map_or(String::new(), |why| format!("{why} ; "));
     match lang {
         Lang::Fr => format!(
-            "ALERTE : la promesse de « {pipeline} » est suspendue ({why}{} erreurs sur {} envois regardés, {percent} % promis). Tout passe désormais par une personne ; voir greffier promise.",
+            "ALERTE : la promesse de « {pipeline} » est suspendue ({why}{} erreurs sur {} envois regardés, {percent} promis). Tout passe désormais par une personne ; voir greffier promise.",
             s.misrouted, s.seen
         ),
         Lang::En => format!(
-            "ALERT: the promise of `{pipeline}` is suspended ({}{} of {} routings looked at were wrong, {percent} % promised). Everything goes to people from now on; see greffier promise.",
+            "ALERT: the promise of `{pipeline}` is suspended ({}{} of {} routings looked at were wrong, {percent} promised). Everything goes to people from now on; see greffier promise.",
             why.replace(" ; ", "; "),
             s.misrouted,
             s.seen
@@ -263,10 +311,6 @@ pub async fn promise(
     })
 }
 
-fn percent(x: f64) -> String {
-    format!("{:.1} %", 100.0 * x)
-}
-
 impl Watched {
     fn shown(&self, lang: Lang) -> Shown<'_> {
         Shown {
@@ -293,15 +337,28 @@ impl Watched {
 
     fn said(&self, lang: Lang) -> String {
         let (pipeline, seen) = (&self.pipeline, self.judged.measure.seen);
-        let promised = percent(self.max_misrouting);
-        let (low, high) = (percent(self.lowest), percent(self.highest));
-        let (stake, at) = (self.judged.stake, self.judged.broken_at);
+        let promised = percent(self.max_misrouting, lang);
+        let measured = match (seen >= FEW, lang) {
+            (false, lang) => lang.pick("effectifs trop faibles", "too few").to_owned(),
+            (true, Lang::Fr) => format!(
+                "entre {} et {}",
+                percent(self.lowest, lang),
+                percent(self.highest, lang)
+            ),
+            (true, Lang::En) => format!(
+                "between {} and {}",
+                percent(self.lowest, lang),
+                percent(self.highest, lang)
+            ),
+        };
+        let at = self.judged.broken_at;
+        let stake = decimal(self.judged.stake, lang);
         match lang {
             Lang::Fr => format!(
-                "{pipeline} : au plus {promised} d’erreurs promis ; mesuré sur {seen} envois regardés : entre {low} et {high} ; indices contre la promesse : {stake:.1} (suspendue à {at:.0})"
+                "{pipeline} : au plus {promised} d’erreurs promis ; mesuré sur {seen} envois regardés : {measured} ; indices contre la promesse : {stake} (suspendue à {at:.0})"
             ),
             Lang::En => format!(
-                "{pipeline}: at most {promised} of errors promised; measured on {seen} routings looked at: between {low} and {high}; evidence against the promise: {stake:.1} (suspended at {at:.0})"
+                "{pipeline}: at most {promised} of errors promised; measured on {seen} routings looked at: {measured}; evidence against the promise: {stake} (suspended at {at:.0})"
             ),
         }
     }
@@ -311,6 +368,17 @@ fn suspended_since(pipeline: &PipelineName, s: &Suspension, lang: Lang) -> Strin
     let at = s.at.minute_in(&Zone::paris());
     let why = s.cause.as_ref().map(|cause| cause.told(lang));
     let (seen, wrong) = (s.seen, s.misrouted);
+    if let Some(cause) = s.cause.as_ref().filter(|cause| cause.is_precaution()) {
+        let why = cause.told(lang);
+        return match lang {
+            Lang::Fr => format!(
+                "{pipeline} : promesse suspendue depuis le {at}, {why} ; tout passe par une personne. Pour reprendre : greffier promise lift {pipeline} --by NOM --reason …"
+            ),
+            Lang::En => format!(
+                "{pipeline}: promise suspended since {at}, {why}; everything goes to people. To take it up again: greffier promise lift {pipeline} --by NAME --reason …"
+            ),
+        };
+    }
     match lang {
         Lang::Fr => format!(
             "{pipeline} : promesse suspendue depuis le {at} ({}{wrong} erreurs sur {seen} regardés) ; tout passe par une personne. Pour reprendre : greffier promise lift {pipeline} --by NOM --reason …",
@@ -329,13 +397,26 @@ fn show(lang: Lang, watched: &Watched) {
     }
     print::line(watched.said(lang));
     let mut rows = Vec::new();
+    let mut unseen = 0_usize;
     for (by, values) in &watched.by {
         for (value, measure) in values {
+            if measure.seen == 0 {
+                unseen += 1;
+                continue;
+            }
             rows.push(row(*by, value, measure, watched.confidence, lang));
         }
     }
     if !rows.is_empty() {
         print::table(&header(lang), rows);
+    }
+    if unseen > 0 {
+        print::line(match lang {
+            Lang::Fr => {
+                format!("{unseen} ligne(s) sans aucun envoi regardé : effectifs trop faibles")
+            }
+            Lang::En => format!("{unseen} line(s) without any routing looked at: too few"),
+        });
     }
 }
 

@@ -2,66 +2,70 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use broker::{Address, Consuming, RabbitQueue, Topology};
-use domain::{Lang, StageName};
+use domain::{Lang, PipelineName, StageName};
 use pipeline::circumstances::SystemClock;
+use pipeline::engine::Totals;
 use pipeline::service::{self, RelaySettings, Stop, Until};
 use store::{Lease, Role, SqlLedger};
 
 use super::Ending;
 use crate::args::{Broker, Global};
 use crate::house::House;
-use crate::{followers, print};
+use crate::{followers, print, suspensions};
 
 /// How long `tick` waits before it looks again.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How long `tick` waits before it looks again at promises, which opens what people decided.
+const PROMISES: Duration = Duration::from_secs(60);
+
+/// How long a worker may go on before it notices that a promise was suspended, or taken up again.
+const SUSPENSIONS: Duration = Duration::from_secs(2);
+
 /// Works on what the broker delivers, until told to stop.
 pub async fn work(global: &Global, url: &str, prefix: &str, asked: &[StageName]) -> Result<Ending> {
     let address: Address = url.parse()?;
-    let house = House::open_existing(global).await?;
-    shared_ledger(&house)?;
-    let _lock = house.lock_shared()?;
-    let known = service::stages(&house.desk.pipelines);
-    let stages = chosen(&known, asked)?;
-    let said = stages.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let consuming = Consuming {
-        stages,
-        threads: u16::try_from(house.threads).unwrap_or(u16::MAX),
-    };
-    let topology = Topology::new(prefix, known);
-    let queue = RabbitQueue::open(address, topology, Some(consuming), seed()).await?;
-    print::note(match global.lang {
-        Lang::Fr => format!("au travail : {} (Ctrl-C pour finir)", said.join(", ")),
-        Lang::En => format!("at work: {} (Ctrl-C to finish)", said.join(", ")),
-    });
-    let (switch, mut stop) = Stop::new();
+    let (switch, stop) = Stop::new();
     listen(switch)?;
-    let closing = queue.clone();
-    let closer = tokio::spawn(async move {
-        stop.said().await;
-        closing.close().await;
-    });
-    let worked = service::work(
-        &house.worker(),
-        Arc::new(queue.clone()),
-        house.threads,
-        None,
-    )
-    .await;
-    closer.abort();
-    queue.leave().await;
-    let totals = worked?;
-    if global.json {
-        print::json(&serde_json::json!({
-            "done": totals.done, "remembered": totals.remembered, "passed_over": totals.passed_over,
-            "stale": totals.stale, "deferred": totals.deferred, "quarantined": totals.quarantined,
-            "sessions": queue.sessions(),
-        }))?;
-    } else {
+    let mut all = Worked::default();
+    while work_once(global, &address, prefix, asked, stop.clone(), &mut all).await? {}
+    all.report(global)?;
+    Ok(Ending::Done)
+}
+
+/// What a worker did, however often it read the pipelines again.
+#[derive(Default)]
+struct Worked {
+    totals: Totals,
+    sessions: u64,
+}
+
+impl Worked {
+    fn add(&mut self, totals: Totals, sessions: u64) {
+        let all = &mut self.totals;
+        all.done += totals.done;
+        all.remembered += totals.remembered;
+        all.quarantined += totals.quarantined;
+        all.passed_over += totals.passed_over;
+        all.deferred += totals.deferred;
+        all.stale += totals.stale;
+        self.sessions += sessions;
+    }
+
+    fn report(&self, global: &Global) -> Result<()> {
+        let totals = self.totals;
+        if global.json {
+            return print::json(&serde_json::json!({
+                "done": totals.done, "remembered": totals.remembered,
+                "passed_over": totals.passed_over, "stale": totals.stale,
+                "deferred": totals.deferred, "quarantined": totals.quarantined,
+                "sessions": self.sessions,
+            }));
+        }
         print::note(match global.lang {
             Lang::Fr => format!(
                 "{} étapes faites, {} déjà faites, {} remises à plus tard, {} documents mis de côté",
@@ -78,8 +82,70 @@ pub async fn work(global: &Global, url: &str, prefix: &str, asked: &[StageName])
                 totals.quarantined
             ),
         });
+        Ok(())
     }
-    Ok(Ending::Done)
+}
+
+/// Works until told to stop, or until a promise is suspended or taken up again: pipelines are read
+/// again then. Whether to go on.
+async fn work_once(
+    global: &Global,
+    address: &Address,
+    prefix: &str,
+    asked: &[StageName],
+    mut stop: Stop,
+    all: &mut Worked,
+) -> Result<bool> {
+    let house = House::open_existing(global).await?;
+    shared_ledger(&house)?;
+    let _lock = house.lock_shared()?;
+    let known = service::stages(&house.desk.pipelines);
+    let stages = chosen(&known, asked)?;
+    let said = stages.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let consuming = Consuming {
+        stages,
+        threads: u16::try_from(house.threads).unwrap_or(u16::MAX),
+    };
+    let topology = Topology::new(prefix, known);
+    let queue = RabbitQueue::open(address.clone(), topology, Some(consuming), seed()).await?;
+    print::note(match global.lang {
+        Lang::Fr => format!("au travail : {} (Ctrl-C pour finir)", said.join(", ")),
+        Lang::En => format!("at work: {} (Ctrl-C to finish)", said.join(", ")),
+    });
+    let closing = queue.clone();
+    let told = stop.clone();
+    let (data, suspended) = (house.data.clone(), house.suspended.clone());
+    let pipelines: Vec<PipelineName> = house
+        .desk
+        .pipelines
+        .iter()
+        .map(|p| p.name().clone())
+        .collect();
+    let closer = tokio::spawn(async move {
+        while !stop.is_said() && suspensions::all_in_force(&data, &pipelines) == suspended {
+            stop.pause(SUSPENSIONS).await;
+        }
+        closing.close().await;
+    });
+    let worked = service::work(
+        &house.worker(),
+        Arc::new(queue.clone()),
+        house.threads,
+        None,
+    )
+    .await;
+    let changed = closer.is_finished();
+    closer.abort();
+    queue.leave().await;
+    all.add(worked?, queue.sessions());
+    if changed && !told.is_said() {
+        print::note(global.lang.pick(
+            "une promesse a été suspendue ou reprise : les filières sont relues",
+            "a promise was suspended or taken up again: pipelines are read again",
+        ));
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// Hands what is owed to the broker, until told to stop.
@@ -122,8 +188,9 @@ pub async fn tick(global: &Global, once: bool) -> Result<Ending> {
     let (switch, mut stop) = Stop::new();
     listen(switch)?;
     let mut lease: Option<Lease> = None;
+    let mut kept: Option<Instant> = None;
     while !stop.is_said() {
-        match round(&house, ledger, &mut lease).await {
+        match round(&house, ledger, &mut lease, &mut kept, global.lang).await {
             Ok(true) if once => return Ok(Ending::Done),
             Ok(false) if once => bail!(
                 "another `greffier tick` is at work on this database: it does the same, or stop it"
@@ -138,7 +205,13 @@ pub async fn tick(global: &Global, once: bool) -> Result<Ending> {
 }
 
 /// One round of `tick`; whether it was this process's turn.
-async fn round(house: &House, ledger: &SqlLedger, lease: &mut Option<Lease>) -> Result<bool> {
+async fn round(
+    house: &House,
+    ledger: &SqlLedger,
+    lease: &mut Option<Lease>,
+    kept: &mut Option<Instant>,
+    lang: Lang,
+) -> Result<bool> {
     if let Some(held) = lease
         && !held.is_held().await
     {
@@ -152,6 +225,10 @@ async fn round(house: &House, ledger: &SqlLedger, lease: &mut Option<Lease>) -> 
     }
     pipeline::log::checkpoint(&house.desk.vault).await?;
     followers::follow(house, &|_, _| {}).await?;
+    if kept.is_none_or(|kept| kept.elapsed() >= PROMISES) {
+        *kept = Some(Instant::now());
+        super::promise::alarm(lang, &super::promise::keep(house).await?);
+    }
     Ok(true)
 }
 

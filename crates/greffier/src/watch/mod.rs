@@ -19,7 +19,7 @@ use inference::watch::{Against, Looked, evidence};
 use serde::{Deserialize, Serialize};
 
 pub use drift::{Drift, Signal, WeekLook, drift, weekly};
-pub use page::{Shown, header, page, row};
+pub use page::{Shown, decimal, header, page, percent, row};
 
 /// With fewer documents looked at than this, no rate is said.
 pub const FEW: usize = 10;
@@ -246,6 +246,11 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether it is no proof that the promise is broken.
+    pub const fn is_precaution(&self) -> bool {
+        matches!(self, Self::Confidence(_) | Self::Unlearnt(_))
+    }
+
     /// In words, after "suspended:".
     pub fn told(&self, lang: Lang) -> String {
         match (self, lang) {
@@ -349,7 +354,7 @@ fn looked(fact: &Fact, promised: &Promised, weeks: &[IsoWeek]) -> Option<Looked>
     (!fact.automatic || fact.drawn).then_some(())?;
     Some(Looked {
         week: weeks.partition_point(|week| *week < fact.week),
-        service: promised.services.iter().position(|s| s == service)?,
+        service: promised.services.iter().position(|s| s == service),
         drawn: fact.measures(),
         confidence: fact.confidence,
         wrong,
@@ -362,8 +367,10 @@ fn weeks(first: IsoWeek, last: IsoWeek) -> Vec<IsoWeek> {
     all.take(1040).take_while(|week| *week <= last).collect()
 }
 
-/// Services that people chose lately and that the model has not learnt: it can only misroute their
-/// documents. With how many were sent there in the last four weeks.
+/// Services that people chose lately instead of what the model proposed, or where nothing was
+/// proposed, and that the model has not learnt: it can only misroute their documents. What a rule or
+/// a known form sent there counts for nothing: it needs no model. With how many were sent there in
+/// the last four weeks.
 pub fn unlearnt<'a>(
     facts: impl IntoIterator<Item = &'a Fact>,
     learnt: &[String],
@@ -372,7 +379,10 @@ pub fn unlearnt<'a>(
     let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
     let lately = now.plus(1 - LATELY);
     let facts = facts.into_iter();
-    for fact in facts.filter(|f| f.week >= lately && f.week <= now) {
+    let of_model = |f: &&Fact| f.service.is_none() || f.confidence.is_some();
+    let other = |f: &&Fact| f.service != f.chosen;
+    let lately = |f: &&Fact| f.week >= lately && f.week <= now;
+    for fact in facts.filter(lately).filter(of_model).filter(other) {
         if let Some(chosen) = fact.chosen.as_ref().filter(|c| !learnt.contains(c)) {
             *counts.entry(chosen).or_default() += 1;
         }
@@ -489,6 +499,10 @@ mod tests {
     #[test]
     fn a_service_never_learnt_is_named() {
         let week: IsoWeek = "2026-W13".parse().expect("a week");
+        let fact = |n: i64, drawn: bool, chosen: Option<&str>| Fact {
+            confidence: Some(0.4),
+            ..fact(n, drawn, chosen)
+        };
         let facts: Vec<Fact> = (0..4).map(|n| fact(n, true, Some("espaces"))).collect();
         let learnt = ["voirie".to_owned()];
         assert_eq!(unlearnt(&facts, &learnt, week), [("espaces".to_owned(), 4)]);
@@ -505,6 +519,29 @@ mod tests {
         assert_eq!(broken(&facts), Some(Cause::Unlearnt("espaces".to_owned())));
         facts.extend((0..200).map(|n| review(n, "voirie")));
         assert_eq!(broken(&facts), None);
+    }
+
+    #[test]
+    fn a_service_that_rules_serve_is_not_one_the_model_should_have_learnt() {
+        let week: IsoWeek = "2026-W13".parse().expect("a week");
+        let accepted = |n: i64, service: &str, confidence: Option<f64>| Fact {
+            automatic: false,
+            service: Some(service.to_owned()),
+            confidence,
+            right: Some(true),
+            ..fact(n % 4, false, Some(service))
+        };
+        let mut facts: Vec<Fact> = (0..20).map(|n| accepted(n, "voirie", Some(0.9))).collect();
+        facts.extend((0..3).map(|n| accepted(n, "mdph", None)));
+        let learnt = ["ccas".to_owned(), "voirie".to_owned()];
+        assert!(unlearnt(&facts, &learnt, week).is_empty());
+        assert_eq!(judge(&facts, &promised(), None, week).broken, None);
+        // Where nothing was proposed, the model was at a loss.
+        facts.extend((0..3).map(|n| Fact {
+            service: None,
+            ..accepted(n, "mdph", None)
+        }));
+        assert_eq!(unlearnt(&facts, &learnt, week), [("mdph".to_owned(), 3)]);
     }
 
     #[test]

@@ -26,8 +26,18 @@ pub struct Shown<'a> {
     pub looks: &'a [WeekLook],
 }
 
-fn percent(x: f64) -> String {
-    format!("{:.1} %", 100.0 * x)
+/// A share as people of this language write it.
+pub fn percent(x: f64, lang: Lang) -> String {
+    format!("{}\u{a0}%", decimal(100.0 * x, lang))
+}
+
+/// A number with one decimal.
+pub fn decimal(x: f64, lang: Lang) -> String {
+    let text = format!("{x:.1}");
+    match lang {
+        Lang::Fr => text.replace('.', ","),
+        Lang::En => text,
+    }
 }
 
 /// The page.
@@ -68,7 +78,7 @@ fn rate(one: &Shown<'_>, lang: Lang) -> Option<Plot> {
     let bands: Vec<Option<(f64, f64)>> = measures.iter().map(|m| m.told(one.confidence)).collect();
     let highest = points.iter().flatten().fold(0.0, |a, b| f64::max(a, *b));
     let told = points.iter().flatten().count();
-    let promised = percent(one.max_misrouting);
+    let promised = percent(one.max_misrouting, lang);
     let weeks_in_all = weeks.len();
     Some(Plot {
         id: format!("{}-rate", one.pipeline),
@@ -78,11 +88,11 @@ fn rate(one: &Shown<'_>, lang: Lang) -> Option<Plot> {
         description: match lang {
             Lang::Fr => format!(
                 "{promised} promis ; {told} semaines sur {weeks_in_all} ont assez d’envois regardés pour un taux, le plus haut est de {}. Les barres sont les intervalles.",
-                percent(highest)
+                percent(highest, lang)
             ),
             Lang::En => format!(
                 "{promised} promised; {told} of {weeks_in_all} weeks have enough routings looked at for a rate, the highest is {}. Bars are intervals.",
-                percent(highest)
+                percent(highest, lang)
             ),
         },
         steps: weeks.keys().cloned().collect(),
@@ -190,7 +200,7 @@ pub fn row(by: By, value: &str, m: &Measure, confidence: f64, lang: Lang) -> Vec
         m.misrouted.to_string(),
         match m.told(confidence) {
             None => lang.pick("effectifs trop faibles", "too few").to_owned(),
-            Some((low, high)) => format!("{} – {}", percent(low), percent(high)),
+            Some((low, high)) => format!("{} – {}", percent(low, lang), percent(high, lang)),
         },
     ]
 }
