@@ -58,6 +58,8 @@ pub enum Alert {
     Drift(Drift),
     /// People choose services that the model has not learnt.
     Unlearnt(Vec<(String, usize)>),
+    /// So many documents cannot be read.
+    Unreadable(usize),
 }
 
 fn promised(house: &House, pipeline: &Pipeline) -> Result<Promised> {
@@ -145,7 +147,10 @@ pub async fn keep(house: &House) -> Result<Vec<(PipelineName, Alert)>> {
         .filter(|p| !p.source.file.services.is_empty())
     {
         let name = pipeline.name();
-        let decided = facts(house, name, Which::Decided).await?;
+        let (decided, unreadable) = facts(house, name, Which::Decided).await?;
+        if unreadable > 0 {
+            alerts.push((name.clone(), Alert::Unreadable(unreadable)));
+        }
         let suspension = suspend(house, pipeline, &decided)?;
         alerts.extend(suspension.map(|s| (name.clone(), Alert::Suspended(s))));
         let before = suspensions::noticed(&house.data, name)?;
@@ -154,7 +159,7 @@ pub async fn keep(house: &House) -> Result<Vec<(PipelineName, Alert)>> {
         let last = this_week(house).plus(-1);
         if before.looked.is_none_or(|looked| looked < last) {
             now.looked = Some(last);
-            now.drift = drift(&facts(house, name, Which::HalfYear(last)).await?, last).0;
+            now.drift = drift(&facts(house, name, Which::HalfYear(last)).await?.0, last).0;
             let said = |d: &Drift| (d.since, d.signals.clone());
             if now.drift.as_ref().map(said) != before.drift.as_ref().map(said) {
                 let drift = now.drift.clone().map(Alert::Drift);
@@ -216,7 +221,7 @@ pub async fn stop_broken(
         if !asked || pipeline.source.file.services.is_empty() {
             continue;
         }
-        let decided = facts(house, name, Which::Decided).await?;
+        let (decided, _) = facts(house, name, Which::Decided).await?;
         let suspension = suspend(house, pipeline, &decided)?;
         alerts.extend(suspension.map(|s| (name.clone(), Alert::Suspended(s))));
     }
@@ -228,6 +233,10 @@ pub fn alarm(lang: Lang, alerts: &[(PipelineName, Alert)]) {
     for (pipeline, alert) in alerts {
         print::note(match alert {
             Alert::Suspended(suspension) => suspended(pipeline, suspension, lang),
+            Alert::Unreadable(n) => match lang {
+                Lang::Fr => format!("{pipeline} : {n} document(s) illisible(s), non comptés"),
+                Lang::En => format!("{pipeline}: {n} document(s) unreadable, not counted"),
+            },
             Alert::Drift(drift) => format!("{pipeline} : {}", drift.told(lang)),
             Alert::Unlearnt(services) => format!(
                 "{pipeline} : {}",
@@ -288,7 +297,11 @@ pub async fn promise(
         .iter()
         .filter(|p| !p.source.file.services.is_empty())
     {
-        let facts = facts(&house, pipeline.name(), Which::All).await?;
+        let (facts, unreadable) = facts(&house, pipeline.name(), Which::All).await?;
+        if unreadable > 0 {
+            let unreadable = Alert::Unreadable(unreadable);
+            alarm(global.lang, &[(pipeline.name().clone(), unreadable)]);
+        }
         all.push(watched(&house, pipeline, &facts, global.lang)?);
     }
     let kept = all.iter().all(|w| w.suspended.is_none());

@@ -25,11 +25,15 @@ pub enum Which {
 /// Weeks of half a year.
 const HALF_YEAR: i64 = 26;
 
-/// Documents of a pipeline that were routed.
+/// Documents of a pipeline that were routed, and how many cannot be read, which count for nothing.
 ///
 /// # Errors
-/// When something cannot be read.
-pub async fn facts(house: &House, pipeline: &PipelineName, which: Which) -> Result<Vec<Fact>> {
+/// When the ledger does not answer.
+pub async fn facts(
+    house: &House,
+    pipeline: &PipelineName,
+    which: Which,
+) -> Result<(Vec<Fact>, usize)> {
     let bounds = |week: IsoWeek| week.bounds(&Zone::paris());
     let (from, until) = match which {
         Which::All | Which::Decided => (None, None),
@@ -45,17 +49,37 @@ pub async fn facts(house: &House, pipeline: &PipelineName, which: Which) -> Resu
         until,
         ..DocumentFilter::default()
     };
-    let mut all = Vec::new();
+    let (mut all, mut unreadable) = (Vec::new(), 0);
     for row in house.desk.vault.ledger.documents(&filter).await? {
         let routed = row
             .route
             .as_ref()
             .is_some_and(|route| route.decided || !matches!(which, Which::Decided));
         if routed && row.state != DocumentState::Processing {
-            all.extend(fact(house, &house.desk.open(row).await?).await?);
+            let id = row.id;
+            let read = match house.desk.open(row).await {
+                Ok(opened) => fact(house, &opened).await,
+                Err(error) => Err(error.into()),
+            };
+            match read {
+                Ok(fact) => all.extend(fact),
+                Err(error) if of_ledger(&error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(document.id = %id, error = format!("{error:#}"), "not counted");
+                    unreadable += 1;
+                }
+            }
         }
     }
-    Ok(all)
+    Ok((all, unreadable))
+}
+
+/// Whether the ledger did not answer, which says nothing of the document.
+fn of_ledger(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref::<pipeline::error::Error>(),
+        Some(pipeline::error::Error::Ledger(_))
+    )
 }
 
 async fn fact(house: &House, opened: &Opened) -> Result<Option<Fact>> {
