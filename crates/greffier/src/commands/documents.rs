@@ -172,19 +172,21 @@ fn why_in_brief(house: &House, opened: &Opened, lang: Lang) -> String {
     let Some(decision) = &opened.decision else {
         return opened.set_aside().unwrap_or_default().to_owned();
     };
-    let mut parts: Vec<String> = Vec::new();
+    let Ok(pipeline) = house.desk.pipelines.get(&opened.row.pipeline) else {
+        return String::new();
+    };
+    // Once a person has decided, what the software doubted is the business of the sheet.
     if let Some(act) = &opened.act {
-        parts.push(match lang {
-            Lang::Fr => format!("décidé par {}", act.by),
-            Lang::En => format!("decided by {}", act.by),
-        });
+        let decided = super::inbox::decided(act, pipeline, lang);
+        let reason = act.reason.iter().map(String::as_str);
+        return std::iter::once(decided.as_str())
+            .chain(reason)
+            .collect::<Vec<_>>()
+            .join(" ; ");
     }
-    if let Ok(pipeline) = house.desk.pipelines.get(&opened.row.pipeline) {
-        let shown = house.desk.shown_outcome(opened);
-        let shown = shown.unwrap_or(decision.outcome);
-        parts.extend(in_brief(decision, shown, pipeline, lang));
-    }
-    parts.join(" ; ")
+    let shown = house.desk.shown_outcome(opened);
+    let shown = shown.unwrap_or(decision.outcome);
+    in_brief(decision, shown, pipeline, lang).join(" ; ")
 }
 
 /// What is missing, in a few words.

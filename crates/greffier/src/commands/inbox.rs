@@ -226,6 +226,15 @@ fn asked(decided: &Decided) -> Review {
 }
 
 fn said(document: &str, act: &Act, pipeline: &Pipeline, lang: Lang) -> String {
+    let what = decided(act, pipeline, lang);
+    match lang {
+        Lang::Fr => format!("{document} : {what} (identité non vérifiée)"),
+        Lang::En => format!("{document}: {what} (identity not verified)"),
+    }
+}
+
+/// What a person decided, and who.
+pub(super) fn decided(act: &Act, pipeline: &Pipeline, lang: Lang) -> String {
     let name = |id: &ServiceId| pipeline.service_name(id);
     let list = |ids: &[ServiceId]| ids.iter().map(name).collect::<Vec<_>>().join(", ");
     let what = match (&act.verdict, lang) {
@@ -253,13 +262,7 @@ fn said(document: &str, act: &Act, pipeline: &Pipeline, lang: Lang) -> String {
         }
     };
     match lang {
-        Lang::Fr => format!(
-            "{document} : {what}, décidé par {} (identité non vérifiée)",
-            act.by
-        ),
-        Lang::En => format!(
-            "{document}: {what}, decided by {} (identity not verified)",
-            act.by
-        ),
+        Lang::Fr => format!("{what}, décidé par {}", act.by),
+        Lang::En => format!("{what}, decided by {}", act.by),
     }
 }
