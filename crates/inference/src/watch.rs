@@ -302,7 +302,7 @@ mod tests {
             (0..40)
                 .map(|n| Looked {
                     week: 3,
-                    service: if n % 4 == 0 { service } else { 9 },
+                    service: Some(if n % 4 == 0 { service } else { 9 }),
                     drawn,
                     confidence,
                     wrong: n % 4 == 0,
