@@ -275,7 +275,8 @@ mod tests {
     #[ignore = "the table of the README, in minutes: --run-ignored only --no-capture"]
     fn how_many_draws_a_week_answer_within_two_weeks() {
         let before = |week: usize, after: f64| if week < 20 { 0.01 } else { after };
-        let cases: [(&str, &dyn Fn(usize, usize) -> f64); 4] = [
+        type Rate<'a> = &'a dyn Fn(usize, usize) -> f64;
+        let cases: [(&str, Rate<'_>); 4] = [
             ("30 % everywhere", &|week, _| before(week, 0.3)),
             ("15 % everywhere", &|week, _| before(week, 0.15)),
             ("10 % everywhere", &|week, _| before(week, 0.1)),
