@@ -793,7 +793,7 @@ description = "routes et éclairage"
         };
         check(
             &agrees("debut", "date"),
-            "forms.toml:22: `fin` agrees with `debut`",
+            "forms.toml:21: `fin` agrees with `debut`",
         );
         check(&agrees("nom", "date"), "of format date");
         check(&agrees("fin", "date"), "another field");
