@@ -85,12 +85,18 @@ fn rate(one: &Shown<'_>, lang: Lang) -> Option<Plot> {
         title: lang
             .pick("Taux d’erreur par semaine", "Rate of errors by week")
             .to_owned(),
-        description: match lang {
-            Lang::Fr => format!(
+        description: match (told, lang) {
+            (0, Lang::Fr) => format!(
+                "{promised} promis ; aucune semaine n’a encore assez d’envois regardés pour un taux."
+            ),
+            (0, Lang::En) => format!(
+                "{promised} promised; no week has enough routings looked at for a rate yet."
+            ),
+            (_, Lang::Fr) => format!(
                 "{promised} promis ; {told} semaines sur {weeks_in_all} ont assez d’envois regardés pour un taux, le plus haut est de {}. Les barres sont les intervalles.",
                 percent(highest, lang)
             ),
-            Lang::En => format!(
+            (_, Lang::En) => format!(
                 "{promised} promised; {told} of {weeks_in_all} weeks have enough routings looked at for a rate, the highest is {}. Bars are intervals.",
                 percent(highest, lang)
             ),
