@@ -477,7 +477,8 @@ impl<'a> Town<'a> {
         let judged = judge(&going.facts, &promised, going.since, iso);
         if let Some(cause) = judged.broken.clone().filter(|_| !going.suspended) {
             going.suspended = true;
-            going.alerted.get_or_insert(week);
+            // Whatever was said before, people need time to look at what is suspended.
+            going.alerted = Some(week);
             let cause = match cause {
                 Cause::Promise => Cause::Promise,
                 Cause::Service(id) => Cause::Service(self.told(&id)),
