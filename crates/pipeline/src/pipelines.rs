@@ -134,16 +134,20 @@ impl Pipeline {
         })
     }
 
-    /// The service of this id.
+    /// The service of this id, or that people call so; accents and case are folded.
     ///
     /// # Errors
     /// When there is none.
     pub fn service(&self, id: &str) -> Result<&Service, Error> {
-        self.source
-            .file
-            .services
-            .iter()
-            .find(|s| s.id().as_str() == id)
+        let services = &self.source.file.services;
+        let by_id = services.iter().find(|s| s.id().as_str() == id);
+        let name = domain::text::fold(id.trim());
+        by_id
+            .or_else(|| {
+                services
+                    .iter()
+                    .find(|s| domain::text::fold(&s.name) == name)
+            })
             .ok_or_else(|| Error::NoSuchService {
                 pipeline: self.name().clone(),
                 service: id.to_owned(),

@@ -457,6 +457,29 @@ proptest! {
     }
 }
 
+#[tokio::test]
+async fn a_service_is_found_by_its_id_or_by_what_people_call_it() {
+    let house = town("");
+    let pipeline = house.pipelines.iter().next().unwrap();
+    let found = |said: &str| pipeline.service(said).ok().map(|s| s.id().to_string());
+    for said in ["etat-civil", "État civil", " etat CIVIL "] {
+        assert_eq!(found(said).as_deref(), Some("etat-civil"), "{said}");
+    }
+    assert_eq!(found("état"), None);
+    // None of our services is another authority, whatever it is called by.
+    let id = house.process(&[("a.txt", "mystery")]).await[0];
+    for said in ["etat-civil", "Etat civil"] {
+        let refused = review(&house, id, &elsewhere(said, false)).await;
+        assert!(matches!(refused, Err(Error::OneOfOurs(_))), "{refused:?}");
+    }
+    let Verdict::NotForUs { service, .. } =
+        review(&house, id, &elsewhere("Mdph", false)).await.unwrap()
+    else {
+        panic!("not for us");
+    };
+    assert_eq!(service.unwrap().as_str(), "mdph");
+}
+
 #[test]
 fn disagreement_and_doubt_are_said_with_the_services_names() {
     use domain::decision::{DecisionFormat, Likely, Method, ReviewCause};
