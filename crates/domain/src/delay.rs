@@ -194,7 +194,34 @@ impl Day {
 
     /// `12 janvier`, with the year unless it is near `today`.
     pub fn say(self, today: Self, lang: Lang) -> String {
-        const FR: [&str; 12] = [
+        /// Days around today in which a day and a month cannot be those of another year.
+        const NEAR: i64 = 180;
+        if today.until(self).abs() <= NEAR {
+            self.say_without_year(lang)
+        } else {
+            self.say_whole(lang)
+        }
+    }
+
+    /// `12 janvier 2027`.
+    pub fn say_whole(self, lang: Lang) -> String {
+        format!("{} {}", self.say_without_year(lang), self.0.year())
+    }
+
+    fn say_without_year(self, lang: Lang) -> String {
+        let month = usize::try_from(self.0.month() - 1).unwrap_or_default();
+        let month = months(lang).get(month).copied().unwrap_or_default();
+        match (lang, self.0.day()) {
+            (Lang::Fr, 1) => format!("1er {month}"),
+            (_, day) => format!("{day} {month}"),
+        }
+    }
+}
+
+/// The names of the months.
+pub const fn months(lang: Lang) -> [&'static str; 12] {
+    match lang {
+        Lang::Fr => [
             "janvier",
             "février",
             "mars",
@@ -207,8 +234,8 @@ impl Day {
             "octobre",
             "novembre",
             "décembre",
-        ];
-        const EN: [&str; 12] = [
+        ],
+        Lang::En => [
             "January",
             "February",
             "March",
@@ -221,24 +248,7 @@ impl Day {
             "October",
             "November",
             "December",
-        ];
-        /// Days around today in which a day and a month cannot be those of another year.
-        const NEAR: i64 = 180;
-        let names = match lang {
-            Lang::Fr => FR,
-            Lang::En => EN,
-        };
-        let month = usize::try_from(self.0.month() - 1).unwrap_or_default();
-        let month = names.get(month).copied().unwrap_or_default();
-        let day = match (lang, self.0.day()) {
-            (Lang::Fr, 1) => "1er".to_owned(),
-            (_, day) => day.to_string(),
-        };
-        if today.until(self).abs() <= NEAR {
-            format!("{day} {month}")
-        } else {
-            format!("{day} {month} {}", self.0.year())
-        }
+        ],
     }
 }
 

@@ -81,6 +81,23 @@ pub struct VectorSetError(String);
 impl VectorSet {
     const MAGIC: &'static [u8; 8] = b"grfvec/1";
 
+    /// The unit vector of the whole document: the mean of those of its passages. `None` without any.
+    pub fn mean(&self) -> Option<Vec<f32>> {
+        if self.vectors.is_empty() {
+            return None;
+        }
+        // Sums in the order of the passages, in f64: the same on every machine.
+        let mut sum = vec![0f64; self.dimension];
+        for vector in &self.vectors {
+            for (total, value) in sum.iter_mut().zip(vector) {
+                *total += f64::from(*value);
+            }
+        }
+        let norm = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+        Some(sum.into_iter().map(|v| (v * scale) as f32).collect())
+    }
+
     /// `grfvec/1`, dimension and count as little-endian u32, then the values as little-endian f32.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(16 + 4 * self.dimension * self.vectors.len());

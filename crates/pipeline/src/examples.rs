@@ -19,18 +19,18 @@ pub struct Example {
 }
 
 impl Desk {
-    /// The documents of a pipeline that a person has decided about, by reception. One that does not
-    /// open any more teaches nothing; `verify` names it.
+    /// The documents of a pipeline that a person has decided about, by reception, and how many more
+    /// do not open any more and teach nothing; `verify` names them.
     ///
     /// # Errors
     /// When the ledger does not answer.
-    pub async fn examples(&self, pipeline: &PipelineName) -> Result<Vec<Example>, Error> {
+    pub async fn examples(&self, pipeline: &PipelineName) -> Result<(Vec<Example>, usize), Error> {
         let filter = DocumentFilter {
             pipeline: Some(pipeline.clone()),
             top_level: true,
             ..DocumentFilter::default()
         };
-        let mut examples = Vec::new();
+        let (mut examples, mut unreadable) = (Vec::new(), 0);
         for row in self.vault.ledger.documents(&filter).await? {
             let Some(service) = row
                 .route
@@ -47,9 +47,9 @@ impl Desk {
                 }),
                 Ok(_) => {}
                 Err(error) if error.is_passing() => return Err(error),
-                Err(_) => {}
+                Err(_) => unreadable += 1,
             }
         }
-        Ok(examples)
+        Ok((examples, unreadable))
     }
 }

@@ -44,7 +44,7 @@ impl Precedent {
 /// The meaning of a whole document, and the encoder that it is of.
 struct Meaning {
     encoder: Option<Digest>,
-    sum: Vec<f64>,
+    mean: Vec<f32>,
 }
 
 impl Desk {
@@ -99,7 +99,7 @@ impl Desk {
         let Some(meaning) = self.meaning(id, &written).await? else {
             return Ok(None);
         };
-        let likeness = cosine(&own.sum, &meaning.sum);
+        let likeness = cosine(&own.mean, &meaning.mean);
         if likeness < LEAST {
             return Ok(None);
         }
@@ -135,16 +135,8 @@ impl Desk {
             subject,
             detail: e.to_string(),
         })?;
-        let mut sum = vec![0.0; set.dimension];
-        for vector in &set.vectors {
-            for (total, value) in sum.iter_mut().zip(vector) {
-                *total += f64::from(*value);
-            }
-        }
-        Ok((!set.vectors.is_empty()).then(|| Meaning {
-            encoder: encoder_of(&written.record),
-            sum,
-        }))
+        let encoder = encoder_of(&written.record);
+        Ok(set.mean().map(|mean| Meaning { encoder, mean }))
     }
 }
 
@@ -154,12 +146,13 @@ fn encoder_of(record: &Record) -> Option<Digest> {
     models.find(|m| m.role == "encoder").map(|m| m.digest)
 }
 
-fn cosine(a: &[f64], b: &[f64]) -> f64 {
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-    let lengths = (dot(a, a) * dot(b, b)).sqrt();
-    if a.len() == b.len() && lengths > 0.0 {
-        dot(a, b) / lengths
-    } else {
-        0.0
+/// Of two vectors of length 1.
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    if a.len() != b.len() {
+        return 0.0;
     }
+    a.iter()
+        .zip(b)
+        .map(|(x, y)| f64::from(*x) * f64::from(*y))
+        .sum()
 }

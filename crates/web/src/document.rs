@@ -248,24 +248,14 @@ async fn next(desk: &Desk, opened: &Opened, visit: &Visit) -> Result<Option<Link
     Ok(named(desk, first, visit).await)
 }
 
-/// Documents that are candidates for precedents: those nearest by meaning, most of which nobody has
-/// decided about.
-const NEAREST: usize = 50;
-
 /// What people decided about the documents most like this one.
 async fn precedents(
     office: &Office,
     opened: &Opened,
     visit: &Visit,
 ) -> Result<Vec<PrecedentLine>, Problem> {
-    if opened.row.parent.is_some() || opened.decision.is_none() {
+    let Some(asked) = Asked::precedents(opened) else {
         return Ok(Vec::new());
-    }
-    let asked = Asked {
-        limit: NEAREST,
-        like: Some(opened.row.id),
-        only: BTreeMap::from([("pipeline", opened.row.pipeline.to_string())]),
-        ..Asked::default()
     };
     let found = match office.find.find(&asked).await {
         Ok(answer) => answer.hits,

@@ -25,7 +25,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::get;
 use domain::{DocumentId, Span, Timestamp};
-use pipeline::desk::Desk;
+use pipeline::desk::{Desk, Opened};
 use pipeline::progress::Watch;
 
 mod assets;
@@ -82,6 +82,20 @@ pub struct Asked {
     pub only: BTreeMap<&'static str, String>,
     /// Documents like this one are looked for, and the words only say what it is about.
     pub like: Option<DocumentId>,
+}
+
+impl Asked {
+    /// Documents among which the precedents of this one are: those nearest by meaning, most of which
+    /// nobody has decided about. `None` where nothing is decided: of a part, or before routing.
+    pub fn precedents(opened: &Opened) -> Option<Self> {
+        const NEAREST: usize = 50;
+        (opened.row.parent.is_none() && opened.decision.is_some()).then(|| Self {
+            limit: NEAREST,
+            like: Some(opened.row.id),
+            only: BTreeMap::from([("pipeline", opened.row.pipeline.to_string())]),
+            ..Self::default()
+        })
+    }
 }
 
 /// What a search answers.

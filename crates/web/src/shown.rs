@@ -3,7 +3,9 @@
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use domain::form::Clash;
-use domain::{Field, FieldKind, IsoWeek, Lang, Layout, Missing, Note, NoteCode, Span, Timestamp};
+use domain::{
+    Day, Field, FieldKind, IsoWeek, Lang, Layout, Missing, Note, NoteCode, Span, Timestamp,
+};
 use jiff::tz::TimeZone;
 use pipeline::pipelines::Pipeline;
 
@@ -64,49 +66,8 @@ impl Calendar {
     }
 
     fn day(&self, day: jiff::civil::Date) -> String {
-        const FR: [&str; 12] = [
-            "janvier",
-            "février",
-            "mars",
-            "avril",
-            "mai",
-            "juin",
-            "juillet",
-            "août",
-            "septembre",
-            "octobre",
-            "novembre",
-            "décembre",
-        ];
-        const EN: [&str; 12] = [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ];
-        let month = usize::try_from(day.month() - 1).unwrap_or_default();
-        let (names, first) = match self.lang {
-            Lang::Fr => (FR, "1er"),
-            Lang::En => (EN, "1"),
-        };
-        let number = if day.day() == 1 {
-            first.to_owned()
-        } else {
-            day.day().to_string()
-        };
-        format!(
-            "{number} {} {}",
-            names.get(month).copied().unwrap_or_default(),
-            day.year()
-        )
+        Day::new(day.year(), day.month(), day.day())
+            .map_or_else(|| day.to_string(), |day| day.say_whole(self.lang))
     }
 
     /// The first of two days, without what the last one says again.

@@ -19,6 +19,7 @@ use crate::house::House;
 use crate::models::Switch;
 use crate::print;
 use crate::stages::{Classified, Classifier, Rules};
+use crate::watch::percent;
 
 /// Texts encoded at a time, so that the bar moves.
 const BATCH: usize = 256;
@@ -156,7 +157,18 @@ pub async fn train(
         );
     }
     if validated {
-        for example in house.desk.examples(pipeline.name()).await? {
+        let (examples, unreadable) = house.desk.examples(pipeline.name()).await?;
+        if unreadable > 0 {
+            print::note(match global.lang {
+                Lang::Fr => format!(
+                    "{unreadable} document(s) illisible(s), non appris ; greffier verify les nomme"
+                ),
+                Lang::En => format!(
+                    "{unreadable} document(s) unreadable, not learnt from; greffier verify names them"
+                ),
+            });
+        }
+        for example in examples {
             texts.push(example.text);
             labels.push(example.service.to_string());
         }
@@ -240,7 +252,7 @@ pub async fn train(
         print::json(&trained)?;
         return Ok(Ending::Done);
     }
-    let percent = |x: f64| format!("{:.1} %", 100.0 * x);
+    let percent = |x: f64| percent(x, global.lang);
     let fr = global.lang == Lang::Fr;
     print::line(if fr {
         format!(

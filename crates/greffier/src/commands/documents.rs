@@ -1,6 +1,5 @@
 //! `documents`, `show`, `extract`, `why`.
 
-use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use domain::act::Verdict;
@@ -602,22 +601,12 @@ pub async fn extract(
     Ok(Ending::Done)
 }
 
-/// Documents that are candidates for precedents: those nearest by meaning, most of which nobody has
-/// decided about.
-const NEAREST: usize = 50;
-
 /// What people decided about the documents most like this one. An index that does not answer hides
 /// nothing else; `doctor` and `verify` name it.
 async fn precedents(house: &House, opened: &Opened) -> Result<Vec<Precedent>> {
     use web::Find as _;
-    if opened.row.parent.is_some() || opened.decision.is_none() {
+    let Some(asked) = web::Asked::precedents(opened) else {
         return Ok(Vec::new());
-    }
-    let asked = web::Asked {
-        limit: NEAREST,
-        like: Some(opened.row.id),
-        only: BTreeMap::from([("pipeline", opened.row.pipeline.to_string())]),
-        ..web::Asked::default()
     };
     let Ok(finder) = Finder::open(house, Some(&opened.row.collection)) else {
         return Ok(Vec::new());

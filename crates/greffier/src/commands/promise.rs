@@ -23,8 +23,8 @@ use crate::print;
 use crate::stages::Rules;
 use crate::suspensions::{self, Lifted, Suspension};
 use crate::watch::{
-    By, Drift, FEW, Fact, Judgement, Measure, Promised, Shown, WeekLook, cells, decimal, drift,
-    header, judge, page, percent, row, unlearnt, unlearnt_told, weekly,
+    By, Drift, Fact, Judgement, Measure, Promised, Shown, WeekLook, cells, decimal, drift, header,
+    judge, page, percent, row, unlearnt, unlearnt_told, weekly,
 };
 use facts::{Which, facts};
 
@@ -351,18 +351,14 @@ impl Watched {
     fn said(&self, lang: Lang) -> String {
         let (pipeline, seen) = (&self.pipeline, self.judged.measure.seen);
         let promised = percent(self.max_misrouting, lang);
-        let measured = match (seen >= FEW, lang) {
-            (false, lang) => lang.pick("effectifs trop faibles", "too few").to_owned(),
-            (true, Lang::Fr) => format!(
-                "entre {} et {}",
-                percent(self.lowest, lang),
-                percent(self.highest, lang)
-            ),
-            (true, Lang::En) => format!(
-                "between {} and {}",
-                percent(self.lowest, lang),
-                percent(self.highest, lang)
-            ),
+        let measured = match (self.judged.measure.told(self.confidence), lang) {
+            (None, lang) => lang.pick("effectifs trop faibles", "too few").to_owned(),
+            (Some((low, high)), Lang::Fr) => {
+                format!("entre {} et {}", percent(low, lang), percent(high, lang))
+            }
+            (Some((low, high)), Lang::En) => {
+                format!("between {} and {}", percent(low, lang), percent(high, lang))
+            }
         };
         let at = self.judged.broken_at;
         let stake = decimal(self.judged.stake, lang);

@@ -224,23 +224,6 @@ fn cut(text: &str, characters: usize) -> &str {
         .map_or(text, |(at, _)| &text[..at])
 }
 
-/// The unit vector of a document: the mean of those of its passages.
-pub fn mean(vectors: &VectorSet) -> Option<Vec<f32>> {
-    if vectors.vectors.is_empty() {
-        return None;
-    }
-    // Sums in the order of the passages, in f64: the same on every machine.
-    let mut sum = vec![0f64; vectors.dimension];
-    for vector in &vectors.vectors {
-        for (total, value) in sum.iter_mut().zip(vector) {
-            *total += f64::from(*value);
-        }
-    }
-    let norm = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
-    Some(sum.into_iter().map(|v| (v * scale) as f32).collect())
-}
-
 /// The stage.
 pub struct Classify {
     classifier: Classifier,
@@ -322,7 +305,7 @@ impl Stage for Classify {
             nearness: None,
             likely: None,
         };
-        let Some(vector) = mean(&vectors) else {
+        let Some(vector) = vectors.mean() else {
             return Output::json(Kind::Classification, &nothing);
         };
         let classified = self

@@ -92,14 +92,14 @@ impl Corpus {
 ///
 /// Few documents say little: a column counts as if it had been seen in [`PRIOR`] more, with labels as
 /// all have them.
-pub(crate) struct Idf {
+pub(crate) struct ColumnWeights {
     pub blocks: [Vec<f32>; BLOCKS],
 }
 
-/// See [`Idf`].
+/// See [`ColumnWeights`].
 const PRIOR: f64 = 2.0;
 
-impl Idf {
+impl ColumnWeights {
     pub(crate) fn of(corpus: &Corpus, documents: &[usize]) -> Self {
         let k = corpus.classes;
         let n = documents.len() as f64;
@@ -184,7 +184,7 @@ pub(crate) struct Choice {
 pub(crate) struct Problem<'a> {
     corpus: &'a Corpus,
     documents: Vec<usize>,
-    pub idf: Idf,
+    pub weighing: ColumnWeights,
     rows: Vec<Vec<(u32, f32)>>,
     /// Where each column's values begin in `by_column`.
     starts: Vec<usize>,
@@ -219,8 +219,11 @@ impl<'a> Problem<'a> {
         balanced: bool,
         fits: usize,
     ) -> Self {
-        let idf = Idf::of(corpus, &documents);
-        let rows: Vec<_> = documents.par_iter().map(|&d| idf.row(corpus, d)).collect();
+        let weighing = ColumnWeights::of(corpus, &documents);
+        let rows: Vec<_> = documents
+            .par_iter()
+            .map(|&d| weighing.row(corpus, d))
+            .collect();
         let mut starts = vec![0; corpus.columns() + 1];
         for (column, _) in rows.iter().flatten() {
             starts[*column as usize + 1] += 1;
@@ -263,7 +266,7 @@ impl<'a> Problem<'a> {
         let mut problem = Self {
             corpus,
             documents,
-            idf,
+            weighing,
             rows,
             starts,
             by_column,
@@ -494,7 +497,7 @@ impl<'a> Problem<'a> {
         documents
             .par_iter()
             .map(|&document| {
-                let row = self.idf.row(self.corpus, document);
+                let row = self.weighing.row(self.corpus, document);
                 let mut out = vec![0.0; linear.classes];
                 scores(&linear.point, &row, self.corpus.vector(document), &mut out);
                 out

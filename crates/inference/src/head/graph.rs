@@ -3,7 +3,7 @@
 //! Inputs, for `documents` texts: `dense` float `[documents, D]`, and for each lexical block
 //! `NAME_ids` int64 and `NAME_weights` float, both `[documents, grams]`, padded with id 0 and
 //! weight 0. Outputs: `logits` (divided by the temperature) and `probabilities`, float
-//! `[documents, labels]`. The graph looks up each bucket's row, multiplies by its idf, brings the
+//! `[documents, labels]`. The graph looks up each bucket's row, multiplies by what it weighs (the tensors `….idf`), brings the
 //! block to length 1 and adds the rows up; row 0 is that of buckets no training document had.
 
 use prost::Message;

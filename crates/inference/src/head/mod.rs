@@ -28,7 +28,7 @@ use crate::promise::{Judged, Promise, Promises, ServicePromise};
 use crate::runtime::Runtime;
 use crate::sets::Sets;
 use features::{BLOCKS, Grams};
-use fit::{Corpus, Idf, Linear};
+use fit::{ColumnWeights, Corpus, Linear};
 use graph::{BLOCK_NAMES, Block, Weights};
 
 pub use error::HeadError;
@@ -155,7 +155,12 @@ pub struct TrainedHead {
 }
 
 impl TrainedHead {
-    fn assemble(corpus: &Corpus, idf: &Idf, linear: &Linear, learnt: Learnt) -> Self {
+    fn assemble(
+        corpus: &Corpus,
+        weighing: &ColumnWeights,
+        linear: &Linear,
+        learnt: Learnt,
+    ) -> Self {
         let k = linear.classes;
         let mut from = 0;
         let blocks: [Block; BLOCKS] = std::array::from_fn(|b| {
@@ -168,7 +173,7 @@ impl TrainedHead {
             for (row, bucket) in (1..).zip(buckets) {
                 block.rows[*bucket as usize] = row;
             }
-            block.idf.extend(&idf.blocks[b]);
+            block.idf.extend(&weighing.blocks[b]);
             let to = from + buckets.len() * k;
             block
                 .weights

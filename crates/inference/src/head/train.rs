@@ -176,7 +176,7 @@ pub fn train(
         .collect();
     Ok(TrainedHead::assemble(
         &corpus,
-        &all.idf,
+        &all.weighing,
         &linear,
         super::Learnt {
             settings: settings.clone(),

@@ -1,7 +1,8 @@
 //! Formats of the values that forms ask for, and whether two values of a form can both be true.
 
-use domain::Day;
+use domain::delay::months;
 use domain::text::fold;
+use domain::{Day, Lang};
 use pipeline::file::FieldFormat;
 use privacy::identifiers::{IdentifierKind, find};
 
@@ -69,20 +70,7 @@ fn postcode(value: &str) -> Option<String> {
 /// days further ahead. Beside the name of a month they are a year only where nothing follows: "le 18
 /// novembre 14 h" says no year.
 pub(super) fn day_of(value: &str) -> Option<Day> {
-    const MONTHS: [&str; 12] = [
-        "janvier",
-        "fevrier",
-        "mars",
-        "avril",
-        "mai",
-        "juin",
-        "juillet",
-        "aout",
-        "septembre",
-        "octobre",
-        "novembre",
-        "decembre",
-    ];
+    let months = months(Lang::Fr).map(fold);
     let folded = fold(value);
     let parts = folded.split(|c: char| !c.is_alphanumeric());
     let parts: Vec<&str> = parts.filter(|p| !p.is_empty()).collect();
@@ -90,7 +78,7 @@ pub(super) fn day_of(value: &str) -> Option<Day> {
     let named = parts
         .iter()
         .enumerate()
-        .find_map(|(at, p)| Some((at, MONTHS.iter().position(|month| month == p)?)));
+        .find_map(|(at, p)| Some((at, months.iter().position(|month| month == p)?)));
     let (year, month, day) = match named {
         Some((at, month)) => {
             let day = at
