@@ -1,6 +1,5 @@
 //! `documents`, `show`, `extract`, `why`.
 
-
 use anyhow::{Context, Result};
 use domain::act::Verdict;
 use domain::catalogue::{Lang, Said};
