@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DocumentId, Timestamp};
+use crate::{DocumentId, Lang, Timestamp};
 
 /// Where a document comes from: with its collection, bytes and generation, this makes its identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +85,19 @@ pub struct Arrival {
     /// When the document is a row: which column means what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<RowColumns>,
+}
+
+/// The channel of an arrival, in words; one that is not known as it is.
+pub fn channel_said(name: &str, lang: Lang) -> &str {
+    match name {
+        "guichet" => lang.pick("guichet", "counter"),
+        "courrier" => lang.pick("courrier", "post"),
+        "recommande" => lang.pick("recommandé", "registered post"),
+        "courriel" => lang.pick("courriel", "e-mail"),
+        "teleservice" => lang.pick("téléservice", "online service"),
+        "api" => lang.pick("autre logiciel", "other software"),
+        other => other,
+    }
 }
 
 /// The version of the arrival artifact.

@@ -10,6 +10,15 @@ use crate::record::RunOutcome;
 use crate::synthesis::Trend;
 use crate::{NoteCode, Outcome};
 
+/// What people call the language of a text, given its tag; one that has no name here as it is.
+pub fn language_said(tag: &str, lang: Lang) -> &str {
+    match tag {
+        "fr" => lang.pick("français", "French"),
+        "en" => lang.pick("anglais", "English"),
+        other => other,
+    }
+}
+
 /// A language of the interface.
 #[derive(
     Clone,

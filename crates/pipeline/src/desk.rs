@@ -8,7 +8,7 @@ use domain::act::Act;
 use domain::message::Task;
 use domain::record::Record;
 use domain::{
-    Arrival, Completeness, Decision, DocumentId, Kind, Layout, NoteCode, Outcome, RunKey,
+    Arrival, Completeness, Decision, Digest, DocumentId, Kind, Layout, NoteCode, Outcome, Probability, RunKey,
     RunOutcome, StoredText, SubjectId,
 };
 use privacy::Envelope;
@@ -42,6 +42,9 @@ pub struct Routed {
     pub decision: Decision,
     /// The run that took it.
     pub run: RunKey,
+    /// The share of automatic routings that people looked at when it ran, as its settings say;
+    /// `None` for runs of before they said it.
+    pub share: Option<Probability>,
 }
 
 /// One document, opened.
@@ -223,10 +226,13 @@ impl Desk {
         records: &[(Record, Option<u64>)],
     ) -> Result<Option<Routed>, Error> {
         let read = async |written: Written| {
-            let read = self.vault.read_json(subject, envelope, written.name).await;
-            read.map(|decision: Decision| Routed {
+            let statement = written.record.statement();
+            let decision: Decision =
+                (self.vault.read_json(subject, envelope, written.name)).await?;
+            Ok::<_, Error>(Routed {
                 decision,
-                run: written.record.statement().run_key,
+                run: statement.run_key,
+                share: self.share_drawn(statement.settings).await?,
             })
         };
         let decided = latest_of(records, Kind::Act).is_some();
@@ -248,6 +254,20 @@ impl Desk {
             Some(written) => read(written).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The share that was drawn from under these settings. What a person changes in the pipeline file
+    /// later changes nothing about what was drawn before.
+    async fn share_drawn(&self, settings: Digest) -> Result<Option<Probability>, Error> {
+        let Some(json) = self.vault.ledger.settings(settings).await? else {
+            return Ok(None);
+        };
+        // `verify` says when they are not what their digest names.
+        let run: Option<serde_json::Value> = serde_json::from_slice(&json).ok();
+        let share = run.and_then(|run| run.pointer("/settings/audit_share")?.as_u64());
+        Ok(share
+            .and_then(|share| u32::try_from(share).ok())
+            .map(Probability::from_millionths))
     }
 
     /// The name people know a document by: its external id, else the stem of its file; for an

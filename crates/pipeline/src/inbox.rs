@@ -14,7 +14,7 @@ use domain::{
     RunKey, ServiceId, SubjectId, Timestamp,
 };
 
-use crate::desk::{Desk, Opened};
+use crate::desk::{Desk, Opened, Routed};
 use crate::error::Error;
 use crate::ledger::{DocumentFilter, DocumentRow, DocumentState};
 use crate::pipelines::Pipeline;
@@ -131,11 +131,12 @@ fn of_a_week(places: &[Place], week: &[usize]) -> Vec<usize> {
 struct Glance {
     form: Option<FormId>,
     margin: Probability,
-    decided_by: Option<RunKey>,
+    /// The run that decided, and the share that was drawn from then.
+    routed: Option<(RunKey, Option<Probability>)>,
 }
 
 impl Glance {
-    fn of(decision: Option<&Decision>, form: Option<&FormId>, run: Option<RunKey>) -> Self {
+    fn of(decision: Option<&Decision>, form: Option<&FormId>, routed: Option<&Routed>) -> Self {
         let mut candidates = decision.iter().flat_map(|d| &d.candidates);
         let mut next = || {
             candidates
@@ -146,7 +147,7 @@ impl Glance {
         Self {
             form: form.cloned(),
             margin: Probability::from_millionths(first.saturating_sub(second)),
-            decided_by: run,
+            routed: routed.map(|routed| (routed.run, routed.share)),
         }
     }
 }
@@ -237,8 +238,8 @@ impl Desk {
         let Ok(pipeline) = self.pipelines.get(&opened.row.pipeline) else {
             return false;
         };
-        let run = opened.routed.as_ref().map(|routed| routed.run);
-        let glance = Glance::of(opened.decision.as_ref(), form_of(opened), run);
+        let routed = opened.routed.as_ref();
+        let glance = Glance::of(opened.decision.as_ref(), form_of(opened), routed);
         self.is_drawn(pipeline, &opened.row, &glance)
     }
 
@@ -287,9 +288,8 @@ impl Desk {
             .read_latest(subject, &envelope, &records, Kind::Completeness)
             .await?;
         let routed = self.routed_by(subject, &envelope, &records).await?;
-        let run = routed.map(|routed| routed.run);
         let form = completeness.as_ref().and_then(|c| c.form.as_ref());
-        Ok(Glance::of(Some(&decision), form, run))
+        Ok(Glance::of(Some(&decision), form, routed.as_ref()))
     }
 
     fn waiting(&self, pipeline: &Pipeline, row: DocumentRow, form: Option<&FormId>) -> Waiting {
@@ -307,9 +307,11 @@ impl Desk {
         let key = self.vault.secrets.audit_key();
         let share = DRAWN_SHARE.max(pipeline.audit_share());
         let drawn = glance
-            .decided_by
-            .filter(|run| privacy::share::is_drawn(key, run, share))
-            .map(|run| privacy::share::place_millionths(key, &run));
+            .routed
+            .filter(|(run, then)| {
+                privacy::share::is_drawn(key, run, then.map_or(share, |then| share.max(then)))
+            })
+            .map(|(run, _)| privacy::share::place_millionths(key, &run));
         Place {
             deadline: waiting.deadline,
             days_left: waiting.days_left,
@@ -321,11 +323,12 @@ impl Desk {
     }
 
     fn is_drawn(&self, pipeline: &Pipeline, row: &DocumentRow, glance: &Glance) -> bool {
-        let (key, share) = (self.vault.secrets.audit_key(), pipeline.audit_share());
+        let key = self.vault.secrets.audit_key();
         pipeline.may_be_drawn(glance.form.as_ref(), row.received_at)
-            && glance
-                .decided_by
-                .is_some_and(|run| privacy::share::is_drawn(key, &run, share))
+            && glance.routed.is_some_and(|(run, share)| {
+                let share = share.unwrap_or_else(|| pipeline.audit_share());
+                privacy::share::is_drawn(key, &run, share)
+            })
     }
 }
 

@@ -48,6 +48,15 @@ pub enum Review {
     Told,
 }
 
+/// What was recorded.
+#[derive(Clone, Debug)]
+pub struct Reviewed {
+    /// What was decided.
+    pub act: Act,
+    /// What had been decided before, when that was something else: both are kept, this one holds.
+    pub after: Option<Act>,
+}
+
 /// What a decision is about.
 struct Asked<'a> {
     row: &'a DocumentRow,
@@ -181,7 +190,7 @@ impl Desk {
         review: &Review,
         by: &str,
         reason: Option<&str>,
-    ) -> Result<Act, Error> {
+    ) -> Result<Reviewed, Error> {
         if row.state == DocumentState::Processing {
             return Err(Error::NotReady(row.id));
         }
@@ -203,7 +212,7 @@ impl Desk {
             row,
             pipeline,
             proposed: decision.and_then(|d| d.service),
-            last: last.map(|act| act.verdict),
+            last: last.as_ref().map(|act| act.verdict.clone()),
         };
         let verdict = asked.verdict(review)?;
         let to_tell = to_tell(&verdict, pipeline);
@@ -214,12 +223,12 @@ impl Desk {
             .await?;
         let before = latest_of(&records, Kind::Act);
         if before.as_ref().is_some_and(|last| last.name == name) {
-            return Ok(act);
+            return Ok(Reviewed { act, after: None });
         }
         let named = |kind: Kind| move |name| Named { kind, name };
-        let last = before.as_ref().map(|last| last.name);
+        let followed = before.as_ref().map(|last| last.name);
         let inputs: Vec<Named> = (seen.map(named(Kind::Decision)).into_iter())
-            .chain(last.map(named(Kind::Act)))
+            .chain(followed.map(named(Kind::Act)))
             .chain([named(Kind::Act)(name)])
             .collect();
         // An act names the act it follows by its run, not only by what it said, so that deciding
@@ -297,6 +306,6 @@ impl Desk {
         };
         self.vault.ledger.act(&completion).await?;
         crate::log::checkpoint(&self.vault).await?;
-        Ok(act)
+        Ok(Reviewed { act, after: last })
     }
 }

@@ -26,11 +26,11 @@ async fn row(house: &House, id: DocumentId) -> DocumentRow {
 /// Reviews, and gives the service the document goes to.
 async fn review(house: &House, id: DocumentId, review: Review) -> Result<String, Error> {
     let row = row(house, id).await;
-    let act = house
+    let reviewed = house
         .desk()
         .review(&row, &review, "Léa Martin", None)
         .await?;
-    let service = act.verdict.service();
+    let service = reviewed.act.verdict.service();
     Ok(service.map(ToString::to_string).unwrap_or_default())
 }
 

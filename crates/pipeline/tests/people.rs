@@ -56,8 +56,8 @@ async fn row(house: &House, id: DocumentId) -> DocumentRow {
 
 async fn review(house: &House, id: DocumentId, asked: &Review) -> Result<Verdict, Error> {
     let row = row(house, id).await;
-    let act = house.desk().review(&row, asked, "Léa Martin", None).await?;
-    Ok(act.verdict)
+    let reviewed = house.desk().review(&row, asked, "Léa Martin", None).await?;
+    Ok(reviewed.act.verdict)
 }
 
 fn several(service: Option<&str>, also: &[&str], copies: &[&str]) -> Review {
@@ -293,6 +293,52 @@ async fn what_is_drawn_looks_like_what_is_to_be_checked_and_short_time_is_never_
     assert_eq!(shown(&longer).await.1, 0);
     let own = format!("{short}never_drawn_within = \"10 jours\"\n");
     assert_eq!(shown(&own).await.1, 0);
+}
+
+#[tokio::test]
+async fn what_was_drawn_stays_drawn_whatever_the_file_says_later() {
+    let share = async |then: Option<u32>, now: &str| {
+        let mut house = town(&format!("[stage.route]\naudit_share = {now}\n"));
+        if let Some(then) = then {
+            let mut route = toys::route(&house.tool);
+            route.settings = serde_json::json!({ "audit_share": then });
+            let (head, rules) = PIPELINE.split_once("[[rules]]").unwrap();
+            let file =
+                format!("{head}{SERVICES}[stage.route]\naudit_share = {now}\n\n[[rules]]{rules}");
+            let stages = vec![
+                Arc::new(toys::extract(&house.tool)) as Arc<dyn Stage>,
+                Arc::new(toys::split(&house.tool)),
+                Arc::new(route),
+            ];
+            house.pipelines = common::pipelines_of(file, stages);
+        }
+        let ids = house.process(&[("L-1", "un lampadaire\n")]).await;
+        let desk = house.desk();
+        let opened = desk.open(row(&house, ids[0]).await).await.unwrap();
+        let listed = desk.inbox(None, None).await.unwrap().to_decide.len() == 1;
+        assert_eq!(desk.is_audited(&opened), listed, "page and list say the same");
+        listed
+    };
+    assert!(share(Some(1_000_000), "0.0").await);
+    assert!(!share(Some(0), "1.0").await);
+    // Runs of before the share was among their settings.
+    assert!(share(None, "1.0").await);
+    assert!(!share(None, "0.0").await);
+}
+
+#[tokio::test]
+async fn a_decision_that_replaces_another_says_so() {
+    let mut house = town("");
+    let ids = house.process(&[("L-1", "un lampadaire\n")]).await;
+    let row = row(&house, ids[0]).await;
+    let desk = house.desk();
+    let first = desk.review(&row, &Review::Accept, "Léa Martin", None);
+    assert_eq!(first.await.unwrap().after, None);
+    let again = desk.review(&row, &Review::Accept, "Léa Martin", None);
+    assert_eq!(again.await.unwrap().after, None, "the same again is nothing new");
+    let other = Review::Route("etat-civil".into());
+    let second = desk.review(&row, &other, "Sam Diallo", None).await.unwrap();
+    assert_eq!(second.after.unwrap().by, "Léa Martin");
 }
 
 #[tokio::test]

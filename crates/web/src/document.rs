@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use domain::act::{Act, Verdict};
+use domain::arrival::channel_said;
 use domain::catalogue::Said as _;
 use domain::{Agent, DocumentId, Kind, Outcome, RunOutcome, SubjectId};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -136,7 +137,7 @@ pub(crate) async fn show(
             .arrival
             .channel
             .as_deref()
-            .map(|c| shown::channel(c, w)),
+            .map(|c| channel_said(c, visit.lang).to_owned()),
         deadline: match desk.waits(opened) {
             true => Some(Deadline::of(&desk.waiting_as(opened)?, visit)),
             false => None,

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use domain::act::Verdict;
+use domain::arrival::channel_said;
 use domain::catalogue::Said as _;
 use domain::{AlertSet, Lang, PipelineName, ServiceId};
 use pipeline::desk::{Desk, Opened};
@@ -353,7 +354,7 @@ async fn line(desk: &Desk, waiting: &Waiting, visit: &Visit) -> Result<Line, Pro
         .arrival
         .channel
         .as_deref()
-        .map(|c| shown::channel(c, w));
+        .map(|c| channel_said(c, lang).to_owned());
     if let Some(decision) = &opened.decision {
         let shown = desk.shown_outcome(&opened).unwrap_or(decision.outcome);
         (line.state, line.kind) = (shown.say(lang), shown.as_str());

@@ -6,7 +6,7 @@
 //! | `visit` | one visit: its language, its query, the links of its page |
 //! | `words` | the words that only pages use, both languages beside each other |
 //! | `problem` | what goes wrong, in plain words and without internal detail |
-//! | `shown` | moments, weeks, highlights, channels, missing pieces, sentences as people read them |
+//! | `shown` | moments, weeks, highlights, missing pieces, sentences as people read them |
 //! | `inbox`, `document`, `review`, `why`, `search`, `synthesis` | the pages |
 //! | `health`, `assets` | for machines: whether we live, the style sheet |
 //!

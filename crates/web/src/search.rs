@@ -175,7 +175,7 @@ fn groups(
                     .find(|p| p.name().as_str() == value)
                     .map_or_else(|| value.clone(), |p| p.source.file.title.clone()),
                 "kind" => w.file_kind(&value).to_owned(),
-                "language" => w.language(&value),
+                "language" => domain::catalogue::language_said(&value, w.0).to_owned(),
                 _ => value.clone(),
             };
             Choice {

@@ -161,20 +161,6 @@ pub(crate) fn anchor(start: u32) -> String {
     format!("m{start}")
 }
 
-/// The channel of an arrival, in words; one that is not known as it is.
-pub(crate) fn channel(name: &str, w: Words) -> String {
-    match name {
-        "guichet" => w.counter(),
-        "courrier" => w.post(),
-        "recommande" => w.registered(),
-        "courriel" => w.email(),
-        "teleservice" => w.online(),
-        "api" => w.software(),
-        other => return other.to_owned(),
-    }
-    .to_owned()
-}
-
 /// Something missing, in words.
 pub(crate) fn missing(missing: &Missing, w: Words) -> String {
     match missing {

@@ -60,14 +60,6 @@ words! {
     next: "Suivants", "Next";
     cannot_be_opened: "Ce document ne peut pas être ouvert. L’administrateur trouvera la cause dans le journal, ligne", "This document cannot be opened. The administrator will find the cause in the log, line";
 
-    // Channels
-    counter: "guichet", "counter";
-    post: "courrier", "post";
-    registered: "recommandé", "registered post";
-    email: "courriel", "e-mail";
-    online: "téléservice", "online service";
-    software: "autre logiciel", "other software";
-
     // Formats of fields
     a_date: "une date", "a date";
     an_amount: "un montant", "an amount";
@@ -472,15 +464,6 @@ impl Words {
             "text" => self.0.pick("Texte ou page", "Text or page"),
             "row" => self.0.pick("Remontée ou ligne", "Report or row"),
             _ => self.0.pick("Autre", "Other"),
-        }
-    }
-
-    /// What people call a language.
-    pub(crate) fn language(self, tag: &str) -> String {
-        match tag {
-            "fr" => self.0.pick("français", "French").to_owned(),
-            "en" => self.0.pick("anglais", "English").to_owned(),
-            other => other.to_owned(),
         }
     }
 

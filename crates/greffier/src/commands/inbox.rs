@@ -178,7 +178,7 @@ pub async fn review(
         "--by is empty: give the name of the person who decides"
     );
     let row = find(&house, document).await?;
-    let act = house
+    let reviewed = house
         .desk
         .review(&row, &asked(decided), by.trim(), reason)
         .await?;
@@ -187,11 +187,19 @@ pub async fn review(
         Ok(broken) => super::promise::alarm(global.lang, &broken),
         Err(error) => print::note(format!("greffier: {error:#}")),
     }
+    let act = reviewed.act;
+    let pipeline = house.desk.pipelines.get(&row.pipeline)?;
+    if let Some(before) = &reviewed.after {
+        let before = decided(before, pipeline, global.lang);
+        print::note(match global.lang {
+            Lang::Fr => format!("Remplace une décision, qui reste au dossier : {before}"),
+            Lang::En => format!("Replaces a decision, which stays on record: {before}"),
+        });
+    }
     if global.json {
         print::json(&act)?;
         return Ok(Ending::Done);
     }
-    let pipeline = house.desk.pipelines.get(&row.pipeline)?;
     print::line(said(document, &act, pipeline, global.lang));
     if let Verdict::NotForUs { told: false, .. } = act.verdict {
         print::note(match global.lang {

@@ -71,18 +71,22 @@ pub async fn models(global: &Global, action: Option<&ModelsAction>) -> Result<En
     }
     let house = House::open(global).await?;
     for pipeline in house.desk.pipelines.iter() {
-        if let Some(digest) = house.models.head_digest(pipeline.name())? {
+        let in_force = house.models.head_digest(pipeline.name())?;
+        let mut digests = house.models.kept(pipeline.name())?;
+        // One whose files are gone is told all the same.
+        digests.extend(in_force.filter(|digest| !digests.contains(digest)));
+        digests.sort_by_key(|digest| (Some(*digest) != in_force, *digest));
+        for digest in digests {
             let state = match house.models.head(pipeline.name(), digest) {
-                Ok(head) => match lang {
-                    Lang::Fr => format!(
-                        "en service, {} documents appris",
-                        head.card().out_of_fold.documents
-                    ),
-                    Lang::En => format!(
-                        "in force, learnt from {} documents",
-                        head.card().out_of_fold.documents
-                    ),
-                },
+                Ok(head) => {
+                    let documents = head.card().out_of_fold.documents;
+                    match (Some(digest) == in_force, lang) {
+                        (true, Lang::Fr) => format!("en service, {documents} documents appris"),
+                        (true, Lang::En) => format!("in force, learnt from {documents} documents"),
+                        (false, Lang::Fr) => format!("gardé, {documents} documents appris"),
+                        (false, Lang::En) => format!("kept, learnt from {documents} documents"),
+                    }
+                }
                 Err(error) => format!("{error:#}"),
             };
             listed.push(ListedModel {

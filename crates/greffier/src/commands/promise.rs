@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use domain::arrival::channel_said;
+use domain::catalogue::language_said;
 use domain::time::Zone;
 use domain::{IsoWeek, Lang, PipelineName, Timestamp};
 use pipeline::pipelines::Pipeline;
@@ -47,6 +49,9 @@ struct Watched {
     unlearnt: Vec<(String, usize)>,
     by: BTreeMap<By, BTreeMap<String, Measure>>,
     looks: Vec<WeekLook>,
+    /// What people call the values of `by` that are ids.
+    #[serde(skip)]
+    names: BTreeMap<(By, String), String>,
 }
 
 /// Something that people must see.
@@ -116,7 +121,9 @@ fn watched(house: &House, pipeline: &Pipeline, facts: &[Fact], lang: Lang) -> Re
     let (lowest, highest) = judged.measure.interval(promised.confidence);
     // A week that is not over is not compared.
     let last = this_week(house).plus(-1);
+    let by = cells(facts, lang);
     Ok(Watched {
+        names: names(&by, pipeline, lang),
         pipeline: pipeline.name().clone(),
         max_misrouting: promised.max_misrouting,
         confidence: promised.confidence,
@@ -128,9 +135,29 @@ fn watched(house: &House, pipeline: &Pipeline, facts: &[Fact], lang: Lang) -> Re
         suspended: suspensions::in_force(&house.data, pipeline.name())?,
         drift: drift(facts, last).0,
         unlearnt: not_learnt(house, pipeline, facts)?,
-        by: cells(facts, lang),
+        by,
         looks: weekly(facts, last),
     })
+}
+
+/// What people call services, forms, channels and languages.
+fn names(
+    cells: &BTreeMap<By, BTreeMap<String, Measure>>,
+    pipeline: &Pipeline,
+    lang: Lang,
+) -> BTreeMap<(By, String), String> {
+    let file = &pipeline.source.file;
+    let named = |by: By, value: &str| match by {
+        By::Service => file.services.iter().find(|s| s.id().as_str() == value).map(|s| s.name.clone()),
+        By::Form => file.forms.iter().find(|f| f.id().as_str() == value).map(|f| f.title.clone()),
+        By::Channel => Some(channel_said(value, lang).to_owned()),
+        By::Language => Some(language_said(value, lang).to_owned()),
+        By::Week | By::Scan => None,
+    };
+    let values = cells.iter().flat_map(|(by, of)| of.keys().map(|value| (*by, value)));
+    values
+        .filter_map(|(by, value)| Some(((by, value.clone()), named(by, value)?)))
+        .collect()
 }
 
 /// Suspends every pipeline whose promise people's decisions prove broken, and looks once a week
@@ -333,6 +360,7 @@ impl Watched {
             said: self.said(lang),
             alerts: self.alerts(lang),
             cells: &self.by,
+            names: &self.names,
             looks: &self.looks,
         }
     }
@@ -413,7 +441,9 @@ fn show(lang: Lang, watched: &Watched) {
                 unseen += 1;
                 continue;
             }
-            rows.push(row(*by, value, measure, watched.confidence, lang));
+            let name = watched.names.get(&(*by, value.clone()));
+            let name = name.unwrap_or(value);
+            rows.push(row(*by, name, measure, watched.confidence, lang));
         }
     }
     if !rows.is_empty() {

@@ -159,6 +159,8 @@ impl Rules {
             "confidence": Probability::from_f64(s.confidence).millionths(),
             "unknown_below": Probability::from_f64(s.unknown_below).millionths(),
             "review_everything": s.review_everything,
+            // What was drawn for the measure stays drawn, whatever the file says later.
+            "audit_share": Probability::from_f64(s.audit_share).millionths(),
             "forms": self.forms,
             "rules": source.file.rules.iter().map(|r| serde_json::json!({
                 "id": r.id(), "service": r.service(), "any": r.any, "all": r.all,

@@ -22,6 +22,8 @@ pub struct Shown<'a> {
     pub alerts: Vec<String>,
     /// The measure.
     pub cells: &'a BTreeMap<By, BTreeMap<String, Measure>>,
+    /// What people call the values of the cells that are ids.
+    pub names: &'a BTreeMap<(By, String), String>,
     /// The looks at each week.
     pub looks: &'a [WeekLook],
 }
@@ -172,7 +174,8 @@ fn figures(one: &Shown<'_>, lang: Lang) -> String {
     let mut rows = Vec::new();
     for (by, values) in one.cells {
         for (value, m) in values {
-            rows.push(row(*by, value, m, one.confidence, lang));
+            let name = one.names.get(&(*by, value.clone())).unwrap_or(value);
+            rows.push(row(*by, name, m, one.confidence, lang));
         }
     }
     table(
