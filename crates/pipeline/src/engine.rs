@@ -8,6 +8,7 @@ use domain::message::{Task, TaskEvent};
 use tokio::sync::{Notify, mpsc};
 
 use crate::error::Error;
+use crate::ledger::Due;
 use crate::queue::{InProcessQueue, Queue, Settlement};
 use crate::worker::{Handled, Worker};
 
@@ -140,7 +141,7 @@ async fn relay(
             }
             continue;
         }
-        for task in &due {
+        for Due { task, row } in &due {
             // Workers that stopped make no room: never wait for it then.
             if failed.load(Ordering::SeqCst) {
                 return Ok(());
@@ -149,7 +150,7 @@ async fn relay(
                 published = queue.publish(TaskEvent::from(task.clone())) => published?,
                 () = until_failed(settled, failed) => return Ok(()),
             }
-            ledger.published(std::slice::from_ref(task), now).await?;
+            ledger.published(&[*row], now).await?;
         }
     }
 }

@@ -196,6 +196,20 @@ pub struct StoredRecord {
     pub leaf_index: Option<u64>,
 }
 
+/// A task that is due, and the row that owes it: a task that was finished and is owed again has
+/// another row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// What is to do.
+    pub task: Task,
+    /// Names its row in this ledger, now and ever.
+    pub row: TaskRow,
+}
+
+/// The name of a row that owes a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskRow(pub i64);
+
 /// What finishes a task, as one transaction.
 #[derive(Clone, Debug)]
 pub struct Completion {
@@ -363,11 +377,11 @@ pub trait Ledger: Send + Sync {
     async fn defer(&self, task: &Task, not_before: Timestamp, reason: &str) -> LedgerResult<()>;
 
     /// Tasks that are due and not published, oldest first.
-    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Task>>;
+    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>>;
 
-    /// Marks tasks as published. Those already finished, or put off to later than `now` since, are
-    /// left alone.
-    async fn published(&self, tasks: &[Task], now: Timestamp) -> LedgerResult<()>;
+    /// Marks what these rows owe as published. Tasks finished since, and owed again or not, or put
+    /// off to later than `now`, are left alone: a worker may be faster than whoever published.
+    async fn published(&self, rows: &[TaskRow], now: Timestamp) -> LedgerResult<()>;
 
     /// Makes tasks published before `before` and not finished due again: their messages are lost,
     /// or whoever held them died. Returns how many.

@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::message::{Task, TaskEvent};
+use domain::message::TaskEvent;
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, watch};
 
 use crate::circumstances::Clock;
 use crate::engine::{Event, Totals, gathered};
 use crate::error::Error;
-use crate::ledger::Ledger;
+use crate::ledger::{Due, Ledger, TaskRow};
 use crate::queue::{Delivery, Queue, QueueError, Settlement};
 use crate::worker::Worker;
 
@@ -164,16 +164,13 @@ async fn turn(
     }
     let found = due.len();
     let mut sent = futures::stream::iter(due)
-        .map(|task| async move {
-            let answer = queue.publish(TaskEvent::from(task.clone())).await;
-            (task, answer)
-        })
+        .map(|Due { task, row }| async move { (row, queue.publish(TaskEvent::from(task)).await) })
         .buffer_unordered(settings.in_flight.max(1));
-    let mut confirmed: Vec<Task> = Vec::with_capacity(found);
+    let mut confirmed: Vec<TaskRow> = Vec::with_capacity(found);
     let mut failure = None;
-    while let Some((task, answer)) = sent.next().await {
+    while let Some((row, answer)) = sent.next().await {
         match answer {
-            Ok(()) => confirmed.push(task),
+            Ok(()) => confirmed.push(row),
             Err(error) => failure = Some(error),
         }
     }

@@ -38,7 +38,8 @@ use domain::message::Task;
 use domain::{Digest, DocumentId, PipelineName, RunKey, StageName, SubjectId, Timestamp};
 use pipeline::ledger::{
     ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow,
-    Edition, Ledger, LedgerCounts, LedgerResult, NewRecord, StoredCheckpoint, StoredRecord,
+    Due, Edition, Ledger, LedgerCounts, LedgerResult, NewRecord, StoredCheckpoint, StoredRecord,
+    TaskRow,
 };
 use provenance::NodeId;
 use sqlx::AnyPool;
@@ -254,30 +255,29 @@ impl Ledger for SqlLedger {
         Ok(())
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Task>> {
+    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>> {
         let found = sqlx::query(self.dialect.tasks_due)
             .bind(now.micros())
             .bind(i64::from(limit))
             .fetch_all(&self.reader)
             .await
             .map_err(failed("read the tasks that are due"))?;
-        found.iter().map(rows::task).collect()
-    }
-
-    async fn published(&self, tasks: &[Task], now: Timestamp) -> LedgerResult<()> {
-        if tasks.is_empty() {
-            return Ok(());
-        }
-        let sent: Vec<_> = tasks
+        found
             .iter()
-            .map(|task| {
-                serde_json::json!({
-                    "document": task.document.hex(),
-                    "stage": task.stage,
-                    "generation": task.generation,
+            .map(|row| {
+                Ok(Due {
+                    task: rows::task(row)?,
+                    row: TaskRow(rows::number(row, "ord")?),
                 })
             })
-            .collect();
+            .collect()
+    }
+
+    async fn published(&self, rows: &[TaskRow], now: Timestamp) -> LedgerResult<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let sent: Vec<i64> = rows.iter().map(|TaskRow(ord)| *ord).collect();
         let query = sqlx::query(self.dialect.tasks_published)
             .bind(serde_json::Value::from(sent).to_string())
             .bind(now.micros());

@@ -5,7 +5,7 @@
 mod common;
 
 use domain::message::Class;
-use pipeline::ledger::{DocumentState, Ledger};
+use pipeline::ledger::{DocumentState, Due, Ledger};
 use pipeline::testing::conformance::observe::observe;
 use pipeline::testing::conformance::samples::*;
 use pipeline::testing::memory::MemoryLedger;
@@ -42,9 +42,13 @@ enum Operation {
         limit: u32,
         now: i64,
     },
+    /// Reads what is due, to mark it later.
+    Read {
+        now: i64,
+    },
+    /// Marks what was read, one of it.
     Mark {
-        n: u32,
-        stage: usize,
+        which: usize,
         now: i64,
     },
     Reclaim {
@@ -84,7 +88,8 @@ fn operation() -> impl Strategy<Value = Operation> {
             }),
         3 => (n(), stage(), 0..50i64).prop_map(|(n, stage, until)| Defer { n, stage, until }),
         2 => (0..4u32, 0..50i64).prop_map(|(limit, now)| Publish { limit, now }),
-        2 => (n(), stage(), 0..50i64).prop_map(|(n, stage, now)| Mark { n, stage, now }),
+        2 => (0..50i64).prop_map(|now| Read { now }),
+        2 => (0..8usize, 0..50i64).prop_map(|(which, now)| Mark { which, now }),
         1 => (0..50i64).prop_map(|before| Reclaim { before }),
         2 => (n(), any::<bool>()).prop_map(|(n, again)| Act { n, again }),
         1 => (0..3u32).prop_map(|week| Edition { week }),
@@ -93,8 +98,14 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Does it, and gives what the ledger answered.
-async fn apply(ledger: &dyn Ledger, operation: &Operation) -> String {
+fn tasks(due: &[Due]) -> String {
+    // Rows have other names in each ledger.
+    let tasks: Vec<_> = due.iter().map(|due| &due.task).collect();
+    format!("{tasks:?}")
+}
+
+/// Does it, and gives what the ledger answered. `read` is what was read of what is due.
+async fn apply(ledger: &dyn Ledger, read: &mut Vec<Due>, operation: &Operation) -> String {
     match *operation {
         Operation::Admit {
             n,
@@ -150,14 +161,20 @@ async fn apply(ledger: &dyn Ledger, operation: &Operation) -> String {
         }
         Operation::Publish { limit, now } => {
             let due = ledger.due(moment(now), limit).await.unwrap();
-            ledger.published(&due, moment(now)).await.unwrap();
-            format!("{due:?}")
+            let rows: Vec<_> = due.iter().map(|due| due.row).collect();
+            ledger.published(&rows, moment(now)).await.unwrap();
+            tasks(&due)
         }
-        Operation::Mark { n, stage, now } => {
-            ledger
-                .published(&[task(n, STAGES[stage])], moment(now))
-                .await
-                .unwrap();
+        Operation::Read { now } => {
+            let due = ledger.due(moment(now), 10).await.unwrap();
+            let told = tasks(&due);
+            read.extend(due);
+            told
+        }
+        Operation::Mark { which, now } => {
+            if let Some(one) = read.get(which) {
+                ledger.published(&[one.row], moment(now)).await.unwrap();
+            }
             String::new()
         }
         Operation::Reclaim { before } => ledger.reclaim(moment(before)).await.unwrap().to_string(),
@@ -191,9 +208,10 @@ async fn apply(ledger: &dyn Ledger, operation: &Operation) -> String {
 async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
     let memory = MemoryLedger::new();
     let embedded = common::embedded().await;
+    let (mut here, mut there) = (Vec::new(), Vec::new());
     for operation in operations {
-        let expected = apply(&memory, operation).await;
-        let found = apply(&embedded.ledger, operation).await;
+        let expected = apply(&memory, &mut here, operation).await;
+        let found = apply(&embedded.ledger, &mut there, operation).await;
         prop_assert_eq!(found, expected, "{:?}", operation);
     }
     for name in 0..2 {

@@ -21,8 +21,8 @@ use provenance::{NodeId, merkle};
 use crate::blobs::{BlobError, Blobs};
 use crate::ledger::{
     ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow,
-    Edition, Ledger, LedgerCounts, LedgerError, LedgerResult, NewRecord, StoredCheckpoint,
-    StoredRecord,
+    Due, Edition, Ledger, LedgerCounts, LedgerError, LedgerResult, NewRecord, StoredCheckpoint,
+    StoredRecord, TaskRow,
 };
 
 /// What happens at a point.
@@ -62,7 +62,7 @@ impl Future for Yield {
 }
 
 #[derive(Clone, Debug)]
-struct TaskRow {
+struct OwedTask {
     task: Task,
     attempts: u32,
     not_before: Option<Timestamp>,
@@ -81,7 +81,7 @@ fn key(task: &Task) -> TaskKey {
 struct State {
     documents: BTreeMap<DocumentId, (DocumentRow, [u8; 32], [u8; 32], u64)>,
     envelopes: BTreeMap<SubjectId, Vec<u8>>,
-    tasks: BTreeMap<TaskKey, TaskRow>,
+    tasks: BTreeMap<TaskKey, OwedTask>,
     records: Vec<StoredRecord>,
     settings: BTreeMap<Digest, Vec<u8>>,
     nodes: BTreeMap<NodeId, Digest>,
@@ -210,7 +210,7 @@ impl State {
 
     fn put_task(&mut self, task: &Task) {
         let order = self.next_order();
-        self.tasks.entry(key(task)).or_insert_with(|| TaskRow {
+        self.tasks.entry(key(task)).or_insert_with(|| OwedTask {
             task: task.clone(),
             attempts: 0,
             not_before: None,
@@ -430,9 +430,9 @@ impl Ledger for MemoryLedger {
         .await
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Task>> {
+    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>> {
         self.atomically("due", |s| {
-            let mut rows: Vec<&TaskRow> = s
+            let mut rows: Vec<&OwedTask> = s
                 .tasks
                 .values()
                 .filter(|r| r.published_at.is_none() && r.not_before.is_none_or(|t| t <= now))
@@ -440,17 +440,20 @@ impl Ledger for MemoryLedger {
             rows.sort_by_key(|r| r.order);
             rows.into_iter()
                 .take(limit as usize)
-                .map(|r| r.task.clone())
+                .map(|r| Due {
+                    task: r.task.clone(),
+                    row: TaskRow(r.order.cast_signed()),
+                })
                 .collect()
         })
         .await
     }
 
-    async fn published(&self, tasks: &[Task], now: Timestamp) -> LedgerResult<()> {
+    async fn published(&self, rows: &[TaskRow], now: Timestamp) -> LedgerResult<()> {
         self.atomically("published", |s| {
-            for task in tasks {
+            for row in s.tasks.values_mut() {
                 // One that a worker put off before its publisher came here is not in the queue.
-                if let Some(row) = s.tasks.get_mut(&key(task))
+                if rows.contains(&TaskRow(row.order.cast_signed()))
                     && row.not_before.is_none_or(|t| t <= now)
                 {
                     row.published_at = Some(now);
@@ -487,7 +490,7 @@ impl Ledger for MemoryLedger {
 
     async fn owed(&self) -> LedgerResult<Vec<(Task, Option<String>)>> {
         self.atomically("owed", |s| {
-            let mut rows: Vec<&TaskRow> = s.tasks.values().collect();
+            let mut rows: Vec<&OwedTask> = s.tasks.values().collect();
             rows.sort_by_key(|r| r.order);
             rows.into_iter()
                 .map(|r| (r.task.clone(), r.reason.clone()))

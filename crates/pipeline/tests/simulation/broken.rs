@@ -10,7 +10,8 @@ use domain::{
 use pipeline::blobs::{BlobError, Blobs};
 use pipeline::ledger::{
     ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow,
-    Edition, Ledger, LedgerCounts, LedgerResult, NewRecord, StoredCheckpoint, StoredRecord,
+    Due, Edition, Ledger, LedgerCounts, LedgerResult, NewRecord, StoredCheckpoint, StoredRecord,
+    TaskRow,
 };
 use pipeline::testing::memory::{MemoryBlobs, MemoryLedger, Tampering};
 use provenance::NodeId;
@@ -106,11 +107,11 @@ impl Ledger for BrokenLedger {
     async fn begin(&self, task: &Task) -> LedgerResult<Option<u32>> {
         self.inner.begin(task).await
     }
-    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Task>> {
+    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>> {
         self.inner.due(now, limit).await
     }
-    async fn published(&self, tasks: &[Task], now: Timestamp) -> LedgerResult<()> {
-        self.inner.published(tasks, now).await
+    async fn published(&self, rows: &[TaskRow], now: Timestamp) -> LedgerResult<()> {
+        self.inner.published(rows, now).await
     }
     async fn reclaim(&self, before: Timestamp) -> LedgerResult<u64> {
         self.inner.reclaim(before).await

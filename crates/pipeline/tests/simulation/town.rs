@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domain::{DocumentId, Source, Statement};
 use pipeline::intake;
-use pipeline::ledger::Ledger;
+use pipeline::ledger::{Due, Ledger};
 use pipeline::log;
 use pipeline::queue::{Queue, Settlement};
 use pipeline::testing::memory::{MemoryBlobs, MemoryLedger};
@@ -271,12 +271,12 @@ impl Town {
         let ledger = &self.worker.vault.ledger;
         loop {
             let now = pipeline::circumstances::Clock::now(self.world.as_ref());
-            for task in ledger.due(now, 8).await.unwrap_or_default() {
+            for Due { task, row } in ledger.due(now, 8).await.unwrap_or_default() {
                 self.world
                     .trace(|| format!("publishes {} {}", task.document, task.stage));
-                if self.queue.publish(task.clone().into()).await.is_ok() {
+                if self.queue.publish(task.into()).await.is_ok() {
                     // A task that stays due is published again.
-                    let _ = ledger.published(&[task], now).await;
+                    let _ = ledger.published(&[row], now).await;
                 }
             }
             if self.reclaims && self.up_to(10) == 0 {

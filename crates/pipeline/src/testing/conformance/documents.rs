@@ -67,10 +67,9 @@ async fn a_document_enters_whole(ledger: &dyn Ledger) {
         .unwrap();
     assert_eq!(stored.record, admission.record);
     assert_eq!(ledger.owed().await.unwrap(), [(task(1, "extract"), None)]);
-    assert_eq!(
-        ledger.due(moment(0), 10).await.unwrap(),
-        [task(1, "extract")]
-    );
+    let due = ledger.due(moment(0), 10).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert_eq!(due[0].task, task(1, "extract"));
     sequence_all(ledger).await;
     let counts = LedgerCounts {
         documents: 1,

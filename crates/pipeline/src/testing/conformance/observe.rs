@@ -61,7 +61,9 @@ pub async fn observe(ledger: &dyn Ledger) -> Observed {
         likeness,
         envelopes,
         owed: ledger.owed().await.unwrap(),
-        due: ledger.due(moment(5000), 1000).await.unwrap(),
+        due: (ledger.due(moment(5000), 1000).await.unwrap().into_iter())
+            .map(|due| due.task)
+            .collect(),
         next_due: ledger.next_due().await.unwrap(),
         log: ledger.log(0, 100_000).await.unwrap(),
         root: root(ledger, ledger.log_size().await.unwrap()).await,

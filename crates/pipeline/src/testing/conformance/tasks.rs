@@ -1,6 +1,7 @@
 //! Tasks are owed until they are finished, and finished once.
 
-use domain::message::Class;
+use domain::Timestamp;
+use domain::message::{Class, Task};
 use futures::future::join_all;
 
 use super::observe::observe;
@@ -26,6 +27,7 @@ pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
         a_deferred_task_is_due_later,
         a_published_task_is_not_due_until_reclaimed,
         a_task_put_off_before_it_is_marked_is_not_lost,
+        a_task_owed_again_before_it_is_marked_is_not_lost,
         finished_tasks_are_not_brought_back,
         a_task_keeps_its_class,
         a_task_is_owed_once,
@@ -35,16 +37,27 @@ pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
     ]
 }
 
+async fn tasks_due(ledger: &dyn Ledger, now: Timestamp, limit: u32) -> Vec<Task> {
+    let due = ledger.due(now, limit).await.unwrap();
+    due.into_iter().map(|due| due.task).collect()
+}
+
+/// Marks those of these tasks that are due by then.
+async fn mark(ledger: &dyn Ledger, tasks: &[Task], now: Timestamp) {
+    let due = ledger.due(now, 100).await.unwrap();
+    let rows: Vec<_> = (due.iter().filter(|due| tasks.contains(&due.task)))
+        .map(|due| due.row)
+        .collect();
+    ledger.published(&rows, now).await.unwrap();
+}
+
 async fn attempts_are_counted_until_the_task_is_finished(ledger: &dyn Ledger) {
     ledger.admit(&admission(1)).await.unwrap();
     let task = task(1, "extract");
     for attempt in 1..=3 {
         assert_eq!(ledger.begin(&task).await.unwrap(), Some(attempt));
     }
-    ledger
-        .published(std::slice::from_ref(&task), moment(1))
-        .await
-        .unwrap();
+    mark(ledger, std::slice::from_ref(&task), moment(1)).await;
     ledger.reclaim(moment(9)).await.unwrap();
     assert_eq!(ledger.begin(&task).await.unwrap(), Some(4));
     let at_once = join_all((0..4).map(|_| ledger.begin(&task))).await;
@@ -288,10 +301,7 @@ async fn a_next_task_that_is_owed_stays_as_it_is(ledger: &dyn Ledger) {
         .await
         .unwrap();
     ledger.begin(&split).await.unwrap();
-    ledger
-        .published(std::slice::from_ref(&split), moment(1))
-        .await
-        .unwrap();
+    mark(ledger, std::slice::from_ref(&split), moment(1)).await;
 
     let mut other = completion(2, "extract", None);
     other.next = Some(split.clone());
@@ -335,10 +345,10 @@ async fn tasks_are_due_oldest_first(ledger: &dyn Ledger) {
         .await
         .unwrap();
     let due = [task(1, "extract"), task(2, "extract"), task(3, "split")];
-    assert_eq!(ledger.due(moment(0), 10).await.unwrap(), due);
-    assert_eq!(ledger.due(moment(0), 2).await.unwrap(), due[..2]);
+    assert_eq!(tasks_due(ledger, moment(0), 10).await, due);
+    assert_eq!(tasks_due(ledger, moment(0), 2).await, due[..2]);
     assert_eq!(
-        ledger.due(moment(0), 2).await.unwrap(),
+        tasks_due(ledger, moment(0), 2).await,
         due[..2],
         "reading them marks nothing"
     );
@@ -359,16 +369,13 @@ async fn a_deferred_task_is_due_later(ledger: &dyn Ledger) {
     }
     assert_eq!(ledger.next_due().await.unwrap(), None);
     let (first, second) = (task(1, "extract"), task(2, "extract"));
-    ledger
-        .published(std::slice::from_ref(&first), moment(1))
-        .await
-        .unwrap();
+    mark(ledger, std::slice::from_ref(&first), moment(1)).await;
     ledger.defer(&first, moment(50), "no-model").await.unwrap();
     ledger.defer(&second, moment(40), "busy").await.unwrap();
 
     let third = task(3, "extract");
     let check = async |now, expected: &[&domain::message::Task]| {
-        let due = ledger.due(moment(now), 10).await.unwrap();
+        let due = tasks_due(ledger, moment(now), 10).await;
         assert_eq!(due.iter().collect::<Vec<_>>(), expected, "at {now}");
     };
     check(39, &[&third]).await;
@@ -394,15 +401,15 @@ async fn a_published_task_is_not_due_until_reclaimed(ledger: &dyn Ledger) {
     for n in 0..3 {
         ledger.admit(&admission(n)).await.unwrap();
     }
-    ledger.published(&tasks[..1], moment(10)).await.unwrap();
-    ledger.published(&tasks[1..2], moment(20)).await.unwrap();
+    mark(ledger, &tasks[..1], moment(10)).await;
+    mark(ledger, &tasks[1..2], moment(20)).await;
     ledger.published(&[], moment(20)).await.unwrap();
-    assert_eq!(ledger.due(moment(30), 10).await.unwrap(), tasks[2..]);
+    assert_eq!(tasks_due(ledger, moment(30), 10).await, tasks[2..]);
 
     assert_eq!(ledger.reclaim(moment(10)).await.unwrap(), 0);
     assert_eq!(ledger.reclaim(moment(11)).await.unwrap(), 1);
     assert_eq!(
-        ledger.due(moment(30), 10).await.unwrap(),
+        tasks_due(ledger, moment(30), 10).await,
         [tasks[0].clone(), tasks[2].clone()]
     );
     assert_eq!(
@@ -418,7 +425,7 @@ async fn a_published_task_is_not_due_until_reclaimed(ledger: &dyn Ledger) {
 
     // A put-off task that is published is not waited for.
     ledger.defer(&tasks[2], moment(25), "busy").await.unwrap();
-    ledger.published(&tasks, moment(26)).await.unwrap();
+    mark(ledger, &tasks, moment(26)).await;
     assert_eq!(ledger.next_due().await.unwrap(), None);
     assert!(ledger.due(moment(30), 10).await.unwrap().is_empty());
 }
@@ -426,11 +433,27 @@ async fn a_published_task_is_not_due_until_reclaimed(ledger: &dyn Ledger) {
 /// The worker may be faster than the publisher: it puts the task off before it is marked.
 async fn a_task_put_off_before_it_is_marked_is_not_lost(ledger: &dyn Ledger) {
     ledger.admit(&admission(1)).await.unwrap();
-    let tasks = ledger.due(moment(1), 10).await.unwrap();
-    ledger.defer(&tasks[0], moment(20), "busy").await.unwrap();
-    ledger.published(&tasks, moment(2)).await.unwrap();
+    let due = ledger.due(moment(1), 10).await.unwrap();
+    let busy = ledger.defer(&due[0].task, moment(20), "busy");
+    busy.await.unwrap();
+    ledger.published(&[due[0].row], moment(2)).await.unwrap();
     assert_eq!(ledger.next_due().await.unwrap(), Some(moment(20)));
-    assert_eq!(ledger.due(moment(20), 10).await.unwrap(), tasks);
+    assert_eq!(ledger.due(moment(20), 10).await.unwrap(), due);
+}
+
+/// The worker may be faster than the publisher: it finishes the task, and another stage owes it
+/// again, before it is marked. What is owed since is in no queue.
+async fn a_task_owed_again_before_it_is_marked_is_not_lost(ledger: &dyn Ledger) {
+    ledger.admit(&admission(1)).await.unwrap();
+    let first = ledger.due(moment(1), 10).await.unwrap().remove(0);
+    let done = completion(1, "extract", None);
+    assert_eq!(ledger.complete(&done).await.unwrap(), Completed::New);
+    ledger.owe(&first.task).await.unwrap();
+    ledger.published(&[first.row], moment(2)).await.unwrap();
+    let again = ledger.due(moment(3), 10).await.unwrap();
+    assert_eq!(again.len(), 1, "it is due");
+    assert_eq!(again[0].task, first.task);
+    assert_ne!(again[0].row, first.row);
 }
 
 async fn finished_tasks_are_not_brought_back(ledger: &dyn Ledger) {
@@ -441,10 +464,10 @@ async fn finished_tasks_are_not_brought_back(ledger: &dyn Ledger) {
         .await
         .unwrap();
     let tasks = [task(1, "extract"), task(2, "extract"), task(3, "extract")];
-    ledger.published(&tasks, moment(1)).await.unwrap();
+    mark(ledger, &tasks, moment(1)).await;
     ledger.defer(&tasks[0], moment(2), "busy").await.unwrap();
     assert_eq!(ledger.reclaim(moment(9)).await.unwrap(), 1);
-    assert_eq!(ledger.due(moment(9), 10).await.unwrap(), tasks[1..2]);
+    assert_eq!(tasks_due(ledger, moment(9), 10).await, tasks[1..2]);
     assert_eq!(ledger.next_due().await.unwrap(), None);
 }
 
@@ -458,7 +481,7 @@ async fn a_task_keeps_its_class(ledger: &dyn Ledger) {
         expected.push(task.clone());
         ledger.admit(&admission).await.unwrap();
     }
-    assert_eq!(ledger.due(moment(0), 10).await.unwrap(), expected);
+    assert_eq!(tasks_due(ledger, moment(0), 10).await, expected);
 }
 
 async fn a_task_is_owed_once(ledger: &dyn Ledger) {

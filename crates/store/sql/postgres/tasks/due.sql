@@ -1,7 +1,7 @@
 -- Rows that another transaction is changing at this moment (a relay marking them published, a
 -- worker finishing them) are left to it. The claim ends with this statement: a relay that dies
 -- between reading and publishing must not hide a task, and publishing one twice is harmless.
-select document, pipeline, stage, generation, class
+select ord, document, pipeline, stage, generation, class
 from tasks
 where published_at is null and (not_before is null or not_before <= $1)
 order by ord

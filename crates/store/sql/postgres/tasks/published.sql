@@ -1,9 +1,6 @@
--- $1: [{"document": "hexadecimal", "stage": …, "generation": …}, …].
+-- $1: [ord, …]. A task finished meanwhile and owed again has another row, which nobody published.
 update tasks
 set published_at = $2
-from json_to_recordset(cast($1 as json)) as sent (document text, stage text, generation bigint)
-where tasks.document = decode(sent.document, 'hex')
-  and tasks.stage = sent.stage
-  and tasks.generation = sent.generation
+where ord in (select cast(value as bigint) from json_array_elements_text(cast($1 as json)))
   -- One that a worker put off before its publisher came here is not in the queue.
-  and (tasks.not_before is null or tasks.not_before <= $2)
+  and (not_before is null or not_before <= $2)
