@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::Timestamp;
 use domain::message::TaskEvent;
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, watch};
@@ -112,19 +113,10 @@ pub async fn relay(
     until: Until,
     mut stop: Stop,
 ) -> Result<Relayed, Error> {
-    let mut relayed = Relayed::default();
-    let mut reclaim_at = clock.now();
+    let mut relay = Relay::new(settings);
     while !stop.is_said() {
-        let turn = turn(
-            ledger,
-            queue,
-            clock,
-            &settings,
-            &mut reclaim_at,
-            &mut relayed,
-        );
         let turn = tokio::select! {
-            turn = turn => turn,
+            turn = relay.turn(ledger, queue, clock) => turn,
             // What was on its way is published and not marked: it is published once more.
             () = stop.said() => break,
         };
@@ -133,53 +125,77 @@ pub async fn relay(
             Ok(0) => stop.pause(settings.pause).await,
             Ok(_) => {}
             Err(error) if error.is_passing() && until == Until::Stopped => {
-                relayed.failed += 1;
+                relay.relayed.failed += 1;
                 tracing::warn!(error = &error as &dyn std::error::Error, "the relay waits");
                 stop.pause(settings.pause).await;
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(relayed)
+    Ok(relay.relayed)
 }
 
-/// Publishes what is due; how much that was.
-async fn turn(
-    ledger: &dyn Ledger,
-    queue: &dyn Queue,
-    clock: &dyn Clock,
-    settings: &RelaySettings,
-    reclaim_at: &mut domain::Timestamp,
-    relayed: &mut Relayed,
-) -> Result<usize, Error> {
-    let now = clock.now();
-    if now >= *reclaim_at {
-        let micros = i64::try_from(settings.reclaim_after.as_micros()).unwrap_or(i64::MAX / 2);
-        relayed.reclaimed += ledger.reclaim(now.plus_micros(-micros)).await?;
-        *reclaim_at = now.plus_micros(micros / 4);
-    }
-    let due = ledger.due(now, settings.batch).await?;
-    if due.is_empty() {
-        return Ok(0);
-    }
-    let found = due.len();
-    let mut sent = futures::stream::iter(due)
-        .map(|Due { task, row }| async move { (row, queue.publish(TaskEvent::from(task)).await) })
-        .buffer_unordered(settings.in_flight.max(1));
-    let mut confirmed: Vec<TaskRow> = Vec::with_capacity(found);
-    let mut failure = None;
-    while let Some((row, answer)) = sent.next().await {
-        match answer {
-            Ok(()) => confirmed.push(row),
-            Err(error) => failure = Some(error),
+/// A relay, a turn at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Relay {
+    settings: RelaySettings,
+    /// When it looks next for what was published long ago.
+    reclaim_at: Option<Timestamp>,
+    /// What it did.
+    pub relayed: Relayed,
+}
+
+impl Relay {
+    /// One that has done nothing yet.
+    pub fn new(settings: RelaySettings) -> Self {
+        Self {
+            settings,
+            reclaim_at: None,
+            relayed: Relayed::default(),
         }
     }
-    drop(sent);
-    relayed.published += confirmed.len() as u64;
-    ledger.published(&confirmed, now).await?;
-    match failure {
-        Some(error) => Err(error.into()),
-        None => Ok(found),
+
+    /// Publishes what is due; how much that was.
+    ///
+    /// # Errors
+    /// When the queue or the ledger does not answer, or refuses. What the queue answered for is
+    /// marked all the same; the rest stays due.
+    pub async fn turn(
+        &mut self,
+        ledger: &dyn Ledger,
+        queue: &dyn Queue,
+        clock: &dyn Clock,
+    ) -> Result<usize, Error> {
+        let (settings, relayed) = (&self.settings, &mut self.relayed);
+        let now = clock.now();
+        if self.reclaim_at.is_none_or(|at| now >= at) {
+            let micros = i64::try_from(settings.reclaim_after.as_micros()).unwrap_or(i64::MAX / 2);
+            relayed.reclaimed += ledger.reclaim(now.plus_micros(-micros)).await?;
+            self.reclaim_at = Some(now.plus_micros(micros / 4));
+        }
+        let due = ledger.due(now, settings.batch).await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let found = due.len();
+        let mut sent = futures::stream::iter(due)
+            .map(|Due { task, row }| async move { (row, queue.publish(TaskEvent::from(task)).await) })
+            .buffer_unordered(settings.in_flight.max(1));
+        let mut confirmed: Vec<TaskRow> = Vec::with_capacity(found);
+        let mut failure = None;
+        while let Some((row, answer)) = sent.next().await {
+            match answer {
+                Ok(()) => confirmed.push(row),
+                Err(error) => failure = Some(error),
+            }
+        }
+        drop(sent);
+        relayed.published += confirmed.len() as u64;
+        ledger.published(&confirmed, now).await?;
+        match failure {
+            Some(error) => Err(error.into()),
+            None => Ok(found),
+        }
     }
 }
 

@@ -8,8 +8,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `world` | the clock, the generator, faults, actors and who is next |
-//! | `queue` | a queue that loses, repeats, reorders, delays and lies |
-//! | `town` | the actors: intakes, relay, workers, sequencer, the tool that comes late |
+//! | `queue` | a queue that loses, repeats, reorders, delays, parks, starts again and lies |
+//! | `town` | the actors: intakes, the relay of the house, workers, sequencer, operator, the tool that comes late |
 //! | `checks` | what must hold at every moment, and at rest |
 //! | `broken` | parts that break a promise, which some world must notice |
 //!
@@ -156,6 +156,8 @@ fn whatever_goes_wrong_the_world_ends_as_if_nothing_had() {
             ("losses", sum(|t| t.losses)),
             ("repeats", sum(|t| t.repeats)),
             ("reclaimed", sum(|t| t.reclaimed)),
+            ("restarts", sum(|t| t.restarts)),
+            ("parked", sum(|t| t.parked)),
             ("steps", sum(|t| t.steps)),
         ];
         println!("{happened:?}");

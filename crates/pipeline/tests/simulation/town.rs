@@ -4,12 +4,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{DocumentId, Source, Statement};
 use pipeline::intake;
-use pipeline::ledger::{Due, Ledger};
+use pipeline::ledger::Ledger;
 use pipeline::log;
 use pipeline::queue::{Queue, Settlement};
+use pipeline::service::{Relay, RelaySettings};
 use pipeline::testing::memory::{MemoryBlobs, MemoryLedger};
 use pipeline::vault::Vault;
 use pipeline::worker::{Bench, Worker};
@@ -26,7 +28,10 @@ use crate::world::{Executor, Faults, Tally, World};
 
 const SECOND: i64 = 1_000_000;
 /// How long a task stays published before the relay takes it for lost.
-const RECLAIM_AFTER: i64 = 120 * SECOND;
+const RECLAIM_AFTER: Duration = Duration::from_secs(120);
+/// Where no message is lost nothing is ever published again: a task that its publisher marks wrongly
+/// must not be saved by that.
+const NEVER: Duration = Duration::from_secs(1 << 40);
 /// Steps within which a world without faults must come to rest.
 const STEPS_TO_REST: u64 = 200_000;
 /// Steps between two looks at what must always hold.
@@ -107,7 +112,8 @@ struct Town {
     tool: toys::Tool,
     /// Whether every document was let in.
     arrived: Rc<Cell<bool>>,
-    reclaims: bool,
+    /// How long a task stays published before the relay takes it for lost.
+    reclaim_after: Duration,
 }
 
 /// Runs a world to its rest.
@@ -122,7 +128,7 @@ pub(crate) fn run(
     let inner = Arc::new(MemoryLedger::with_hook(world.hook()));
     let blobs = BrokenBlobs::new(MemoryBlobs::with_hook(world.hook()), broken);
     let vault = Vault {
-        ledger: Arc::new(BrokenLedger { inner, broken }),
+        ledger: Arc::new(BrokenLedger::new(inner, broken)),
         blobs: blobs.clone(),
         secrets: Arc::new(Secrets::derived(b"a simulated town").unwrap()),
     };
@@ -141,7 +147,11 @@ pub(crate) fn run(
         },
         tool: tool.clone(),
         arrived: Rc::new(Cell::new(false)),
-        reclaims: !early,
+        reclaim_after: if faults.losses > 0 && !early {
+            RECLAIM_AFTER
+        } else {
+            NEVER
+        },
     };
     let expected: Vec<Expected> = scenario
         .documents
@@ -215,6 +225,8 @@ impl Town {
         let town = self.clone();
         executor.spawn("relay", move || town.clone().relay());
         let town = self.clone();
+        executor.spawn("operator", move || town.clone().operate());
+        let town = self.clone();
         executor.spawn("sequencer", move || town.clone().sequence());
         for i in 0..2 {
             let (town, documents) = (self.clone(), scenario.documents.clone());
@@ -266,27 +278,34 @@ impl Town {
         }
     }
 
-    /// Publishes what is due, and from time to time what was published long ago.
+    /// Publishes what is due and, where messages are lost, what was published long ago.
     async fn relay(self) {
-        let ledger = &self.worker.vault.ledger;
+        let ledger = self.worker.vault.ledger.as_ref();
+        let mut relay = Relay::new(RelaySettings {
+            batch: 8,
+            in_flight: 3,
+            reclaim_after: self.reclaim_after,
+            ..RelaySettings::default()
+        });
         loop {
-            let now = pipeline::circumstances::Clock::now(self.world.as_ref());
-            for Due { task, row } in ledger.due(now, 8).await.unwrap_or_default() {
-                self.world
-                    .trace(|| format!("publishes {} {}", task.document, task.stage));
-                if self.queue.publish(task.into()).await.is_ok() {
-                    // A task that stays due is published again.
-                    let _ = ledger.published(&[row], now).await;
-                }
+            let before = relay.relayed.reclaimed;
+            let turn = relay.turn(ledger, self.queue.as_ref(), self.world.as_ref());
+            match turn.await {
+                Ok(published) => self.world.trace(|| format!("published {published}")),
+                Err(error) if error.is_passing() => {}
+                Err(error) => self.world.violated(format!("a relay says {error}")),
             }
-            if self.reclaims && self.up_to(10) == 0 {
-                let n = ledger
-                    .reclaim(now.plus_micros(-RECLAIM_AFTER))
-                    .await
-                    .unwrap_or(0);
-                self.world.state().tally.reclaimed += n;
-            }
+            self.world.state().tally.reclaimed += relay.relayed.reclaimed - before;
             self.world.sleep(SECOND).await;
+        }
+    }
+
+    /// Looks from time to time at what was parked, and tries it again.
+    async fn operate(self) {
+        loop {
+            let pause = self.up_to(300 * SECOND);
+            self.world.sleep(pause).await;
+            self.queue.retry_parked();
         }
     }
 

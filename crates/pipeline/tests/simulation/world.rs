@@ -44,6 +44,10 @@ pub(crate) struct Faults {
     pub(crate) repeats: u64,
     /// The queue delivers up to so many microseconds late, and so in another order.
     pub(crate) delay: u64,
+    /// The broker starts again: whatever was delivered and not settled goes back.
+    pub(crate) restarts: u64,
+    /// The queue parks what was delivered in vain more often than that; 0: never.
+    pub(crate) delivery_limit: u64,
 }
 
 impl Faults {
@@ -59,6 +63,8 @@ impl Faults {
             losses: rate(&[0, 50, 300]),
             repeats: rate(&[0, 50, 300]),
             delay: rate(&[0, 1_000_000, 20_000_000, 200_000_000]),
+            restarts: rate(&[0, 0, 5, 30]),
+            delivery_limit: rate(&[0, 1, 3]),
         }
     }
 }
@@ -79,6 +85,8 @@ pub(crate) struct Tally {
     pub(crate) losses: u64,
     pub(crate) repeats: u64,
     pub(crate) reclaimed: u64,
+    pub(crate) restarts: u64,
+    pub(crate) parked: u64,
     pub(crate) steps: u64,
 }
 
