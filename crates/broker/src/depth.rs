@@ -22,6 +22,8 @@ pub enum Purpose {
         /// The class.
         class: Class,
     },
+    /// Documents that other software hands in.
+    Intake,
     /// What was given back, and waits.
     Delayed,
     /// What nobody could handle.
@@ -62,6 +64,7 @@ pub async fn depths(address: &Address, topology: &Topology) -> Result<Vec<Depth>
             .iter()
             .map(|delay| (topology.delayed(delay), Purpose::Delayed)),
     );
+    wanted.push((topology.intake(), Purpose::Intake));
     wanted.push((topology.parked(), Purpose::Parked));
     let mut all = Vec::new();
     let mut channel = None;

@@ -5,6 +5,8 @@
 //! | [`address`] | where the broker is, without its password in any message |
 //! | [`topology`] | exchanges, queues and every argument, as values made from the stages in force |
 //! | [`queue`] | [`RabbitQueue`]: the house's queue, supervised: what breaks is rebuilt |
+//! | [`intake`] | documents that other software hands in |
+//! | [`results`] | what happened, told to whoever listens |
 //! | [`parked`] | what nobody could handle: look, try again, throw away |
 //! | [`depth`] | how much waits where, and for how many consumers |
 //! | `link` | a connection with its channels, and the topology declared |
@@ -20,12 +22,16 @@ pub mod address;
 mod backoff;
 pub mod depth;
 pub mod error;
+pub mod intake;
 mod link;
 pub mod parked;
 pub mod queue;
+pub mod results;
 pub mod topology;
 
 pub use address::Address;
 pub use error::BrokerError;
+pub use intake::{Intake, Taken};
 pub use queue::{Consuming, RabbitQueue};
+pub use results::Results;
 pub use topology::Topology;

@@ -48,6 +48,7 @@ pub(crate) async fn declare(
         let kind = match passes {
             Passes::ByKey => ExchangeKind::Direct,
             Passes::ToAll => ExchangeKind::Fanout,
+            Passes::ByPattern => ExchangeKind::Topic,
         };
         let options = ExchangeDeclareOptions {
             passive: false,
@@ -106,8 +107,30 @@ pub(crate) async fn publish(
     body: &[u8],
     properties: BasicProperties,
 ) -> Result<(), BrokerError> {
+    send(channel, exchange, key, body, properties, true).await
+}
+
+/// As [`publish`], to whoever listens: where nobody does, nobody keeps it.
+pub(crate) async fn announce(
+    channel: &Channel,
+    exchange: String,
+    key: &str,
+    body: &[u8],
+    properties: BasicProperties,
+) -> Result<(), BrokerError> {
+    send(channel, exchange, key, body, properties, false).await
+}
+
+async fn send(
+    channel: &Channel,
+    exchange: String,
+    key: &str,
+    body: &[u8],
+    properties: BasicProperties,
+    mandatory: bool,
+) -> Result<(), BrokerError> {
     let options = BasicPublishOptions {
-        mandatory: true,
+        mandatory,
         immediate: false,
     };
     let confirm = channel

@@ -6,6 +6,9 @@
 //!                            ▲                        │ nobody could: delivery limit
 //!                            │ after its time         ▼
 //!  worker gives back ─▶ PREFIX.retry.30s ─▶ queue   PREFIX.parked (fanout) ──▶ PREFIX.parked
+//!
+//!  other software ──confirm──▶ PREFIX.intake (fanout) ──▶ PREFIX.intake (quorum) ──▶ intake
+//!  results follower ──confirm──▶ PREFIX.results (topic) ──▶ whatever queue others bind
 //! ```
 //!
 //! Dead letters keep their routing key, so that a delayed or parked message finds its way back.
@@ -41,6 +44,9 @@ pub const DELAYS: [Delay; 3] = [
 const DELIVERY_LIMIT: i64 = 200;
 /// Messages in a queue from which on the broker refuses more: they stay in the outbox.
 const LENGTH_MAX: i64 = 1_000_000;
+/// Messages and bytes of documents that wait to be taken in, at most.
+const INTAKE_LENGTH_MAX: i64 = 10_000;
+const INTAKE_BYTES_MAX: i64 = 1 << 30;
 /// Looking at parked messages gives them back: the broker must never throw one away for it.
 const LOOKED_AT_MAX: i64 = 1_000_000_000;
 /// Copies of a queue, in a cluster of that many.
@@ -65,6 +71,8 @@ pub enum Passes {
     ByKey,
     /// To every queue bound.
     ToAll,
+    /// To the queues bound with a pattern that the message's key fits.
+    ByPattern,
 }
 
 /// An argument of a queue.
@@ -125,6 +133,16 @@ impl Topology {
         format!("{}.parked", self.prefix)
     }
 
+    /// The exchange and the queue of documents that other software hands in.
+    pub fn intake(&self) -> String {
+        format!("{}.intake", self.prefix)
+    }
+
+    /// The exchange of what happened, to which other software binds queues of its own.
+    pub fn results(&self) -> String {
+        format!("{}.results", self.prefix)
+    }
+
     /// The exchange and the queue of what waits so long.
     pub(crate) fn delayed(&self, delay: &Delay) -> String {
         format!("{}.retry.{}", self.prefix, delay.name)
@@ -140,6 +158,8 @@ impl Topology {
         let mut all = vec![
             (self.tasks(), Passes::ByKey),
             (self.parked(), Passes::ToAll),
+            (self.intake(), Passes::ToAll),
+            (self.results(), Passes::ByPattern),
         ];
         all.extend(DELAYS.iter().map(|d| (self.delayed(d), Passes::ToAll)));
         all
@@ -147,7 +167,7 @@ impl Topology {
 
     /// The queues.
     pub fn queues(&self) -> Vec<QueuePlan> {
-        let mut all = vec![self.parking()];
+        let mut all = vec![self.parking(), self.taking_in()];
         all.extend(DELAYS.iter().map(|delay| self.delaying(delay)));
         for stage in self.stages.keys() {
             for class in CLASSES {
@@ -179,6 +199,22 @@ impl Topology {
             name: self.delayed(delay),
             arguments,
             exchange: self.delayed(delay),
+            key: String::new(),
+        }
+    }
+
+    /// What comes in is bounded by bytes too: it may hold documents. Beyond, its publishers are told
+    /// that it was not taken, and wait.
+    fn taking_in(&self) -> QueuePlan {
+        let mut arguments = kept();
+        dead_letters_to(&mut arguments, self.parked());
+        arguments.insert("x-delivery-limit", Argument::Number(DELIVERY_LIMIT));
+        arguments.insert("x-max-length", Argument::Number(INTAKE_LENGTH_MAX));
+        arguments.insert("x-max-length-bytes", Argument::Number(INTAKE_BYTES_MAX));
+        QueuePlan {
+            name: self.intake(),
+            arguments,
+            exchange: self.intake(),
             key: String::new(),
         }
     }
@@ -243,6 +279,7 @@ mod tests {
             names,
             [
                 "town.parked",
+                "town.intake",
                 "town.retry.5s",
                 "town.retry.30s",
                 "town.retry.5min",

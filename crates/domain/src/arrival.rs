@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::event::IntakeRef;
 use crate::{DocumentId, Lang, Timestamp};
 
 /// Where a document comes from: with its collection, bytes and generation, this makes its identity.
@@ -85,6 +86,9 @@ pub struct Arrival {
     /// When the document is a row: which column means what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<RowColumns>,
+    /// The message that brought it, when other software handed it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intake: Option<IntakeRef>,
 }
 
 /// The channel of an arrival, in words; one that is not known as it is.

@@ -24,6 +24,7 @@ pub mod catalogue;
 pub mod decision;
 pub mod delay;
 pub mod digest;
+pub mod event;
 pub mod explanation;
 pub mod fixed;
 pub mod form;

@@ -35,6 +35,8 @@ pub fn all() -> Vec<NamedSchema> {
         of::<crate::Evidence>("evidence"),
         of::<crate::explanation::Explanation>("explanation"),
         of::<crate::Layout>("layout"),
+        of::<crate::event::IntakeEvent>("intake-event"),
+        of::<crate::event::ResultEvent>("result-event"),
         of::<crate::message::TaskEvent>("task-event"),
         of::<crate::PassageSet>("passages"),
         of::<crate::Record>("record"),
