@@ -16,6 +16,10 @@ use crate::topology::Topology;
 
 /// Why a message was parked, in its headers.
 const REASON: &str = "greffier-reason";
+/// The exchange it came through, in its headers.
+const ORIGIN: &str = "greffier-exchange";
+/// The same, when the broker parked it.
+const FIRST_ORIGIN: &str = "x-first-death-exchange";
 /// How often it had been delivered.
 const ATTEMPTS: &str = "greffier-attempts";
 /// The broker's own count of deliveries before this one.
@@ -50,7 +54,8 @@ pub struct Parked {
 }
 
 /// What to do with a parked message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fate {
     /// Put it back into the queue it was in.
     Retry,
@@ -68,6 +73,8 @@ pub(crate) async fn park(
     let attempts = header(&message.properties, DELIVERED).unwrap_or(0) + 1;
     let mut headers = FieldTable::default();
     headers.insert(REASON.into(), AMQPValue::LongString(reason.into()));
+    let origin = message.exchange.as_str();
+    headers.insert(ORIGIN.into(), AMQPValue::LongString(origin.into()));
     headers.insert(ATTEMPTS.into(), AMQPValue::LongLongInt(attempts));
     let mut properties = BasicProperties::default().with_headers(headers);
     if let Some(kind) = message.properties.content_type() {
@@ -147,7 +154,12 @@ where
             if let Ok(id) = ShortString::try_new(parked.id.clone()) {
                 properties = properties.with_message_id(id);
             }
-            let (exchange, key) = (topology.tasks(), parked.key.as_str());
+            let origin = word(&message, ORIGIN).or_else(|| word(&message, FIRST_ORIGIN));
+            let exchange = match origin {
+                Some(origin) if origin == topology.intake() => origin,
+                _ => topology.tasks(),
+            };
+            let key = parked.key.as_str();
             link::publish(&publisher, exchange, key, &message.data, properties).await?;
         }
         let options = BasicAckOptions { multiple: false };
@@ -192,13 +204,8 @@ fn describe(message: &Message) -> Parked {
         Some(id) => id.to_string(),
         None => format!("body-{}", &hex(&digest)[..12]),
     };
-    let word = |name: &str| match properties.headers().as_ref()?.inner().get(name)? {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        AMQPValue::ShortString(text) => Some(text.to_string()),
-        _ => None,
-    };
-    let reason = word(REASON)
-        .or_else(|| word("x-first-death-reason"))
+    let reason = word(message, REASON)
+        .or_else(|| word(message, "x-first-death-reason"))
         .unwrap_or_else(|| "unknown".to_owned());
     Parked {
         id,
@@ -210,6 +217,16 @@ fn describe(message: &Message) -> Parked {
         task: serde_json::from_slice(&message.data).ok(),
         bytes: message.data.len(),
         digest,
+    }
+}
+
+/// A word in the headers.
+fn word(message: &Message, name: &str) -> Option<String> {
+    let headers = message.properties.headers().as_ref()?;
+    match headers.inner().get(name)? {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
     }
 }
 

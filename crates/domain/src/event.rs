@@ -83,7 +83,8 @@ pub enum SubmittedContent {
         /// The digest of its bytes.
         sha256: Digest,
     },
-    /// A report as a JSON object, for pipelines that take rows.
+    /// A report as a JSON object, for pipelines that take rows: its names are those of the columns in
+    /// the pipeline file.
     Row(serde_json::Map<String, serde_json::Value>),
 }
 

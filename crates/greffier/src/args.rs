@@ -120,6 +120,22 @@ pub enum Command {
         /// Do it once.
         #[arg(long)]
         once: bool,
+        /// Where results are told to other software; nowhere without it.
+        #[command(flatten)]
+        to: MaybeBroker,
+    },
+    /// Take documents in that other software hands in by the broker, until told to stop.
+    Intake {
+        /// Where.
+        #[command(flatten)]
+        from: Broker,
+        /// The folder in which other software lays files that its messages name.
+        #[arg(long, value_name = "DIR", env = "GREFFIER_CLAIMS")]
+        claims: Option<PathBuf>,
+        /// With more tasks owed than this nothing is taken in: what comes waits in the queue, and
+        /// once that is full its publishers are told so.
+        #[arg(long, value_name = "N", default_value_t = 20_000)]
+        owed_max: u64,
     },
     /// What waits at the broker, by stage and class, and for how many workers.
     Queues {
@@ -409,6 +425,23 @@ pub enum ParkedAction {
     Retry {
         /// Its id, as listed.
         id: String,
+        /// Who decides.
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Throw one away. A task it asked for stays owed in the ledger, and is asked for again.
+    Drop {
+        /// Its id, as listed.
+        id: String,
+        /// Who decides.
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
 }
 

@@ -116,7 +116,12 @@ async fn run(cli: &Cli) -> Result<Ending> {
             None => ingest::work(global).await,
         },
         Command::Relay { to, once } => service::relay(global, to, *once).await,
-        Command::Tick { once } => service::tick(global, *once).await,
+        Command::Tick { once, to } => service::tick(global, *once, to).await,
+        Command::Intake {
+            from,
+            claims,
+            owed_max,
+        } => commands::intake::intake(global, from, claims.as_deref(), *owed_max).await,
         Command::Queues { at, delete } => queues::queues(global, at, *delete).await,
         Command::Parked { at, action } => queues::parked(global, at, action.as_ref()).await,
         Command::Reprocess(args) => commands::reprocess::reprocess(global, args).await,

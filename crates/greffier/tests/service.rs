@@ -305,6 +305,236 @@ fn killed_and_cut_off_at_random_every_document_ends_once() {
     town.end();
 }
 
+/// Other software: it hands documents in, and hears what becomes of them.
+struct Elsewhere {
+    channel: lapin::Channel,
+    prefix: String,
+    heard: Vec<Value>,
+}
+
+impl Elsewhere {
+    async fn new(town: &Town) -> Self {
+        let connection =
+            lapin::Connection::connect(&town.amqp, lapin::ConnectionProperties::default())
+                .await
+                .unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let none = lapin::types::FieldTable::default;
+        let exclusive = lapin::options::QueueDeclareOptions {
+            exclusive: true,
+            ..Default::default()
+        };
+        let queue = Self::queue(&town.prefix);
+        let declared = channel.queue_declare(queue.as_str().into(), exclusive, none());
+        declared.await.unwrap();
+        let results = format!("{}.results", town.prefix);
+        let bound = channel.queue_bind(
+            queue.into(),
+            results.into(),
+            "#".into(),
+            Default::default(),
+            none(),
+        );
+        bound.await.unwrap();
+        Self {
+            channel,
+            prefix: town.prefix.clone(),
+            heard: Vec::new(),
+        }
+    }
+
+    fn queue(prefix: &str) -> String {
+        format!("{prefix}.heard")
+    }
+
+    async fn says(&self, body: &str) {
+        let exchange = format!("{}.intake", self.prefix);
+        let sent = self.channel.basic_publish(
+            exchange.into(),
+            "".into(),
+            Default::default(),
+            body.as_bytes(),
+            lapin::BasicProperties::default(),
+        );
+        sent.await.unwrap().await.unwrap();
+    }
+
+    async fn hands_in(&self, id: &str, pipeline: &str, mut data: Value) {
+        data["pipeline"] = pipeline.into();
+        let event = serde_json::json!({
+            "specversion": "1.0", "id": id, "source": "/teleservices",
+            "type": "greffier.document.submitted", "datacontenttype": "application/json",
+            "data": data,
+        });
+        self.says(&event.to_string()).await;
+    }
+
+    /// Listens until what it heard is enough.
+    async fn hears(&mut self, enough: impl Fn(&[Value]) -> bool) {
+        let started = Instant::now();
+        while !enough(&self.heard) {
+            assert!(started.elapsed() < LIMIT, "heard only {:#?}", self.heard);
+            let queue = Self::queue(&self.prefix);
+            let options = lapin::options::BasicGetOptions { no_ack: true };
+            match self.channel.basic_get(queue.into(), options).await.unwrap() {
+                Some(message) => {
+                    let event: Value = serde_json::from_slice(&message.delivery.data).unwrap();
+                    let key = message.delivery.routing_key.as_str();
+                    assert_eq!(event["type"], format!("greffier.{key}"));
+                    self.heard.push(event);
+                }
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+}
+
+fn of_kind<'a>(heard: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    let kind = format!("greffier.{kind}");
+    heard.iter().filter(|e| e["type"] == kind).collect()
+}
+
+/// What was heard of the messages of one piece of software, by their ids.
+fn by_intake<'a>(heard: &'a [Value], kind: &str) -> BTreeMap<String, &'a Value> {
+    let of = of_kind(heard, kind).into_iter();
+    of.map(|event| {
+        let intake = &event["data"]["intake"];
+        assert_eq!(intake["source"], "/teleservices");
+        (intake["id"].as_str().unwrap().to_owned(), event)
+    })
+    .collect()
+}
+
+/// RFC 4648, with padding.
+fn base64(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+#[test]
+fn other_software_hands_documents_in_and_hears_what_becomes_of_them() {
+    let town = Town::new("handover");
+    Ran::of(town.command(&["init"])).ended(0);
+    let plan = "Plan du lampadaire cassé\n";
+    town.data.file("claims/plan.txt", plan);
+    let claims = town.data.beside("claims").display().to_string();
+    // It declares the exchanges.
+    Ran::of(town.with_broker(&["relay", "--once"])).ended(0);
+    let roles: [&[&str]; 4] = [
+        &["relay"],
+        &["work"],
+        &["tick"],
+        &["intake", "--claims", &claims],
+    ];
+    let mut running: Vec<Child> = roles.iter().map(|role| town.start(role)).collect();
+    let mut elsewhere = town.runtime.block_on(Elsewhere::new(&town));
+    let inline = |text: &str| serde_json::json!({"content": {"inline": base64(text)}});
+    let claim = |path: &str| {
+        let sha256 = domain::Digest::of(plan.as_bytes()).to_string();
+        serde_json::json!({"content": {"claim": {"path": path, "sha256": sha256}}})
+    };
+    town.runtime.block_on(async {
+        let letter = inline("Bonjour, le lampadaire devant le 4 rue des Lilas est cassé.");
+        elsewhere.hands_in("1", "forms", letter.clone()).await;
+        // Sent twice, as software does that is not sure.
+        elsewhere.hands_in("1", "forms", letter).await;
+        elsewhere.hands_in("2", "forms", claim("plan.txt")).await;
+        let row = serde_json::json!({"id": "R-1", "saisi_le": "2026-11-18", "notes": "Rien à dire."});
+        let row = serde_json::json!({"content": {"row": row}});
+        elsewhere.hands_in("3", "field-reports", row).await;
+        let outside = claim("../data/secrets.json");
+        elsewhere.hands_in("4", "forms", outside).await;
+        elsewhere.hands_in("5", "dreams", inline("bonjour")).await;
+        elsewhere
+            .says(r#"{"source": "/teleservices", "id": "6", "data": 12}"#)
+            .await;
+        elsewhere.says("what?").await;
+        let enough = |heard: &[Value]| {
+            of_kind(heard, "document.received").len() >= 3
+                && of_kind(heard, "document.routed").len() >= 2
+                && of_kind(heard, "document.refused").len() >= 3
+        };
+        elsewhere.hears(enough).await;
+    });
+    let received = by_intake(&elsewhere.heard, "document.received");
+    assert_eq!(received.keys().collect::<Vec<_>>(), ["1", "2", "3"]);
+    let entered = of_kind(&elsewhere.heard, "document.received");
+    assert_eq!(entered.len(), 3, "each once");
+    let routed = by_intake(&elsewhere.heard, "document.routed");
+    assert_eq!(routed["1"]["data"]["service"], "voirie");
+    let refused = by_intake(&elsewhere.heard, "document.refused");
+    let reasons: Vec<_> = ["4", "5", "6"]
+        .map(|id| refused[id]["data"]["reason"].as_str().unwrap())
+        .into();
+    assert_eq!(reasons, ["bad-claim", "unknown-pipeline", "malformed"]);
+    let id = received["1"]["data"]["document"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+
+    // What brought nothing is parked, until a person decides.
+    let parked = |at_least: usize| {
+        let started = Instant::now();
+        loop {
+            let all = town.json(&["parked", "list"]).as_array().unwrap().clone();
+            if all.len() >= at_least {
+                return all;
+            }
+            assert!(started.elapsed() < LIMIT, "parked: {all:?}");
+        }
+    };
+    let all = parked(4);
+    assert_eq!(all.len(), 4);
+    let with = |reason: &str| {
+        let mut found = all.iter().filter(|p| p["reason"] == reason);
+        found.next().unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let dropped = with("unknown-pipeline");
+    Ran::of(town.with_broker(&["parked", "drop", &dropped, "--by", "A. Martin"]))
+        .ended(2)
+        .said(&["--reason"]);
+    let decide = |fate: &str, id: &str| {
+        let args = ["parked", fate, id, "--by", "A. Martin", "--reason", "essai"];
+        Ran::of(town.with_broker(&args)).ended(0);
+    };
+    decide("drop", &dropped);
+    // Tried again it is refused again: it went back to where it came from.
+    decide("retry", &with("bad-claim"));
+    let again = |heard: &[Value]| of_kind(heard, "document.refused").len() >= 4;
+    town.runtime.block_on(elsewhere.hears(again));
+    assert_eq!(parked(3).len(), 3);
+    let journal = std::fs::read_to_string(town.data.path().join("parked.jsonl")).unwrap();
+    let lines: Vec<Value> = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let fates: Vec<_> = lines.iter().map(|line| line["fate"].clone()).collect();
+    assert_eq!(fates, ["drop", "retry"]);
+    assert_eq!(lines[0]["message"]["id"], dropped);
+    assert_eq!(lines[0]["by"], "A. Martin");
+
+    // A person decides, and it is heard without their name.
+    let review = ["review", &id, "--route", "etat-civil", "--by", "Léa Martin"];
+    Ran::of(town.command(&review)).ended(0);
+    let decided = |heard: &[Value]| !of_kind(heard, "document.decided").is_empty();
+    town.runtime.block_on(elsewhere.hears(decided));
+    let decided = of_kind(&elsewhere.heard, "document.decided")[0];
+    assert_eq!(decided["data"]["document"], id);
+    assert_eq!(decided["data"]["service"], "etat-civil");
+    assert!(!decided.to_string().contains("Martin"));
+    let schema = include_str!("../../../schemas/result-event.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    for event in &elsewhere.heard {
+        let wrong: Vec<String> = schema.iter_errors(event).map(|e| e.to_string()).collect();
+        assert!(wrong.is_empty(), "{event}: {wrong:?}");
+    }
+    for child in &mut running {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    town.end();
+}
+
 #[test]
 fn a_broker_needs_a_ledger_that_several_may_share() {
     let data = Data::new();

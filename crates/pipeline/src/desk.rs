@@ -8,8 +8,8 @@ use domain::act::Act;
 use domain::message::Task;
 use domain::record::Record;
 use domain::{
-    Arrival, Completeness, Decision, Digest, DocumentId, Kind, Layout, NoteCode, Outcome, Probability, RunKey,
-    RunOutcome, StoredText, SubjectId,
+    Arrival, Completeness, Decision, Digest, DocumentId, Kind, Layout, NoteCode, Outcome,
+    Probability, RunKey, RunOutcome, StoredText, SubjectId,
 };
 use privacy::Envelope;
 

@@ -108,6 +108,9 @@ pub enum Error {
     /// The document is still being processed.
     #[error("{0} is still being processed: `greffier work` finishes what is owed")]
     NotReady(DocumentId),
+    /// A result that other software should hear of, and does not.
+    #[error("a result cannot be told")]
+    NotTold(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// No source of randomness.
     #[error("cannot draw a key")]
     Random(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -130,6 +133,7 @@ impl Error {
             Self::Ledger(LedgerError::Unavailable { .. })
                 | Self::Blob(BlobError::Unavailable { .. } | BlobError::Unlistable { .. })
                 | Self::Queue(QueueError::Unavailable { .. })
+                | Self::NotTold(_)
         )
     }
 }

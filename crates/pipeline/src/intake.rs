@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::circumstances::{Build, Clock};
 use crate::error::Error;
 use crate::ledger::{Admission, Admitted, DocumentRow, DocumentState, NewRecord};
+use crate::pipelines::Pipeline;
 use crate::stage::{RunIdentity, RunSettings};
 use crate::vault::Vault;
 
@@ -57,6 +58,20 @@ struct Identity<'a> {
 }
 
 impl Incoming {
+    /// A document that arrives for a pipeline.
+    pub fn new(pipeline: &Pipeline, arrival: Arrival, bytes: Vec<u8>) -> Self {
+        let file = &pipeline.source.file;
+        Self {
+            collection: file.collection.clone(),
+            pipeline: file.pipeline.clone(),
+            first_stage: pipeline.first(false).cloned(),
+            class: file.class,
+            arrival,
+            bytes,
+            generation: 0,
+        }
+    }
+
     /// The document's id: the same arrival again has the same.
     ///
     /// # Errors

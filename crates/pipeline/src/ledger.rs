@@ -376,7 +376,8 @@ pub trait Ledger: Send + Sync {
     /// so is not counted: only those cut short by a death are.
     async fn defer(&self, task: &Task, not_before: Timestamp, reason: &str) -> LedgerResult<()>;
 
-    /// Tasks that are due and not published, oldest first.
+    /// Tasks that are due and not published: urgent ones first, bulk last, and the oldest first in
+    /// each class.
     async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>>;
 
     /// Marks what these rows owe as published. Tasks finished since, and owed again or not, or put
@@ -440,6 +441,15 @@ pub trait Ledger: Send + Sync {
 
     /// Stores a signed checkpoint; the same size again is left as it is.
     async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> LedgerResult<()>;
+
+    /// The checkpoint of the largest log.
+    async fn last_checkpoint(&self) -> LedgerResult<Option<StoredCheckpoint>>;
+
+    /// How many leaves of the log the follower of this name has dealt with: 0 for one that never came.
+    async fn position(&self, follower: &str) -> LedgerResult<u64>;
+
+    /// Keeps that, in the place of what was kept before.
+    async fn keep_position(&self, follower: &str, leaves: u64) -> LedgerResult<()>;
 
     /// Checkpoints, smallest first.
     async fn checkpoints(&self) -> LedgerResult<Vec<StoredCheckpoint>>;

@@ -39,6 +39,7 @@ pub mod queue;
 pub mod reasons;
 pub mod reconcile;
 pub mod replay;
+pub mod results;
 pub mod review;
 pub mod service;
 pub mod stage;

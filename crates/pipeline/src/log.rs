@@ -44,7 +44,7 @@ pub async fn checkpoint(vault: &Vault) -> Result<Option<StoredCheckpoint>, Error
     if size == 0 {
         return Ok(None);
     }
-    let last = vault.ledger.checkpoints().await?.pop();
+    let last = vault.ledger.last_checkpoint().await?;
     if let Some(last) = last
         && last.size == size
     {

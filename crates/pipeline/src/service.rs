@@ -178,9 +178,12 @@ impl Relay {
             return Ok(0);
         }
         let found = due.len();
-        let mut sent = futures::stream::iter(due)
-            .map(|Due { task, row }| async move { (row, queue.publish(TaskEvent::from(task)).await) })
-            .buffer_unordered(settings.in_flight.max(1));
+        let mut sent =
+            futures::stream::iter(due)
+                .map(|Due { task, row }| async move {
+                    (row, queue.publish(TaskEvent::from(task)).await)
+                })
+                .buffer_unordered(settings.in_flight.max(1));
         let mut confirmed: Vec<TaskRow> = Vec::with_capacity(found);
         let mut failure = None;
         while let Some((row, answer)) = sent.next().await {

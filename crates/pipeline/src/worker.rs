@@ -583,6 +583,7 @@ pub(crate) fn incoming_child(parent: &DocumentRow, pipeline: &Pipeline, child: C
             channel: None,
             metadata: std::collections::BTreeMap::new(),
             columns: None,
+            intake: None,
         },
         bytes: child.bytes,
         generation: 0,

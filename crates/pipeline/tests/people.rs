@@ -316,7 +316,11 @@ async fn what_was_drawn_stays_drawn_whatever_the_file_says_later() {
         let desk = house.desk();
         let opened = desk.open(row(&house, ids[0]).await).await.unwrap();
         let listed = desk.inbox(None, None).await.unwrap().to_decide.len() == 1;
-        assert_eq!(desk.is_audited(&opened), listed, "page and list say the same");
+        assert_eq!(
+            desk.is_audited(&opened),
+            listed,
+            "page and list say the same"
+        );
         listed
     };
     assert!(share(Some(1_000_000), "0.0").await);
@@ -335,7 +339,11 @@ async fn a_decision_that_replaces_another_says_so() {
     let first = desk.review(&row, &Review::Accept, "Léa Martin", None);
     assert_eq!(first.await.unwrap().after, None);
     let again = desk.review(&row, &Review::Accept, "Léa Martin", None);
-    assert_eq!(again.await.unwrap().after, None, "the same again is nothing new");
+    assert_eq!(
+        again.await.unwrap().after,
+        None,
+        "the same again is nothing new"
+    );
     let other = Review::Route("etat-civil".into());
     let second = desk.review(&row, &other, "Sam Diallo", None).await.unwrap();
     assert_eq!(second.after.unwrap().by, "Léa Martin");

@@ -37,8 +37,8 @@ use async_trait::async_trait;
 use domain::message::Task;
 use domain::{Digest, DocumentId, PipelineName, RunKey, StageName, SubjectId, Timestamp};
 use pipeline::ledger::{
-    ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow,
-    Due, Edition, Ledger, LedgerCounts, LedgerResult, NewRecord, StoredCheckpoint, StoredRecord,
+    ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow, Due,
+    Edition, Ledger, LedgerCounts, LedgerResult, NewRecord, StoredCheckpoint, StoredRecord,
     TaskRow,
 };
 use provenance::NodeId;
@@ -425,18 +425,30 @@ impl Ledger for SqlLedger {
         Ok(())
     }
 
+    async fn last_checkpoint(&self) -> LedgerResult<Option<StoredCheckpoint>> {
+        let query = sqlx::query(include_str!("../sql/checkpoints/last.sql"));
+        let found = self.read_one("read the last checkpoint", query).await?;
+        found.as_ref().map(rows::checkpoint).transpose()
+    }
+
+    async fn position(&self, follower: &str) -> LedgerResult<u64> {
+        let query = sqlx::query(include_str!("../sql/positions/get.sql")).bind(follower.to_owned());
+        let found = self.read_one("read a follower's position", query).await?;
+        found.map_or(Ok(0), |row| number(&row, "leaves"))
+    }
+
+    async fn keep_position(&self, follower: &str, leaves: u64) -> LedgerResult<()> {
+        let query = sqlx::query(include_str!("../sql/positions/keep.sql"))
+            .bind(follower.to_owned())
+            .bind(work::fits(leaves, "a follower's position")?);
+        self.write("keep a follower's position", query).await?;
+        Ok(())
+    }
+
     async fn checkpoints(&self) -> LedgerResult<Vec<StoredCheckpoint>> {
         let query = sqlx::query(include_str!("../sql/checkpoints/all.sql"));
         let found = self.read("read checkpoints", query).await?;
-        found
-            .iter()
-            .map(|row| {
-                Ok(StoredCheckpoint {
-                    size: number(row, "size")?,
-                    note: rows::text(row, "note")?,
-                })
-            })
-            .collect()
+        found.iter().map(rows::checkpoint).collect()
     }
 
     async fn counts(&self) -> LedgerResult<LedgerCounts> {

@@ -28,7 +28,7 @@ use crate::stages::NEEDS_OCR;
 use crate::{followers, print, reconcilers};
 
 /// The largest file that is taken in.
-const FILE_BYTES_MAX: u64 = 256 << 20;
+pub const FILE_BYTES_MAX: u64 = 256 << 20;
 /// How long a task that was put off is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -599,6 +599,7 @@ impl Intake<'_> {
             channel: None,
             metadata: BTreeMap::new(),
             columns: None,
+            intake: None,
         };
         if let Some(line) = line {
             if let Some(id) = line.id.filter(|id| !id.is_empty()) {
@@ -664,23 +665,15 @@ impl Intake<'_> {
             channel: None,
             metadata: BTreeMap::new(),
             columns: Some(columns.clone()),
+            intake: None,
         };
         self.admit(arrival, row.json).await
     }
 
     async fn admit(&mut self, arrival: Arrival, bytes: Vec<u8>) -> Result<()> {
-        let file = &self.pipeline.source.file;
         let (zone, _) = self.pipeline.source.zone();
         self.weeks.insert(arrival.received_at.week_in(&zone));
-        let incoming = Incoming {
-            collection: file.collection.clone(),
-            pipeline: file.pipeline.clone(),
-            first_stage: self.pipeline.first(false).cloned(),
-            class: file.class,
-            arrival,
-            bytes,
-            generation: 0,
-        };
+        let incoming = Incoming::new(self.pipeline, arrival, bytes);
         let desk = &self.house.desk;
         let clock: &dyn Clock = desk.clock.as_ref();
         let (id, admitted) = admit(&desk.vault, &incoming, clock, &desk.build).await?;
@@ -716,7 +709,7 @@ fn bad_line(reason: BadLineReason) -> &'static str {
 }
 
 /// A JSON value as the text of a column.
-fn plain(value: serde_json::Value) -> String {
+pub fn plain(value: serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text,
         serde_json::Value::Null => String::new(),

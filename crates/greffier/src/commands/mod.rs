@@ -10,6 +10,7 @@ pub mod inbox;
 pub mod index;
 pub mod ingest;
 pub mod insight;
+pub mod intake;
 pub mod models;
 pub mod promise;
 pub mod promote;

@@ -148,13 +148,23 @@ fn names(
 ) -> BTreeMap<(By, String), String> {
     let file = &pipeline.source.file;
     let named = |by: By, value: &str| match by {
-        By::Service => file.services.iter().find(|s| s.id().as_str() == value).map(|s| s.name.clone()),
-        By::Form => file.forms.iter().find(|f| f.id().as_str() == value).map(|f| f.title.clone()),
+        By::Service => file
+            .services
+            .iter()
+            .find(|s| s.id().as_str() == value)
+            .map(|s| s.name.clone()),
+        By::Form => file
+            .forms
+            .iter()
+            .find(|f| f.id().as_str() == value)
+            .map(|f| f.title.clone()),
         By::Channel => Some(channel_said(value, lang).to_owned()),
         By::Language => Some(language_said(value, lang).to_owned()),
         By::Week | By::Scan => None,
     };
-    let values = cells.iter().flat_map(|(by, of)| of.keys().map(|value| (*by, value)));
+    let values = cells
+        .iter()
+        .flat_map(|(by, of)| of.keys().map(|value| (*by, value)));
     values
         .filter_map(|(by, value)| Some(((by, value.clone()), named(by, value)?)))
         .collect()

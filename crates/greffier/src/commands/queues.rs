@@ -1,10 +1,16 @@
 //! `queues`, `parked`: what waits at the broker.
 
-use anyhow::{Context, Result};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
 use broker::depth::{self, Depth, Purpose};
 use broker::parked::{self, Fate, Parked};
-use broker::{Address, BrokerError};
-use domain::Lang;
+use broker::{Address, Topology};
+use domain::{Lang, Timestamp};
+use pipeline::circumstances::Clock as _;
+use serde::Serialize;
 
 use super::Ending;
 use super::service::topology;
@@ -65,6 +71,7 @@ fn row(lang: Lang, depth: &Depth) -> Vec<String> {
             lang.pick("à reprendre", "delayed").to_owned(),
             String::new(),
         ),
+        Purpose::Intake => (lang.pick("réception", "intake").to_owned(), String::new()),
         Purpose::Parked => (lang.pick("mis à part", "parked").to_owned(), String::new()),
     };
     vec![
@@ -91,17 +98,108 @@ pub async fn parked(global: &Global, at: &Broker, action: Option<&ParkedAction>)
             let one = all.iter().find(|parked| parked.id == *id);
             print::json(one.with_context(|| unknown(global, id))?)?;
         }
-        Some(ParkedAction::Retry { id }) => {
-            let nothing = async |_: &Parked| Ok::<(), BrokerError>(());
-            let put_back = parked::decide(&address, &topology, id, Fate::Retry, nothing).await?;
-            let parked = put_back.with_context(|| unknown(global, id))?;
+        Some(ParkedAction::Retry { id, by, reason }) => {
+            let decision = Decision::new(&house, Fate::Retry, by, reason.as_deref())?;
+            let parked = decision.take(&address, &topology, id).await?;
+            let parked = parked.with_context(|| unknown(global, id))?;
             print::note(match global.lang {
                 Lang::Fr => format!("{} remis dans la file {}", parked.id, parked.key),
                 Lang::En => format!("{} put back into queue {}", parked.id, parked.key),
             });
         }
+        Some(ParkedAction::Drop { id, by, reason }) => {
+            let decision = Decision::new(&house, Fate::Drop, by, Some(reason))?;
+            let parked = decision.take(&address, &topology, id).await?;
+            let parked = parked.with_context(|| unknown(global, id))?;
+            print::note(match (global.lang, parked.task.is_some()) {
+                (Lang::Fr, false) => format!("{} jeté", parked.id),
+                (Lang::En, false) => format!("{} thrown away", parked.id),
+                (Lang::Fr, true) => format!(
+                    "{} jeté ; la tâche reste due dans le registre et sera redemandée",
+                    parked.id
+                ),
+                (Lang::En, true) => format!(
+                    "{} thrown away; its task stays owed in the ledger and will be asked for again",
+                    parked.id
+                ),
+            });
+        }
     }
     Ok(Ending::Done)
+}
+
+/// What a person decides about a parked message: a line of `parked.jsonl` in the data directory,
+/// written before it happens.
+#[derive(Serialize)]
+struct Decision<'a> {
+    format: &'static str,
+    at: Timestamp,
+    fate: Fate,
+    by: &'a str,
+    /// Whether their identity was verified.
+    authenticated: bool,
+    reason: Option<&'a str>,
+    #[serde(skip)]
+    journal: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    decision: &'a Decision<'a>,
+    message: &'a Parked,
+}
+
+impl<'a> Decision<'a> {
+    fn new(house: &House, fate: Fate, by: &'a str, reason: Option<&'a str>) -> Result<Self> {
+        let by = by.trim();
+        ensure!(
+            !by.is_empty(),
+            "--by is empty: give the name of the person who decides"
+        );
+        ensure!(
+            fate == Fate::Retry || reason.is_some_and(|reason| !reason.trim().is_empty()),
+            "--reason is empty: say why the message is thrown away"
+        );
+        Ok(Self {
+            format: "greffier.parked/1",
+            at: house.desk.clock.now(),
+            fate,
+            by,
+            authenticated: false,
+            reason,
+            journal: house.data.join("parked.jsonl"),
+        })
+    }
+
+    async fn take(
+        &self,
+        address: &Address,
+        topology: &Topology,
+        id: &str,
+    ) -> Result<Option<Parked>> {
+        parked::decide(
+            address,
+            topology,
+            id,
+            self.fate,
+            async |message: &Parked| {
+                let line = Line {
+                    decision: self,
+                    message,
+                };
+                let mut line = serde_json::to_vec(&line)?;
+                line.push(b'\n');
+                OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(&self.journal)
+                    .and_then(|mut file| file.write_all(&line).and_then(|()| file.sync_all()))
+                    .with_context(|| format!("cannot write {}", self.journal.display()))
+            },
+        )
+        .await
+    }
 }
 
 fn unknown(global: &Global, id: &str) -> String {

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use broker::{Address, Consuming, RabbitQueue, Topology};
+use async_trait::async_trait;
+use broker::{Address, Consuming, RabbitQueue, Results, Topology};
+use domain::event::ResultEvent;
 use domain::{Lang, PipelineName, StageName};
 use pipeline::circumstances::SystemClock;
 use pipeline::engine::Totals;
+use pipeline::results::Announce;
 use pipeline::service::{self, RelaySettings, Stop, Until};
 use store::{Lease, Role, SqlLedger};
 
 use super::Ending;
-use crate::args::{Broker, Global};
+use crate::args::{Broker, Global, MaybeBroker};
 use crate::house::House;
 use crate::{followers, print, suspensions};
 
@@ -181,16 +184,31 @@ pub async fn relay(global: &Global, to: &Broker, once: bool) -> Result<Ending> {
 }
 
 /// Numbers and signs the log and brings the index up to it, until told to stop.
-pub async fn tick(global: &Global, once: bool) -> Result<Ending> {
+pub async fn tick(global: &Global, once: bool, to: &MaybeBroker) -> Result<Ending> {
     let house = House::open_existing(global).await?;
     let ledger = shared_ledger(&house)?;
     let _lock = house.lock_shared()?;
+    let mut results = match &to.broker {
+        Some(url) => {
+            let topology = topology(&house, &to.queues.prefix);
+            Some(Telling(Results::new(url.parse()?, topology)))
+        }
+        None => None,
+    };
     let (switch, mut stop) = Stop::new();
     listen(switch)?;
     let mut lease: Option<Lease> = None;
     let mut kept: Option<Instant> = None;
     while !stop.is_said() {
-        match round(&house, ledger, &mut lease, &mut kept, global.lang).await {
+        let round = round(
+            &house,
+            ledger,
+            &mut lease,
+            &mut kept,
+            &mut results,
+            global.lang,
+        );
+        match round.await {
             Ok(true) if once => return Ok(Ending::Done),
             Ok(false) if once => bail!(
                 "another `greffier tick` is at work on this database: it does the same, or stop it"
@@ -210,6 +228,7 @@ async fn round(
     ledger: &SqlLedger,
     lease: &mut Option<Lease>,
     kept: &mut Option<Instant>,
+    results: &mut Option<Telling>,
     lang: Lang,
 ) -> Result<bool> {
     if let Some(held) = lease
@@ -225,11 +244,30 @@ async fn round(
     }
     pipeline::log::checkpoint(&house.desk.vault).await?;
     followers::follow(house, &|_, _| {}).await?;
+    if let Some(results) = results {
+        // The index and the promise are looked after while the broker is away.
+        if let Err(error) = pipeline::results::tell(&house.desk, results).await {
+            print::note(format!("greffier: {:#}", anyhow::Error::from(error)));
+        }
+    }
     if kept.is_none_or(|kept| kept.elapsed() >= PROMISES) {
         *kept = Some(Instant::now());
         super::promise::alarm(lang, &super::promise::keep(house).await?);
     }
     Ok(true)
+}
+
+/// Tells results through the broker.
+struct Telling(Results);
+
+#[async_trait]
+impl Announce for Telling {
+    async fn announce(
+        &mut self,
+        event: &ResultEvent,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.0.publish(event).await?)
+    }
 }
 
 /// The queues of the pipelines in force.
@@ -238,7 +276,7 @@ pub(super) fn topology(house: &House, prefix: &str) -> Topology {
 }
 
 /// The ledger that several processes may share.
-fn shared_ledger(house: &House) -> Result<&SqlLedger> {
+pub(super) fn shared_ledger(house: &House) -> Result<&SqlLedger> {
     house.service.as_ref().context(
         "a ledger in SQLite belongs to one process: give --database postgres://user:password@host:5432/database to work beside others, or use `greffier work` alone",
     )
@@ -262,12 +300,12 @@ fn chosen(known: &BTreeMap<StageName, u16>, asked: &[StageName]) -> Result<Vec<S
 }
 
 /// Several processes of a machine come back at different moments.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     u64::from(std::process::id())
 }
 
 /// Says stop when the process is told to end, by a person or by whoever started it.
-fn listen(switch: tokio::sync::watch::Sender<bool>) -> Result<()> {
+pub(super) fn listen(switch: tokio::sync::watch::Sender<bool>) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let listening = "cannot listen for signals";
     let mut terminate = signal(SignalKind::terminate()).context(listening)?;

@@ -20,8 +20,8 @@ use provenance::{NodeId, merkle};
 
 use crate::blobs::{BlobError, Blobs};
 use crate::ledger::{
-    ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow,
-    Due, Edition, Ledger, LedgerCounts, LedgerError, LedgerResult, NewRecord, StoredCheckpoint,
+    ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow, Due,
+    Edition, Ledger, LedgerCounts, LedgerError, LedgerResult, NewRecord, StoredCheckpoint,
     StoredRecord, TaskRow,
 };
 
@@ -87,6 +87,7 @@ struct State {
     nodes: BTreeMap<NodeId, Digest>,
     sequenced: u64,
     checkpoints: BTreeMap<u64, String>,
+    positions: BTreeMap<String, u64>,
     editions: Vec<Edition>,
     likeness: BTreeMap<DocumentId, BTreeSet<i64>>,
     order: u64,
@@ -437,7 +438,7 @@ impl Ledger for MemoryLedger {
                 .values()
                 .filter(|r| r.published_at.is_none() && r.not_before.is_none_or(|t| t <= now))
                 .collect();
-            rows.sort_by_key(|r| r.order);
+            rows.sort_by_key(|r| (r.task.class, r.order));
             rows.into_iter()
                 .take(limit as usize)
                 .map(|r| Due {
@@ -668,6 +669,32 @@ impl Ledger for MemoryLedger {
             s.checkpoints
                 .entry(checkpoint.size)
                 .or_insert_with(|| checkpoint.note.clone());
+        })
+        .await
+    }
+
+    async fn last_checkpoint(&self) -> LedgerResult<Option<StoredCheckpoint>> {
+        self.atomically("last_checkpoint", |s| {
+            s.checkpoints
+                .last_key_value()
+                .map(|(size, note)| StoredCheckpoint {
+                    size: *size,
+                    note: note.clone(),
+                })
+        })
+        .await
+    }
+
+    async fn position(&self, follower: &str) -> LedgerResult<u64> {
+        self.atomically("position", |s| {
+            s.positions.get(follower).copied().unwrap_or_default()
+        })
+        .await
+    }
+
+    async fn keep_position(&self, follower: &str, leaves: u64) -> LedgerResult<()> {
+        self.atomically("keep_position", |s| {
+            s.positions.insert(follower.to_owned(), leaves);
         })
         .await
     }

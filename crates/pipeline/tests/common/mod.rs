@@ -124,6 +124,7 @@ pub(crate) fn incoming_from(source: Source, bytes: &str) -> Incoming {
             channel: Some("guichet".into()),
             metadata: std::collections::BTreeMap::new(),
             columns: None,
+            intake: None,
         },
         bytes: bytes.as_bytes().to_vec(),
         generation: 0,

@@ -10,8 +10,8 @@ use domain::{
 };
 use pipeline::blobs::{BlobError, Blobs};
 use pipeline::ledger::{
-    ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow,
-    Due, Edition, Ledger, LedgerCounts, LedgerResult, NewRecord, StoredCheckpoint, StoredRecord,
+    ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow, Due,
+    Edition, Ledger, LedgerCounts, LedgerResult, NewRecord, StoredCheckpoint, StoredRecord,
     TaskRow,
 };
 use pipeline::testing::memory::{MemoryBlobs, MemoryLedger, Tampering};
@@ -136,7 +136,10 @@ impl Ledger for BrokenLedger {
         }
         let tasks: Vec<Task> = {
             let read = self.read.lock().unwrap();
-            rows.iter().filter_map(|row| read.get(row)).cloned().collect()
+            rows.iter()
+                .filter_map(|row| read.get(row))
+                .cloned()
+                .collect()
         };
         let owed = self.inner.due(now, u32::MAX).await?;
         let same = owed.into_iter().filter(|due| tasks.contains(&due.task));
@@ -197,6 +200,15 @@ impl Ledger for BrokenLedger {
     }
     async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> LedgerResult<()> {
         self.inner.put_checkpoint(checkpoint).await
+    }
+    async fn last_checkpoint(&self) -> LedgerResult<Option<StoredCheckpoint>> {
+        self.inner.last_checkpoint().await
+    }
+    async fn position(&self, follower: &str) -> LedgerResult<u64> {
+        self.inner.position(follower).await
+    }
+    async fn keep_position(&self, follower: &str, leaves: u64) -> LedgerResult<()> {
+        self.inner.keep_position(follower, leaves).await
     }
     async fn checkpoints(&self) -> LedgerResult<Vec<StoredCheckpoint>> {
         self.inner.checkpoints().await

@@ -9,7 +9,7 @@ use domain::{
 };
 use pipeline::ledger::{
     DocumentRow, DocumentState, Edition, LedgerError, LedgerResult, NewRecord, RouteView,
-    StoredRecord,
+    StoredCheckpoint, StoredRecord,
 };
 use provenance::NodeId;
 use sqlx::Row as _;
@@ -71,6 +71,13 @@ pub(crate) fn task(row: &AnyRow) -> LedgerResult<Task> {
         stage: word(row, "stage")?,
         generation: number(row, "generation")?,
         class: word(row, "class")?,
+    })
+}
+
+pub(crate) fn checkpoint(row: &AnyRow) -> LedgerResult<StoredCheckpoint> {
+    Ok(StoredCheckpoint {
+        size: number(row, "size")?,
+        note: text(row, "note")?,
     })
 }
 

@@ -247,6 +247,7 @@ impl House {
                 channel: letter.channel.map(str::to_owned),
                 metadata: std::collections::BTreeMap::new(),
                 columns: None,
+                intake: None,
             },
             bytes: letter.text.clone().into_bytes(),
             generation: 0,

@@ -6,7 +6,7 @@ use provenance::{NodeId, merkle};
 use super::observe::{root, sequence_all};
 use super::samples::*;
 use super::{Case, cases};
-use crate::ledger::{Ledger, StoredRecord};
+use crate::ledger::{Ledger, StoredCheckpoint, StoredRecord};
 
 pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
     cases![
@@ -16,6 +16,8 @@ pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
         records_written_while_others_are_sequenced_follow,
         the_log_is_read_in_ranges,
         nodes_that_are_not_complete_are_absent,
+        the_last_checkpoint_is_that_of_the_largest_log,
+        a_follower_keeps_its_own_position,
     ]
 }
 
@@ -48,6 +50,28 @@ async fn checked_log(ledger: &dyn Ledger) -> Vec<StoredRecord> {
         );
     }
     log
+}
+
+async fn the_last_checkpoint_is_that_of_the_largest_log(ledger: &dyn Ledger) {
+    assert_eq!(ledger.last_checkpoint().await.unwrap(), None);
+    for size in [3, 12, 5] {
+        let note = format!("of {size}");
+        let checkpoint = StoredCheckpoint { size, note };
+        ledger.put_checkpoint(&checkpoint).await.unwrap();
+    }
+    let last = ledger.last_checkpoint().await.unwrap().unwrap();
+    assert_eq!((last.size, last.note.as_str()), (12, "of 12"));
+    let all = ledger.checkpoints().await.unwrap();
+    assert_eq!(all.last(), Some(&last));
+}
+
+async fn a_follower_keeps_its_own_position(ledger: &dyn Ledger) {
+    assert_eq!(ledger.position("results").await.unwrap(), 0);
+    ledger.keep_position("results", 7).await.unwrap();
+    ledger.keep_position("other", 3).await.unwrap();
+    ledger.keep_position("results", 9).await.unwrap();
+    assert_eq!(ledger.position("results").await.unwrap(), 9);
+    assert_eq!(ledger.position("other").await.unwrap(), 3);
 }
 
 async fn every_record_becomes_a_leaf(ledger: &dyn Ledger) {

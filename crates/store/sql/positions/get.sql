@@ -1,0 +1,1 @@
+select leaves from positions where follower = $1
