@@ -439,7 +439,8 @@ fn other_software_hands_documents_in_and_hears_what_becomes_of_them() {
         // Sent twice, as software does that is not sure.
         elsewhere.hands_in("1", "forms", letter).await;
         elsewhere.hands_in("2", "forms", claim("plan.txt")).await;
-        let row = serde_json::json!({"id": "R-1", "saisi_le": "2026-11-18", "notes": "Rien à dire."});
+        let row =
+            serde_json::json!({"id": "R-1", "saisi_le": "2026-11-18", "notes": "Rien à dire."});
         let row = serde_json::json!({"content": {"row": row}});
         elsewhere.hands_in("3", "field-reports", row).await;
         let outside = claim("../data/secrets.json");
