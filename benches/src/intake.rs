@@ -38,14 +38,23 @@ struct StageTime {
 /// One shape, as measured.
 #[derive(Serialize)]
 pub(crate) struct Run {
-    shape: &'static str,
+    pub(crate) shape: &'static str,
     documents: usize,
+    threads: usize,
     bytes: u64,
     wall_ms: u64,
     documents_per_second: f64,
     efficiency: f64,
     indexing_share: f64,
     stages: BTreeMap<String, StageTime>,
+}
+
+impl Run {
+    /// What a document costs in all, ledger and index included, in milliseconds of one core: what the
+    /// cores that were there could have done meanwhile.
+    pub(crate) fn core_ms(&self) -> f64 {
+        self.wall_ms as f64 * self.threads as f64 / self.documents.max(1) as f64
+    }
 }
 
 /// An input shape: which pipeline, and how its n-th document is made. No two are the same bytes.
@@ -161,6 +170,7 @@ fn measure(args: &Args, root: &Path, binary: &Path, shape: &Shape) -> Result<Run
     Ok(Run {
         shape: shape.name,
         documents: args.documents,
+        threads: args.threads,
         bytes,
         wall_ms,
         documents_per_second: args.documents as f64 * 1e3 / wall_ms.max(1) as f64,

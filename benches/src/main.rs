@@ -2,6 +2,7 @@
 //!
 //! | module | what it measures |
 //! |---|---|
+//! | [`capacity`] | what that means for a town, a département, 35,000 communes |
 //! | [`intake`] | documents a second from file to index, and where the time goes |
 //! | [`searching`] | passages a second into the index, milliseconds a question, beside bm25s and Faiss |
 //! | [`reading`] | pages of PDF a second, beside `pdftotext` and PDFium |
@@ -10,6 +11,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
 
+mod capacity;
 mod intake;
 mod reading;
 mod searching;
@@ -34,6 +36,9 @@ struct Args {
     /// Times that each reader reads a shape.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// What a scanned page costs a core, in milliseconds: `greffier eval extract --ocr` measures it.
+    #[arg(long, default_value_t = 2_500.0)]
+    page_ms: f64,
     /// Folders of PDFs to read besides the shapes of our own.
     #[arg(long, value_name = "DIR")]
     pdf: Vec<PathBuf>,
@@ -70,6 +75,8 @@ struct Kept {
     #[serde(skip_serializing_if = "Option::is_none")]
     intake: Option<Vec<intake::Run>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<Vec<capacity::Run>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reading: Option<Vec<reading::Run>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     search: Option<Vec<searching::Run>>,
@@ -90,6 +97,7 @@ fn main() -> Result<()> {
     let wanted = |bench| args.only.is_none_or(|only| only == bench);
     let mut kept = Kept {
         intake: None,
+        capacity: None,
         reading: None,
         search: None,
     };
@@ -97,7 +105,9 @@ fn main() -> Result<()> {
         kept.reading = Some(reading::run(&args, &root, &binary)?);
     }
     if wanted(Bench::Intake) {
-        kept.intake = Some(intake::run(&args, &root, &binary)?);
+        let runs = intake::run(&args, &root, &binary)?;
+        kept.capacity = Some(capacity::run(&runs, args.page_ms));
+        kept.intake = Some(runs);
     }
     if wanted(Bench::Search) {
         kept.search = Some(searching::run(&args, &root)?);

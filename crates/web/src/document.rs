@@ -119,7 +119,6 @@ pub(crate) async fn show(
     filled: Filled,
 ) -> Result<Response, Problem> {
     let desk = &office.desk;
-    let w = visit.words();
     let pipeline = desk.pipelines.get(&opened.row.pipeline)?;
     let calendar = Calendar::of(Some(pipeline), visit.lang);
     let acts = acts(desk, opened).await?;
