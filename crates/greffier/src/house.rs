@@ -97,8 +97,8 @@ impl House {
         make(&data)?;
         only_ours(&data)?;
         let secrets = Arc::new(secrets(&data, secret_file)?);
-        let service = match &global.database {
-            Some(url) => Some(SqlLedger::open_service(url).await?),
+        let service = match global.database()? {
+            Some(url) => Some(SqlLedger::open_service(&url).await?),
             None => None,
         };
         let ledger: Arc<dyn Ledger> = match &service {

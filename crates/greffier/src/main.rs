@@ -8,6 +8,7 @@
 //! | [`stages`], [`reconcilers`], [`followers`] | the three shapes of work, joined to their workshops |
 //! | [`commands`] | one file a subject |
 //! | [`watch`], [`suspensions`] | whether a promise is kept and documents resemble those before; what follows |
+//! | [`health`], [`metrics`] | what a process that runs for long says of itself |
 //! | [`print`], [`plot`], [`schemas`] | what is shown; what leaves the process |
 
 #![expect(
@@ -18,7 +19,9 @@
 mod args;
 mod commands;
 mod followers;
+mod health;
 mod house;
+mod metrics;
 mod models;
 mod plot;
 mod print;
@@ -34,7 +37,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use crate::args::{Cli, Command, EvalWhat};
+use crate::args::{Cli, Command, EvalWhat, LogFormat};
 use crate::commands::{
     Ending, admin, classify, doctor, documents, eval, extract, inbox, index, ingest, insight,
     queues, search, service, trust,
@@ -69,10 +72,19 @@ fn main() -> ExitCode {
     }
     let filter = tracing_subscriber::EnvFilter::try_from_env("GREFFIER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match cli.global.log_format {
+        LogFormat::Text => log.init(),
+        // The span of the delivery says which document and stage it is about.
+        LogFormat::Json => log
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .init(),
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -111,12 +123,25 @@ async fn run(cli: &Cli) -> Result<Ending> {
     match &cli.command {
         Command::Init { secret_file } => admin::init(global, secret_file.as_deref()).await,
         Command::Ingest(args) => ingest::ingest(global, args).await,
-        Command::Work { stage, from } => match &from.broker {
-            Some(url) => service::work(global, url, &from.queues.prefix, stage).await,
+        Command::Work {
+            stage,
+            from,
+            watched,
+        } => match from.address()? {
+            Some(address) => {
+                let prefix = &from.queues.prefix;
+                service::work(global, address, prefix, stage, watched).await
+            }
             None => ingest::work(global).await,
         },
-        Command::Relay { to, once } => service::relay(global, to, *once).await,
-        Command::Tick { once } => service::tick(global, *once).await,
+        Command::Relay { to, once, watched } => service::relay(global, to, *once, watched).await,
+        Command::Tick { once, watched } => service::tick(global, *once, watched).await,
+        Command::All {
+            through,
+            serve,
+            watched,
+        } => service::all(global, through, *serve, watched).await,
+        Command::Health { watched, live } => service::health(watched, *live).await,
         Command::Queues { at, delete } => queues::queues(global, at, *delete).await,
         Command::Parked { at, action } => queues::parked(global, at, action.as_ref()).await,
         Command::Reprocess(args) => commands::reprocess::reprocess(global, args).await,
@@ -185,7 +210,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Models { action } => commands::models::models(global, action.as_ref()).await,
         Command::Schemas { write } => admin::schemas(write.as_ref()),
         Command::Doctor { at } => doctor::doctor(global, at).await,
-        Command::Serve { listen } => admin::serve(global, *listen).await,
+        Command::Serve { listen, watched } => service::serve(global, *listen, watched).await,
         Command::ExtractChild | Command::OcrChild { .. } => Ok(Ending::Done),
     }
 }

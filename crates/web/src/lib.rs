@@ -9,8 +9,9 @@
 //! | `shown` | moments, weeks, highlights, channels, missing pieces, sentences as people read them |
 //! | `inbox`, `document`, `review`, `why`, `search`, `synthesis` | the pages |
 //! | `health`, `assets` | for machines: whether we live, the style sheet |
+//! | [`probes`] | for whoever watches any process of ours, apart from pages: health and metrics |
 //!
-//! Invariants: nothing is served but on a loopback address, since nobody signs in yet; a page needs
+//! Invariants: no page is served but on a loopback address, since nobody signs in yet; a page needs
 //! no script and nothing from outside; whatever a document, a form or an address says is escaped,
 //! and gives a page or a plain 4xx, never a 500; logs carry neither words searched nor content.
 
@@ -33,6 +34,7 @@ mod document;
 mod guard;
 mod health;
 mod inbox;
+pub mod probes;
 mod problem;
 mod review;
 mod search;

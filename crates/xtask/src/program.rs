@@ -17,11 +17,12 @@ pub(crate) struct Workspace {
 
 /// What makes the binary look elsewhere than in the repository: an experiment of the shell must not
 /// change what is shown or written here.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 6] = [
     "GREFFIER_DATA",
     "GREFFIER_PIPELINES",
     "GREFFIER_RUNTIME",
     "GREFFIER_DATABASE",
+    "GREFFIER_DATABASE_FILE",
     "GREFFIER_LANG",
 ];
 

@@ -1,0 +1,512 @@
+//! What a process counts, each declared here with its meaning, and nowhere else.
+//!
+//! Labels are small closed sets: stages and classes of the pipelines in force, outcomes named below.
+//! Never an id, a name of a person or a place, or an error's text. `docker/grafana/dashboard.json`
+//! and `docker/prometheus.yml` are held to the names below by a test.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use broker::depth::{Depth, Purpose};
+use pipeline::ledger::LedgerCounts;
+use pipeline::service::Relayed;
+use pipeline::worker::Handled;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// How long stages take: from a rule that is looked up to a scan of a hundred pages.
+const STAGE_SECONDS: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0,
+];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfStage {
+    stage: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StageEnded {
+    stage: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Ended {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfQueue {
+    stage: String,
+    class: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfReconciler {
+    reconciler: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReconcilerEnded {
+    reconciler: &'static str,
+    outcome: &'static str,
+}
+
+/// One that is shown only where this process knows it.
+type Known = Family<[(&'static str, &'static str); 0], Gauge>;
+
+/// What a process counts.
+pub struct Metrics {
+    registry: Registry,
+    stage_completions: Family<StageEnded, Counter>,
+    stage_seconds: Family<OfStage, Histogram>,
+    relay_messages: Family<Ended, Counter>,
+    sessions: Counter,
+    broker_up: Known,
+    queue_messages: Family<OfQueue, Gauge>,
+    queue_consumers: Family<OfQueue, Gauge>,
+    delayed: Known,
+    parked: Known,
+    documents: Known,
+    records: Known,
+    tasks: Known,
+    unsequenced: Known,
+    index_lag: Known,
+    indexed: Counter,
+    rounds: Family<Ended, Counter>,
+    lease: Known,
+    editions: Family<ReconcilerEnded, Counter>,
+    weeks_owed: Family<OfReconciler, Gauge>,
+    suspended: Known,
+    memory: Gauge,
+    files: Gauge,
+    /// What was last told of a relay, and of sessions: they count from their own start.
+    relayed: std::sync::Mutex<Relayed>,
+    followed: AtomicU64,
+}
+
+impl Metrics {
+    /// All of them, at nothing.
+    pub fn new(started_seconds: u64) -> Self {
+        let mut registry = Registry::default();
+        let r = &mut registry;
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        r.register("greffier_build", "The version that runs", build);
+        let metrics = Self {
+            stage_completions: counters(
+                r,
+                "greffier_stage_completions",
+                "Deliveries of a stage by how they ended: done; remembered (its record was there); stale (already finished); passed_over (nothing to do with the document); deferred (put off, still owed); quarantined (set aside for a person); given_back (the ledger, the store or the broker did not answer)",
+            ),
+            stage_seconds: {
+                let family = Family::<OfStage, Histogram>::new_with_constructor(|| {
+                    Histogram::new(STAGE_SECONDS)
+                });
+                r.register_with_unit(
+                    "greffier_stage_duration",
+                    "How long deliveries of a stage took, from taking the task to its durable end, whatever the end",
+                    Unit::Seconds,
+                    family.clone(),
+                );
+                family
+            },
+            relay_messages: counters(
+                r,
+                "greffier_relay_messages",
+                "Tasks handed to the broker: published (it answers for them), failed (tries that are made again), reclaimed (published long ago and not finished: owed again)",
+            ),
+            sessions: {
+                let counter = Counter::default();
+                r.register(
+                    "greffier_broker_sessions",
+                    "Sessions made with the broker: more than one says that it was lost and made anew",
+                    counter.clone(),
+                );
+                counter
+            },
+            broker_up: known(r, "greffier_broker_up", "Whether there is a session with the broker"),
+            queue_messages: gauges(
+                r,
+                "greffier_queue_messages",
+                "Tasks that wait at the broker; those in the hands of a worker are not counted",
+            ),
+            queue_consumers: gauges(
+                r,
+                "greffier_queue_consumers",
+                "Consumers of a queue: none, and what waits in it is done by nobody",
+            ),
+            delayed: known(
+                r,
+                "greffier_queue_delayed_messages",
+                "Tasks given back that wait at the broker for their next try",
+            ),
+            parked: known(
+                r,
+                "greffier_parked_messages",
+                "Messages that nobody could handle: `greffier parked` shows them",
+            ),
+            documents: known(r, "greffier_documents", "Documents of the ledger"),
+            records: known(r, "greffier_records", "Provenance records of the ledger"),
+            tasks: known(r, "greffier_tasks_owed", "Tasks of the ledger that are not finished"),
+            unsequenced: known(
+                r,
+                "greffier_log_unsequenced_records",
+                "Records that are not leaves of the log yet: `tick` numbers them",
+            ),
+            index_lag: known(
+                r,
+                "greffier_index_lag_records",
+                "Leaves of the log that the search indexes have not followed yet, as the process that follows them knows",
+            ),
+            indexed: {
+                let counter = Counter::default();
+                r.register(
+                    "greffier_index_changes",
+                    "Documents written into a search index",
+                    counter.clone(),
+                );
+                counter
+            },
+            rounds: counters(
+                r,
+                "greffier_tick_rounds",
+                "Rounds of `tick`: done, waited (another process has the lease), failed",
+            ),
+            lease: known(
+                r,
+                "greffier_lease_held",
+                "Whether this process is the one that numbers the log and follows it",
+            ),
+            editions: counters(
+                r,
+                "greffier_reconciler_editions",
+                "Alerts and syntheses that were looked at: new (an edition was made), same (these reports had made one), failed (tried again later)",
+            ),
+            weeks_owed: gauges(
+                r,
+                "greffier_reconciler_weeks_owed",
+                "Weeks that wait for their alerts, or for their synthesis once they are over",
+            ),
+            suspended: known(
+                r,
+                "greffier_promise_suspended_pipelines",
+                "Pipelines whose automatic routing is suspended: everything goes to people",
+            ),
+            memory: {
+                let gauge = Gauge::default();
+                let help = "Memory of this process that is resident; its readers are apart";
+                let name = "process_resident_memory";
+                r.register_with_unit(name, help, Unit::Bytes, gauge.clone());
+                gauge
+            },
+            files: {
+                let gauge = Gauge::default();
+                r.register("process_open_fds", "Files this process has open", gauge.clone());
+                gauge
+            },
+            relayed: std::sync::Mutex::default(),
+            followed: AtomicU64::new(u64::MAX),
+            registry: Registry::default(),
+        };
+        let started: Gauge = Gauge::default();
+        started.set(signed(started_seconds));
+        let help = "When this process started, in seconds since 1970";
+        r.register_with_unit("process_start_time", help, Unit::Seconds, started);
+        Self {
+            registry,
+            ..metrics
+        }
+    }
+
+    /// A delivery ended.
+    pub fn handled(&self, stage: &str, handled: &Handled, elapsed: Duration) {
+        let labels = StageEnded {
+            stage: stage.to_owned(),
+            outcome: outcome(handled),
+        };
+        self.stage_completions.get_or_create(&labels).inc();
+        let labels = OfStage {
+            stage: stage.to_owned(),
+        };
+        let seconds = self.stage_seconds.get_or_create(&labels);
+        seconds.observe(elapsed.as_secs_f64());
+    }
+
+    /// What the relay of this process did so far.
+    pub fn relayed(&self, so_far: &Relayed) {
+        let mut last = self
+            .relayed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let parts = [
+            ("published", so_far.published, last.published),
+            ("failed", so_far.failed, last.failed),
+            ("reclaimed", so_far.reclaimed, last.reclaimed),
+        ];
+        for (outcome, now, before) in parts {
+            let counter = self.relay_messages.get_or_create(&Ended { outcome });
+            counter.inc_by(now.saturating_sub(before));
+        }
+        *last = *so_far;
+    }
+
+    /// Sessions with the broker so far, over all queues that this process opened.
+    pub fn broker(&self, sessions: u64, up: bool) {
+        let before = self.sessions.get();
+        self.sessions.inc_by(sessions.saturating_sub(before));
+        set(&self.broker_up, u64::from(up));
+    }
+
+    /// How the queues stand; not known at this moment.
+    pub fn queues(&self, depths: Option<&[Depth]>) {
+        self.queue_messages.clear();
+        self.queue_consumers.clear();
+        self.delayed.clear();
+        self.parked.clear();
+        let mut delayed = 0;
+        for depth in depths.unwrap_or_default() {
+            match &depth.purpose {
+                Purpose::Work { stage, class } => {
+                    let labels = OfQueue {
+                        stage: stage.to_string(),
+                        class: class.as_str(),
+                    };
+                    let messages = self.queue_messages.get_or_create(&labels);
+                    messages.set(i64::from(depth.messages));
+                    let consumers = self.queue_consumers.get_or_create(&labels);
+                    consumers.set(i64::from(depth.consumers));
+                }
+                Purpose::Delayed => delayed += u64::from(depth.messages),
+                Purpose::Parked => set(&self.parked, u64::from(depth.messages)),
+            }
+        }
+        if depths.is_some() {
+            set(&self.delayed, delayed);
+        }
+    }
+
+    /// How the ledger stands; not known at this moment.
+    pub fn ledger(&self, counts: Option<LedgerCounts>) {
+        let Some(counts) = counts else {
+            for unknown in [
+                &self.documents,
+                &self.records,
+                &self.tasks,
+                &self.unsequenced,
+                &self.index_lag,
+            ] {
+                unknown.clear();
+            }
+            return;
+        };
+        set(&self.documents, counts.documents);
+        set(&self.records, counts.records);
+        set(&self.tasks, counts.tasks);
+        set(
+            &self.unsequenced,
+            counts.records.saturating_sub(counts.sequenced),
+        );
+        match self.followed.load(std::sync::atomic::Ordering::Relaxed) {
+            u64::MAX => {
+                self.index_lag.clear();
+            }
+            followed => set(&self.index_lag, counts.sequenced.saturating_sub(followed)),
+        }
+    }
+
+    /// A round of `tick` ended.
+    pub fn round(&self, outcome: Round) {
+        let outcome = match outcome {
+            Round::Done => "done",
+            Round::Waited => "waited",
+            Round::Failed => "failed",
+        };
+        self.rounds.get_or_create(&Ended { outcome }).inc();
+    }
+
+    /// Whether this process has the lease. Without it, it does not know how far the indexes are.
+    pub fn lease(&self, held: bool) {
+        set(&self.lease, u64::from(held));
+        if !held {
+            self.followed
+                .store(u64::MAX, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// The indexes have followed the log up to here, and so many documents changed in them.
+    pub fn followed(&self, position: u64, changes: u64) {
+        self.followed
+            .store(position, std::sync::atomic::Ordering::Relaxed);
+        self.indexed.inc_by(changes);
+    }
+
+    /// Alerts or a synthesis were looked at: whether an edition is new, or `None` where it failed.
+    pub fn edition(&self, reconciler: &'static str, new: Option<bool>) {
+        let outcome = match new {
+            Some(true) => "new",
+            Some(false) => "same",
+            None => "failed",
+        };
+        let labels = ReconcilerEnded {
+            reconciler,
+            outcome,
+        };
+        self.editions.get_or_create(&labels).inc();
+    }
+
+    /// Weeks that wait for their alerts, and for their synthesis.
+    pub fn weeks_owed(&self, alerts: usize, syntheses: usize) {
+        for (reconciler, weeks) in [("alert", alerts), ("synthesise", syntheses)] {
+            let gauge = self.weeks_owed.get_or_create(&OfReconciler { reconciler });
+            gauge.set(signed(weeks as u64));
+        }
+    }
+
+    /// Pipelines that are suspended.
+    pub fn suspended(&self, pipelines: usize) {
+        set(&self.suspended, pipelines as u64);
+    }
+
+    /// All of them, in OpenMetrics text.
+    pub fn text(&self) -> String {
+        if let Some(bytes) = resident_bytes() {
+            self.memory.set(signed(bytes));
+        }
+        if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+            // One of them is the folder being read.
+            self.files.set(signed(open.count().saturating_sub(1) as u64));
+        }
+        let mut text = String::new();
+        // Writing into a text cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// How a round of `tick` ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// It did what was to do.
+    Done,
+    /// Another process has the lease.
+    Waited,
+    /// Something did not answer.
+    Failed,
+}
+
+/// How a delivery ended, as a label and in traces.
+pub const fn outcome(handled: &Handled) -> &'static str {
+    match handled {
+        Handled::Done => "done",
+        Handled::Remembered => "remembered",
+        Handled::Stale => "stale",
+        Handled::PassedOver => "passed_over",
+        Handled::Deferred { .. } => "deferred",
+        Handled::Quarantined { .. } => "quarantined",
+        Handled::GivenBack => "given_back",
+    }
+}
+
+fn counters<L>(registry: &mut Registry, name: &str, help: &str) -> Family<L, Counter>
+where
+    L: Clone + std::hash::Hash + Eq + EncodeLabelSet + std::fmt::Debug + Send + Sync + 'static,
+{
+    let family = Family::<L, Counter>::default();
+    registry.register(name, help, family.clone());
+    family
+}
+
+fn gauges<L>(registry: &mut Registry, name: &str, help: &str) -> Family<L, Gauge>
+where
+    L: Clone + std::hash::Hash + Eq + EncodeLabelSet + std::fmt::Debug + Send + Sync + 'static,
+{
+    let family = Family::<L, Gauge>::default();
+    registry.register(name, help, family.clone());
+    family
+}
+
+fn known(registry: &mut Registry, name: &str, help: &str) -> Known {
+    gauges(registry, name, help)
+}
+
+fn set(gauge: &Known, value: u64) {
+    gauge.get_or_create(&[]).set(signed(value));
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Resident memory of this process. The kernel counts pages in `statm`; in `status`, kibibytes.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_not_shown_as_nothing() {
+        let metrics = Metrics::new(0);
+        assert!(!metrics.text().contains("\ngreffier_documents "));
+        let counts = LedgerCounts {
+            documents: 3,
+            records: 10,
+            sequenced: 8,
+            tasks: 1,
+        };
+        metrics.ledger(Some(counts));
+        let text = metrics.text();
+        assert!(text.contains("\ngreffier_documents 3\n"), "{text}");
+        assert!(text.contains("\ngreffier_log_unsequenced_records 2\n"));
+        assert!(!text.contains("\ngreffier_index_lag_records "));
+        metrics.followed(5, 2);
+        metrics.ledger(Some(counts));
+        assert!(metrics.text().contains("\ngreffier_index_lag_records 3\n"));
+        metrics.lease(false);
+        metrics.ledger(Some(counts));
+        assert!(!metrics.text().contains("\ngreffier_index_lag_records "));
+        metrics.ledger(None);
+        assert!(!metrics.text().contains("\ngreffier_documents "));
+    }
+
+    #[test]
+    fn what_others_count_from_their_start_is_counted_once() {
+        let metrics = Metrics::new(0);
+        let relayed = |published| Relayed {
+            published,
+            ..Relayed::default()
+        };
+        metrics.relayed(&relayed(5));
+        metrics.relayed(&relayed(5));
+        metrics.relayed(&relayed(7));
+        metrics.broker(1, true);
+        metrics.broker(1, true);
+        let text = metrics.text();
+        let published = "greffier_relay_messages_total{outcome=\"published\"} 7\n";
+        assert!(text.contains(published), "{text}");
+        assert!(text.contains("\ngreffier_broker_sessions_total 1\n"));
+    }
+
+    #[test]
+    fn each_says_what_it_means() {
+        let metrics = Metrics::new(0);
+        let text = metrics.text();
+        for line in text.lines().filter(|l| l.starts_with("# TYPE ")) {
+            let name = line.split(' ').nth(2).unwrap();
+            let help = format!("# HELP {name} ");
+            let help = text.lines().find(|l| l.starts_with(&help)).unwrap();
+            assert!(help.split(' ').count() > 5, "{help}");
+        }
+    }
+}
