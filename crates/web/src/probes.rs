@@ -118,7 +118,7 @@ async fn metrics(State(probe): State<Arc<dyn Probe>>) -> Response {
 ///
 /// # Errors
 /// When nothing answers there, or something that is none of ours.
-pub async fn ask(address: SocketAddr, question: &str) -> Result<(bool, String), WebError> {
+pub async fn ask(address: SocketAddr, question: &str) -> std::io::Result<(bool, String)> {
     let talk = async {
         let mut stream = tokio::net::TcpStream::connect(address).await?;
         let request = format!(
@@ -130,8 +130,8 @@ pub async fn ask(address: SocketAddr, question: &str) -> Result<(bool, String), 
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
     };
     let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
-    let answer = tokio::time::timeout(ANSWER_WITHIN, talk).await.map_err(late);
-    let answer = answer.flatten().map_err(WebError::Io)?;
+    let answer = tokio::time::timeout(ANSWER_WITHIN, talk);
+    let answer = answer.await.map_err(late)??;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     Ok((head.starts_with("HTTP/1.1 200 "), body.to_owned()))
 }

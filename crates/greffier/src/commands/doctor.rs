@@ -548,8 +548,8 @@ async fn broker(global: &Global, address: &broker::Address, prefix: &str) -> Fin
         Ok(house) => house,
         Err(error) => return Finding::not(State::Unknown, format!("{error:#}"), ""),
     };
-    let looked = broker::depth::depths(address, &topology(&house, prefix));
-    let depths: Vec<Depth> = match looked.await {
+    let topology = topology(&house, prefix);
+    let depths: Vec<Depth> = match broker::depth::depths(address, &topology).await {
         Ok(depths) => depths,
         Err(error) => {
             let remedy = lang.pick(

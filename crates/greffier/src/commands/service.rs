@@ -436,25 +436,37 @@ pub async fn all(
     let health = Health::start(watched, "all", global.lang, stop.clone()).await?;
     let address = through.address()?;
     let prefix = through.queues.prefix.clone();
-    let mut roles: JoinSet<Result<Did>> = JoinSet::new();
-    let (g, h, s) = (global.clone(), health.clone(), stop.clone());
-    let (a, p) = (address.clone(), prefix.clone());
-    roles.spawn(async move {
-        let relayed = relaying(&g, a, &p, Until::Stopped, s, &h).await;
-        Ok(Did::Relayed(relayed?))
-    });
     let from = From {
-        address,
-        prefix,
+        address: address.clone(),
+        prefix: prefix.clone(),
         asked: Vec::new(),
     };
-    let (g, h, s) = (global.clone(), health.clone(), stop.clone());
-    roles.spawn(async move { Ok(Did::Worked(working(&g, &from, s, &h).await?)) });
-    let (g, h, s) = (global.clone(), health.clone(), stop.clone());
-    roles.spawn(async move { ticking(&g, false, s, &h).await.map(|()| Did::Another) });
+    // A thread each: the one that indexes keeps no other waiting.
+    let mut roles: JoinSet<Result<Did>> = JoinSet::new();
+    let runtime = tokio::runtime::Handle::current();
+    let with = || (runtime.clone(), global.clone(), stop.clone(), health.clone());
+    let (runs, global_, stop_, health_) = with();
+    roles.spawn_blocking(move || {
+        let until = Until::Stopped;
+        let role = relaying(&global_, address, &prefix, until, stop_, &health_);
+        runs.block_on(role).map(Did::Relayed)
+    });
+    let (runs, global_, stop_, health_) = with();
+    roles.spawn_blocking(move || {
+        let role = working(&global_, &from, stop_, &health_);
+        runs.block_on(role).map(Did::Worked)
+    });
+    let (runs, global_, stop_, health_) = with();
+    roles.spawn_blocking(move || {
+        let role = ticking(&global_, false, stop_, &health_);
+        runs.block_on(role).map(|()| Did::Another)
+    });
     if let Some(listen) = serve {
-        let (g, h, s) = (global.clone(), health.clone(), stop.clone());
-        roles.spawn(async move { serving(&g, listen, s, &h).await.map(|()| Did::Another) });
+        let (runs, global_, stop_, health_) = with();
+        roles.spawn_blocking(move || {
+            let role = serving(&global_, listen, stop_, &health_);
+            runs.block_on(role).map(|()| Did::Another)
+        });
     }
     let mut first_error = None;
     while let Some(joined) = roles.join_next().await {
