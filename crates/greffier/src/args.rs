@@ -136,6 +136,19 @@ pub struct Watched {
     pub health: Option<std::net::SocketAddr>,
 }
 
+/// Who is told what happened.
+#[derive(Clone, Debug, Args)]
+pub struct Told {
+    /// Tell the life of documents to a collector of traces, by OTLP over HTTP in JSON: ids, stages and
+    /// times. Else nothing is told to anybody.
+    #[arg(
+        long,
+        value_name = "http://HOST:4318",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT"
+    )]
+    pub traces: Option<web::collector::Collector>,
+}
+
 /// `127.0.0.1:9464`, or `9464`.
 fn listening(text: &str) -> Result<std::net::SocketAddr, String> {
     if let Ok(port) = text.parse::<u16>() {
@@ -166,7 +179,7 @@ pub enum Command {
             value_name = "STAGES",
             value_delimiter = ',',
             env = "GREFFIER_STAGES",
-            requires = "MaybeBroker"
+            requires = "BrokerUrl"
         )]
         stage: Vec<domain::StageName>,
         /// Where tasks come from; else from the ledger itself.
@@ -198,6 +211,9 @@ pub enum Command {
         /// How it is watched.
         #[command(flatten)]
         watched: Watched,
+        /// Who is told.
+        #[command(flatten)]
+        told: Told,
     },
     /// `relay`, `work` and `tick` in one process, until told to stop: a small service whole.
     All {
@@ -210,6 +226,9 @@ pub enum Command {
         /// How it is watched.
         #[command(flatten)]
         watched: Watched,
+        /// Who is told.
+        #[command(flatten)]
+        told: Told,
     },
     /// Ask a role of this machine how it is; exit code 1 when it is not ready.
     Health {
@@ -443,13 +462,13 @@ pub enum Command {
 
 /// A broker.
 #[derive(Clone, Debug, Args)]
-#[group(required = true, multiple = true)]
 pub struct Broker {
     /// RabbitMQ: amqp://user:password@host:5672/vhost.
     #[arg(
         long,
         value_name = "URL",
         env = "GREFFIER_BROKER",
+        required_unless_present = "broker_file",
         hide_env_values = true
     )]
     broker: Option<String>,
@@ -489,6 +508,17 @@ pub struct QueueNames {
 /// A broker, where one is used.
 #[derive(Clone, Debug, Args)]
 pub struct MaybeBroker {
+    #[command(flatten)]
+    url: BrokerUrl,
+    /// Its queues.
+    #[command(flatten)]
+    pub queues: QueueNames,
+}
+
+/// Where a broker is, in one of two ways.
+#[derive(Clone, Debug, Args)]
+#[group(multiple = true)]
+struct BrokerUrl {
     /// RabbitMQ: amqp://user:password@host:5672/vhost.
     #[arg(
         long,
@@ -500,9 +530,6 @@ pub struct MaybeBroker {
     /// A file that holds the URL of --broker, which is then in no list of processes.
     #[arg(long, value_name = "FILE", env = "GREFFIER_BROKER_FILE")]
     broker_file: Option<PathBuf>,
-    /// Its queues.
-    #[command(flatten)]
-    pub queues: QueueNames,
 }
 
 impl MaybeBroker {
@@ -511,7 +538,7 @@ impl MaybeBroker {
     /// # Errors
     /// When the file cannot be read, or what is given is no such URL.
     pub fn address(&self) -> anyhow::Result<Option<broker::Address>> {
-        let url = url(self.broker.as_ref(), self.broker_file.as_deref())?;
+        let url = url(self.url.broker.as_ref(), self.url.broker_file.as_deref())?;
         Ok(url.map(|url| url.parse()).transpose()?)
     }
 }

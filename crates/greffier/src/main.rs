@@ -8,7 +8,7 @@
 //! | [`stages`], [`reconcilers`], [`followers`] | the three shapes of work, joined to their workshops |
 //! | [`commands`] | one file a subject |
 //! | [`watch`], [`suspensions`] | whether a promise is kept and documents resemble those before; what follows |
-//! | [`health`], [`metrics`] | what a process that runs for long says of itself |
+//! | [`health`], [`metrics`], [`traces`] | what a process that runs for long says of itself |
 //! | [`print`], [`plot`], [`schemas`] | what is shown; what leaves the process |
 
 #![expect(
@@ -30,6 +30,7 @@ mod reconcilers;
 mod schemas;
 mod stages;
 mod suspensions;
+mod traces;
 mod watch;
 
 use std::process::ExitCode;
@@ -135,12 +136,17 @@ async fn run(cli: &Cli) -> Result<Ending> {
             None => ingest::work(global).await,
         },
         Command::Relay { to, once, watched } => service::relay(global, to, *once, watched).await,
-        Command::Tick { once, watched } => service::tick(global, *once, watched).await,
+        Command::Tick {
+            once,
+            watched,
+            told,
+        } => service::tick(global, *once, watched, told).await,
         Command::All {
             through,
             serve,
             watched,
-        } => service::all(global, through, *serve, watched).await,
+            told,
+        } => service::all(global, through, *serve, watched, told).await,
         Command::Health { watched, live } => service::health(watched, *live).await,
         Command::Queues { at, delete } => queues::queues(global, at, *delete).await,
         Command::Parked { at, action } => queues::parked(global, at, action.as_ref()).await,

@@ -79,6 +79,7 @@ pub struct Metrics {
     unsequenced: Known,
     index_lag: Known,
     indexed: Counter,
+    spans: Counter,
     rounds: Family<Ended, Counter>,
     lease: Known,
     editions: Family<ReconcilerEnded, Counter>,
@@ -173,6 +174,15 @@ impl Metrics {
                 );
                 counter
             },
+            spans: {
+                let counter = Counter::default();
+                r.register(
+                    "greffier_trace_spans",
+                    "Spans that the collector of traces took, where one is configured",
+                    counter.clone(),
+                );
+                counter
+            },
             rounds: counters(
                 r,
                 "greffier_tick_rounds",
@@ -221,6 +231,18 @@ impl Metrics {
         Self {
             registry,
             ..metrics
+        }
+    }
+
+    /// These stages are worked on: each outcome is shown from the start, so that the first of a kind is
+    /// seen as a change.
+    pub fn stages<'a>(&self, stages: impl IntoIterator<Item = &'a str>) {
+        for stage in stages {
+            for outcome in OUTCOMES {
+                let stage = stage.to_owned();
+                let labels = StageEnded { stage, outcome };
+                drop(self.stage_completions.get_or_create(&labels));
+            }
         }
     }
 
@@ -346,6 +368,11 @@ impl Metrics {
         self.indexed.inc_by(changes);
     }
 
+    /// So many spans were told.
+    pub fn traced(&self, spans: u64) {
+        self.spans.inc_by(spans);
+    }
+
     /// Alerts or a synthesis were looked at: whether an edition is new, or `None` where it failed.
     pub fn edition(&self, reconciler: &'static str, new: Option<bool>) {
         let outcome = match new {
@@ -399,6 +426,17 @@ pub enum Round {
     /// Something did not answer.
     Failed,
 }
+
+/// How a delivery can end.
+const OUTCOMES: [&str; 7] = [
+    "done",
+    "remembered",
+    "stale",
+    "passed_over",
+    "deferred",
+    "quarantined",
+    "given_back",
+];
 
 /// How a delivery ended, as a label and in traces.
 pub const fn outcome(handled: &Handled) -> &'static str {
@@ -498,10 +536,112 @@ mod tests {
         assert!(text.contains("\ngreffier_broker_sessions_total 1\n"));
     }
 
+    /// All of them, each with a value.
+    fn whole() -> String {
+        let metrics = Metrics::new(0);
+        metrics.stages(["extract"]);
+        metrics.handled("extract", &Handled::Done, Duration::from_millis(20));
+        metrics.relayed(&Relayed::default());
+        metrics.broker(1, true);
+        let depth = |purpose| Depth {
+            queue: String::new(),
+            purpose,
+            messages: 1,
+            consumers: 1,
+        };
+        metrics.queues(Some(&[
+            depth(Purpose::Work {
+                stage: "extract".parse().unwrap(),
+                class: domain::message::Class::Bulk,
+            }),
+            depth(Purpose::Delayed),
+            depth(Purpose::Parked),
+        ]));
+        metrics.followed(0, 0);
+        metrics.ledger(Some(LedgerCounts::default()));
+        metrics.round(Round::Done);
+        metrics.edition("alert", Some(true));
+        metrics.weeks_owed(0, 0);
+        metrics.suspended(0);
+        metrics.lease(true);
+        metrics.text()
+    }
+
+    #[test]
+    fn every_outcome_is_shown_before_it_happens() {
+        let metrics = Metrics::new(0);
+        metrics.stages(["extract"]);
+        let text = metrics.text();
+        let deferred = Handled::Deferred {
+            reason: String::new(),
+        };
+        let quarantined = Handled::Quarantined {
+            reason: String::new(),
+        };
+        let all = [
+            Handled::Done,
+            Handled::Remembered,
+            Handled::Stale,
+            Handled::PassedOver,
+            deferred,
+            quarantined,
+            Handled::GivenBack,
+        ];
+        for handled in all {
+            let labels = format!("{{stage=\"extract\",outcome=\"{}\"}} 0\n", outcome(&handled));
+            let line = format!("\ngreffier_stage_completions_total{labels}");
+            assert!(text.contains(&line), "{line} {text}");
+        }
+    }
+
+    #[test]
+    fn the_dashboard_shows_what_is_declared() {
+        let mut declared = std::collections::BTreeSet::new();
+        let text = whole();
+        for line in text.lines().filter_map(|l| l.strip_prefix("# TYPE ")) {
+            let (name, kind) = line.split_once(' ').unwrap();
+            let ends: &[&str] = match kind {
+                "counter" => &["_total"],
+                "gauge" => &[""],
+                "histogram" => &["_bucket", "_sum", "_count"],
+                "info" => &["_info"],
+                other => panic!("{name} is a {other}"),
+            };
+            declared.extend(ends.iter().map(|end| format!("{name}{end}")));
+        }
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docker/grafana/dashboard.json"
+        );
+        let file = std::fs::read(file).unwrap();
+        let dashboard: serde_json::Value = serde_json::from_slice(&file).unwrap();
+        let mut shown = std::collections::BTreeSet::new();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                let asked = target["expr"].as_str().unwrap();
+                let words = asked.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+                let ours = |w: &&str| w.starts_with("greffier_") || w.starts_with("process_");
+                shown.extend(words.filter(ours).map(str::to_owned));
+            }
+        }
+        let unknown: Vec<&String> = shown.difference(&declared).collect();
+        assert_eq!(unknown, Vec::<&String>::new(), "of {declared:#?}");
+        // Whatever is declared is shown, but for what only tells machines apart.
+        let hidden: Vec<&String> = declared
+            .difference(&shown)
+            .filter(|name| !name.ends_with("_sum") && !name.ends_with("_count"))
+            .collect();
+        let apart = [
+            "greffier_records",
+            "greffier_trace_spans_total",
+            "process_start_time_seconds",
+        ];
+        assert_eq!(hidden, apart);
+    }
+
     #[test]
     fn each_says_what_it_means() {
-        let metrics = Metrics::new(0);
-        let text = metrics.text();
+        let text = whole();
         for line in text.lines().filter(|l| l.starts_with("# TYPE ")) {
             let name = line.split(' ').nth(2).unwrap();
             let help = format!("# HELP {name} ");

@@ -9,7 +9,7 @@
 //! | `shown` | moments, weeks, highlights, channels, missing pieces, sentences as people read them |
 //! | `inbox`, `document`, `review`, `why`, `search`, `synthesis` | the pages |
 //! | `health`, `assets` | for machines: whether we live, the style sheet |
-//! | [`probes`] | for whoever watches any process of ours, apart from pages: health and metrics |
+//! | [`probes`], [`collector`] | apart from pages: health and metrics of any process of ours; where traces go |
 //!
 //! Invariants: no page is served but on a loopback address, since nobody signs in yet; a page needs
 //! no script and nothing from outside; whatever a document, a form or an address says is escaped,
@@ -30,6 +30,7 @@ use pipeline::desk::{Desk, Opened};
 use pipeline::progress::Watch;
 
 mod assets;
+pub mod collector;
 mod document;
 mod guard;
 mod health;

@@ -6,6 +6,7 @@
 //! | [`demo`] | the three pipelines on `fixtures/`, from file to proof |
 //! | [`test`], [`postgres`], [`rabbitmq`] | every test, with a PostgreSQL and a RabbitMQ that answer |
 //! | [`fixtures`] | makes `fixtures/` |
+//! | [`deb`] | the Debian package |
 //! | [`encoder`] | trains and measures the encoder of our own |
 //! | [`fuzz`] | every parser on inputs that grow out of the fixtures |
 //! | [`program`] | runs cargo and the built binary |
@@ -13,6 +14,7 @@
 //! It links none of the crates it works on, so that it builds in seconds and can set up the
 //! machine that builds them.
 
+mod deb;
 mod demo;
 mod encoder;
 mod fixtures;
@@ -58,6 +60,12 @@ enum Command {
         /// Arguments of the runner.
         #[arg(last = true)]
         runner: Vec<String>,
+    },
+    /// Build the Debian package.
+    Deb {
+        /// Where to.
+        #[arg(long, value_name = "DIR", default_value = "target/deb")]
+        out: PathBuf,
     },
     /// Make `fixtures/` again from its material.
     Fixtures,
@@ -119,6 +127,11 @@ fn main() -> Result<ExitCode> {
         Command::Setup => program::set_up(&workspace)?,
         Command::Demo { data } => return demo::run(&workspace, data),
         Command::Test { full, runner } => return test::run(&workspace, *full, runner),
+        Command::Deb { out } => {
+            let out = std::path::absolute(out)?;
+            let package = deb::build(&workspace, &workspace.build_release()?, &out)?;
+            program::note(&format!("{} is built", workspace.shown(&package)));
+        }
         Command::Fixtures => fixtures::generate(workspace.root())?,
         Command::Schemas => program::write_schemas(&workspace)?,
         Command::Fuzz { seconds, target } => {

@@ -15,15 +15,17 @@ use pipeline::service::{self, RelaySettings, Relayed, Stop, Until};
 use store::{Lease, Role, SqlLedger};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use web::collector::Collector;
 
 use super::Ending;
 use super::search::Finder;
-use crate::args::{Broker, Global, Watched};
+use crate::args::{Broker, Global, Told, Watched};
 use crate::health::{Health, Pulse};
 use crate::house::House;
 use crate::metrics::Round;
 use crate::progress::HouseProgress;
 use crate::reconcilers::weeks::{Outcome, Weeks, When};
+use crate::traces::Traces;
 use crate::{followers, print, suspensions};
 
 /// How long `tick` waits before it looks again.
@@ -31,6 +33,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// How long `tick` waits before it looks again at promises, which opens what people decided.
 const PROMISES: Duration = Duration::from_secs(60);
+
+/// How long a collector that did not answer is left alone.
+const SILENT: Duration = Duration::from_secs(15);
 
 /// How long each may stand still before it is taken for stuck. A worker looks every two seconds; a turn
 /// of the relay waits for the broker's answers; a round of `tick` moves with every part of the index,
@@ -145,6 +150,7 @@ async fn work_once(
     health.ledger(&house.desk.vault.ledger, false);
     let known = service::stages(&house.desk.pipelines);
     let stages = chosen(&known, &from.asked)?;
+    health.metrics.stages(stages.iter().map(StageName::as_str));
     let said = stages.iter().map(ToString::to_string).collect::<Vec<_>>();
     let consuming = Consuming {
         stages,
@@ -271,14 +277,25 @@ fn said(global: &Global, relayed: Relayed) -> Result<()> {
 
 /// Numbers and signs the log, brings the index up to it and makes alerts and syntheses, until told to
 /// stop.
-pub async fn tick(global: &Global, once: bool, watched: &Watched) -> Result<Ending> {
+pub async fn tick(
+    global: &Global,
+    once: bool,
+    watched: &Watched,
+    told: &Told,
+) -> Result<Ending> {
     let stop = told_to_stop()?;
     let health = Health::start(watched, "tick", global.lang, stop.clone()).await?;
-    ticking(global, once, stop, &health).await?;
+    ticking(global, once, told, stop, &health).await?;
     Ok(Ending::Done)
 }
 
-async fn ticking(global: &Global, once: bool, mut stop: Stop, health: &Arc<Health>) -> Result<()> {
+async fn ticking(
+    global: &Global,
+    once: bool,
+    told: &Told,
+    mut stop: Stop,
+    health: &Arc<Health>,
+) -> Result<()> {
     health.needs(false);
     health.lease(false);
     let house = House::open_existing(global).await?;
@@ -291,8 +308,10 @@ async fn ticking(global: &Global, once: bool, mut stop: Stop, health: &Arc<Healt
         lang: global.lang,
         health,
         pulse: health.pulse("tick", TICK_STILL),
+        collector: told.traces.clone(),
         turn: None,
         kept: None,
+        silent_until: None,
     };
     let when = if once { When::AtOnce } else { When::Settled };
     while !stop.is_said() {
@@ -324,35 +343,64 @@ struct Ticking<'a> {
     lang: Lang,
     health: &'a Arc<Health>,
     pulse: Pulse,
-    /// The lease, while this process has it, and the weeks that owe something.
-    turn: Option<(Lease, Weeks)>,
+    /// Who is told of traces.
+    collector: Option<Collector>,
+    /// The lease, while this process has it, and what it then keeps.
+    turn: Option<Turn>,
     /// When promises were last looked at.
     kept: Option<Instant>,
+    /// A collector that does not answer is left alone for a while.
+    silent_until: Option<Instant>,
+}
+
+/// What whoever has the lease keeps.
+struct Turn {
+    lease: Lease,
+    weeks: Weeks,
+    traces: Option<Traces>,
 }
 
 impl Ticking<'_> {
     /// One round; whether it was this process's turn.
     async fn round(&mut self, when: When) -> Result<bool> {
-        if let Some((held, _)) = &mut self.turn
-            && !held.is_held().await
+        let (house, metrics) = (self.house, &self.health.metrics);
+        let desk = &house.desk;
+        if let Some(turn) = &mut self.turn
+            && !turn.lease.is_held().await
         {
             self.turn = None;
         }
         if self.turn.is_none() {
             let lease = self.ledger.lease(Role::Tick).await?;
             // Whoever had it may have gone on since this was last read.
-            self.turn = lease.map(|lease| (lease, Weeks::open(&self.house.data)));
+            self.turn = lease.map(|lease| Turn {
+                lease,
+                weeks: Weeks::open(&house.data),
+                traces: (self.collector.clone()).map(|to| Traces::open(&house.data, to)),
+            });
         }
         self.health.lease(self.turn.is_some());
-        let Some((_, weeks)) = &mut self.turn else {
+        let Some(Turn { weeks, traces, .. }) = &mut self.turn else {
             return Ok(false);
         };
-        let (house, metrics) = (self.house, &self.health.metrics);
-        let desk = &house.desk;
         pipeline::log::checkpoint(&desk.vault).await?;
         let log = desk.vault.ledger.log_size().await?;
+        let began = desk.clock.now();
         let changes = followers::follow(house, &|_, _| self.pulse.beat()).await?;
         metrics.followed(log, changes);
+        if let Some(traces) = traces
+            && self.silent_until.is_none_or(|until| until <= Instant::now())
+        {
+            // Who watches must not stop who works.
+            let indexed = (began, desk.clock.now());
+            match traces.follow(desk, indexed, log).await {
+                Ok(spans) => metrics.traced(spans),
+                Err(error) => {
+                    tracing::warn!(error = format!("{error:#}"), "traces are told later");
+                    self.silent_until = Some(Instant::now() + SILENT);
+                }
+            }
+        }
         weeks.look(desk).await?;
         for outcome in weeks.settle(desk, when).await? {
             self.pulse.beat();
@@ -429,6 +477,7 @@ pub async fn all(
     through: &Broker,
     serve: Option<SocketAddr>,
     watched: &Watched,
+    told: &Told,
 ) -> Result<Ending> {
     let (switch, stop) = Stop::new();
     let switch = Arc::new(switch);
@@ -457,8 +506,9 @@ pub async fn all(
         runs.block_on(role).map(Did::Worked)
     });
     let (runs, global_, stop_, health_) = with();
+    let told = told.clone();
     roles.spawn_blocking(move || {
-        let role = ticking(&global_, false, stop_, &health_);
+        let role = ticking(&global_, false, &told, stop_, &health_);
         runs.block_on(role).map(|()| Did::Another)
     });
     if let Some(listen) = serve {

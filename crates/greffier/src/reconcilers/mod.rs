@@ -32,6 +32,11 @@ const ALERT_VERSION: u32 = 1;
 const ALERT: &str = "alert";
 const SYNTHESISE: &str = "synthesise";
 
+/// Whether records of this activity are those of a reconciler.
+pub fn is_reconciler(activity: &str) -> bool {
+    matches!(activity, ALERT | SYNTHESISE)
+}
+
 /// The alerts and the synthesis of one week.
 pub struct Week {
     /// The alerts, and the edition that holds them.
@@ -360,7 +365,7 @@ pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
         at += batch.len() as u64;
         for stored in batch {
             let activity = stored.record.activity.as_str();
-            if matches!(activity, ALERT | SYNTHESISE)
+            if is_reconciler(activity)
                 && !recounted.contains(&stored.record.run_key)
             {
                 v.find(

@@ -14,7 +14,7 @@ use pipeline::ledger::DocumentState;
 use pipeline::pipelines::Pipeline;
 use serde::{Deserialize, Serialize};
 
-use super::{ALERT, SYNTHESISE, alerts, reconciles, slug, standing, synthesise};
+use super::{ALERT, SYNTHESISE, alerts, is_reconciler, reconciles, slug, standing, synthesise};
 
 /// Records read at a time.
 const BATCH: u32 = 1_000;
@@ -139,10 +139,9 @@ impl Weeks {
             let Some(last) = records.last().and_then(|r| r.leaf_index) else {
                 break;
             };
-            let made = |activity: &str| matches!(activity, ALERT | SYNTHESISE);
             let subjects: BTreeSet<SubjectId> = records
                 .iter()
-                .filter(|r| !made(r.record.activity.as_str()))
+                .filter(|r| !is_reconciler(r.record.activity.as_str()))
                 .map(|r| r.record.subject)
                 .collect();
             for subject in subjects {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -276,6 +276,85 @@ fn alerts_and_syntheses_come_by_themselves() {
     let last = |reconciler, at: Timestamp| editions(reconciler, at.week_in(&zone).to_string());
     assert_eq!((last("alert", now), last("synthesise", past)), (2, 2), "{this_week}");
     Ran::of(town.command(&["verify"])).ended(0);
+    town.end();
+}
+
+/// A collector that takes everything.
+fn collector() -> (String, std::sync::mpsc::Receiver<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, taken) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut said = BufReader::new(stream.try_clone().unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            said.read_line(&mut line).unwrap();
+            assert_eq!(line, "POST /v1/traces HTTP/1.1\r\n");
+            while line != "\r\n" {
+                line.clear();
+                said.read_line(&mut line).unwrap();
+                if let Some(text) = line.strip_prefix("content-length: ") {
+                    length = text.trim().parse().unwrap();
+                }
+            }
+            let mut body = vec![0; length];
+            said.read_exact(&mut body).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+            if sender.send(serde_json::from_slice(&body).unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    (address, taken)
+}
+
+#[test]
+fn a_trace_runs_from_reception_to_index_under_the_ids_of_messages() {
+    let town = Town::new("traced");
+    let (address, taken) = collector();
+    let file = town.data.file("files/lettre.txt", "Valmont, le lampadaire est éteint.\n");
+    let all = Role::start(&town, &["all", "--threads", "1", "--traces", &address]);
+    all.ready(true);
+    all.counts("greffier_lease_held", 1.0);
+    // What is recorded before the first round is not told.
+    all.counts("greffier_index_lag_records", 0.0);
+    Ran::of(town.command(&["ingest", "--pipeline", "archives", "--no-wait", &file])).ended(0);
+    let document: domain::DocumentId =
+        town.json(&["documents"])[0]["id"].as_str().unwrap().parse().unwrap();
+    let mut spans: BTreeMap<String, Value> = BTreeMap::new();
+    while !(spans.contains_key("embed") && spans.contains_key("index")) {
+        let told = taken.recv_timeout(LIMIT).unwrap();
+        let scope = &told["resourceSpans"][0]["scopeSpans"][0];
+        for span in scope["spans"].as_array().unwrap() {
+            let name = span["name"].as_str().unwrap().to_owned();
+            spans.insert(name, span.clone());
+        }
+    }
+    let told: Vec<&str> = spans.keys().map(String::as_str).collect();
+    // Nothing was there to recognise: passed over, it is no record.
+    assert_eq!(told, ["embed", "extract", "index", "receive", "sketch", "split"]);
+    let root = spans["receive"]["spanId"].clone();
+    assert_eq!(spans["receive"].get("parentSpanId"), None);
+    for stage in ["extract", "sketch", "split", "embed"] {
+        let task = domain::message::Task {
+            document: document.into(),
+            pipeline: "archives".parse().unwrap(),
+            stage: stage.parse().unwrap(),
+            generation: 0,
+            class: domain::message::Class::Bulk,
+        };
+        let message = domain::message::TaskEvent::from(task).traceparent.unwrap();
+        let span = &spans[stage];
+        let parts: Vec<&str> = message.split('-').collect();
+        assert_eq!(span["traceId"], parts[1], "{stage}");
+        assert_eq!(span["spanId"], parts[2], "{stage}");
+        assert_eq!(span["parentSpanId"], root, "{stage}");
+        let at = |key: &str| span[key].as_str().unwrap().parse::<u64>().unwrap();
+        assert!(at("startTimeUnixNano") <= at("endTimeUnixNano"), "{span}");
+    }
+    assert_eq!(spans["index"]["traceId"], spans["receive"]["traceId"]);
+    all.end();
     town.end();
 }
 
