@@ -250,7 +250,7 @@ impl Metrics {
     pub fn handled(&self, stage: &str, handled: &Handled, elapsed: Duration) {
         let labels = StageEnded {
             stage: stage.to_owned(),
-            outcome: outcome(handled),
+            outcome: handled.as_str(),
         };
         self.stage_completions.get_or_create(&labels).inc();
         let labels = OfStage {
@@ -438,19 +438,6 @@ const OUTCOMES: [&str; 7] = [
     "given_back",
 ];
 
-/// How a delivery ended, as a label and in traces.
-pub const fn outcome(handled: &Handled) -> &'static str {
-    match handled {
-        Handled::Done => "done",
-        Handled::Remembered => "remembered",
-        Handled::Stale => "stale",
-        Handled::PassedOver => "passed_over",
-        Handled::Deferred { .. } => "deferred",
-        Handled::Quarantined { .. } => "quarantined",
-        Handled::GivenBack => "given_back",
-    }
-}
-
 fn counters<L>(registry: &mut Registry, name: &str, help: &str) -> Family<L, Counter>
 where
     L: Clone + std::hash::Hash + Eq + EncodeLabelSet + std::fmt::Debug + Send + Sync + 'static,
@@ -588,7 +575,7 @@ mod tests {
             Handled::GivenBack,
         ];
         for handled in all {
-            let labels = format!("{{stage=\"extract\",outcome=\"{}\"}} 0\n", outcome(&handled));
+            let labels = format!("{{stage=\"extract\",outcome=\"{}\"}} 0\n", handled.as_str());
             let line = format!("\ngreffier_stage_completions_total{labels}");
             assert!(text.contains(&line), "{line} {text}");
         }

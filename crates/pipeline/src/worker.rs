@@ -97,6 +97,21 @@ pub enum Handled {
     GivenBack,
 }
 
+impl Handled {
+    /// Its word, in logs and metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Remembered => "remembered",
+            Self::Stale => "stale",
+            Self::PassedOver => "passed_over",
+            Self::Deferred { .. } => "deferred",
+            Self::Quarantined { .. } => "quarantined",
+            Self::GivenBack => "given_back",
+        }
+    }
+}
+
 /// A run about to happen.
 struct Run {
     document: DocumentRow,
@@ -137,7 +152,16 @@ impl Worker {
     /// Only passing ones: the ledger or the store does not answer. What was done may be recorded,
     /// when only the answer was lost; the task is owed unless it is.
     pub async fn handle(&self, task: &Task) -> Result<Handled, Error> {
-        self.deliver(task).instrument(span(task)).await
+        let delivered = async {
+            let started = std::time::Instant::now();
+            let handled = self.deliver(task).await;
+            if let Ok(handled) = &handled {
+                let duration_ms = started.elapsed().as_millis() as u64;
+                tracing::info!(outcome = handled.as_str(), duration_ms, "delivery ended");
+            }
+            handled
+        };
+        delivered.instrument(span(task)).await
     }
 
     async fn deliver(&self, task: &Task) -> Result<Handled, Error> {

@@ -382,19 +382,19 @@ fn a_url_may_come_from_a_file() {
 #[test]
 fn a_log_in_json_names_document_stage_and_trace() {
     let data = super::Data::new();
-    // A file that says it is a PDF and is none is set aside, with a line in the log.
-    let file = data.file("files/faux.pdf", "%PDF-1.7\nnothing\n");
+    let file = data.file("files/lettre.txt", "Le lampadaire est éteint.\n");
     let mut command = data.command(&["ingest", "--pipeline", "archives", &file]);
-    command.env("GREFFIER_LOG_FORMAT", "json");
+    command.env("GREFFIER_LOG_FORMAT", "json").env("GREFFIER_LOG", "info");
     let ran = Ran::of(command);
     let lines: Vec<Value> = ran
         .stderr
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
-    let about = lines.iter().find(|line| line["span"]["name"] == "delivery");
+    let about = lines.iter().find(|line| line["message"] == "delivery ended");
     let about = about.unwrap_or_else(|| panic!("{}", ran.stderr));
     let document = data.documents()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(about["outcome"], "done");
     let span = &about["span"];
     assert_eq!(span["document.id"], document.as_str());
     assert_eq!(span["stage.name"], "extract");
