@@ -114,7 +114,11 @@ fn url(given: Option<&String>, file: Option<&Path>) -> anyhow::Result<Option<Str
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("cannot read the URL in {}", file.display()))?;
     let text = text.trim();
-    ensure!(!text.is_empty(), "{} is empty: it holds a URL", file.display());
+    ensure!(
+        !text.is_empty(),
+        "{} is empty: it holds a URL",
+        file.display()
+    );
     Ok(Some(text.to_owned()))
 }
 

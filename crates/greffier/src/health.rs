@@ -28,6 +28,7 @@ const SUPERVISOR_STILL: Duration = Duration::from_secs(90);
 /// A process's health, shared by its roles.
 pub struct Health {
     role: &'static str,
+    stop: Stop,
     /// What it counts.
     pub metrics: Metrics,
     pulses: Mutex<Vec<Arc<Beat>>>,
@@ -97,7 +98,8 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Health {
-    /// Health of a process that does this; answers where asked, until `stop`.
+    /// Health of a process that does this; answers where asked, until the process ends: while it
+    /// finishes what is in hand, once `stop` is said, it is not ready and lives.
     ///
     /// # Errors
     /// When the address is taken.
@@ -105,11 +107,12 @@ impl Health {
         watched: &Watched,
         role: &'static str,
         lang: Lang,
-        mut stop: Stop,
+        stop: Stop,
     ) -> Result<Arc<Self>> {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let health = Arc::new(Self {
             role,
+            stop,
             metrics: Metrics::new(since_1970.map_or(0, |d| d.as_secs())),
             pulses: Mutex::default(),
             sources: Mutex::default(),
@@ -125,10 +128,12 @@ impl Health {
             listener.local_addr()?
         ));
         let probe = health.clone();
-        let stopped = async move { stop.said().await };
         tokio::spawn(async move {
-            if let Err(error) = web::probes::serve(probe, listener, stopped).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "health is not served");
+            if let Err(error) = web::probes::serve(probe, listener).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "health is not served"
+                );
             }
         });
         Ok(health)
@@ -221,7 +226,9 @@ impl Health {
 
 async fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener> {
     let bound = tokio::net::TcpListener::bind(address).await;
-    bound.with_context(|| format!("cannot listen on {address}: choose another address with --health"))
+    bound.with_context(|| {
+        format!("cannot listen on {address}: choose another address with --health")
+    })
 }
 
 #[async_trait]
@@ -261,6 +268,9 @@ impl Probe for Health {
             says: says.to_owned(),
         };
         let mut checks = Vec::new();
+        if self.stop.is_said() {
+            checks.push(check("stop", false, "told to end"));
+        }
         if needs_ledger {
             checks.push(match ledger {
                 None => check("ledger", false, "not open yet"),
@@ -334,6 +344,9 @@ mod tests {
         assert_eq!(names, [("ledger", false), ("broker", false)]);
         health.lease(false);
         let lease = health.checks().await.pop().unwrap();
-        assert_eq!((lease.name, lease.ok, lease.says.as_str()), ("lease", true, "waits"));
+        assert_eq!(
+            (lease.name, lease.ok, lease.says.as_str()),
+            ("lease", true, "waits")
+        );
     }
 }

@@ -131,7 +131,11 @@ impl Metrics {
                 );
                 counter
             },
-            broker_up: known(r, "greffier_broker_up", "Whether there is a session with the broker"),
+            broker_up: known(
+                r,
+                "greffier_broker_up",
+                "Whether there is a session with the broker",
+            ),
             queue_messages: gauges(
                 r,
                 "greffier_queue_messages",
@@ -154,7 +158,11 @@ impl Metrics {
             ),
             documents: known(r, "greffier_documents", "Documents of the ledger"),
             records: known(r, "greffier_records", "Provenance records of the ledger"),
-            tasks: known(r, "greffier_tasks_owed", "Tasks of the ledger that are not finished"),
+            tasks: known(
+                r,
+                "greffier_tasks_owed",
+                "Tasks of the ledger that are not finished",
+            ),
             unsequenced: known(
                 r,
                 "greffier_log_unsequenced_records",
@@ -217,7 +225,11 @@ impl Metrics {
             },
             files: {
                 let gauge = Gauge::default();
-                r.register("process_open_fds", "Files this process has open", gauge.clone());
+                r.register(
+                    "process_open_fds",
+                    "Files this process has open",
+                    gauge.clone(),
+                );
                 gauge
             },
             relayed: std::sync::Mutex::default(),
@@ -407,7 +419,8 @@ impl Metrics {
         }
         if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
             // One of them is the folder being read.
-            self.files.set(signed(open.count().saturating_sub(1) as u64));
+            self.files
+                .set(signed(open.count().saturating_sub(1) as u64));
         }
         let mut text = String::new();
         // Writing into a text cannot fail.

@@ -87,9 +87,15 @@ impl Traces {
                     (activity != RECEIVE)
                         .then(|| Trace::of_step(statement.subject, RECEIVE, 0).span_id),
                     &[
-                        ("document.id", json!({"stringValue": statement.subject.as_document().to_string()})),
+                        (
+                            "document.id",
+                            json!({"stringValue": statement.subject.as_document().to_string()}),
+                        ),
                         ("stage.name", json!({"stringValue": activity})),
-                        ("attempt", json!({"intValue": circumstances.attempt.to_string()})),
+                        (
+                            "attempt",
+                            json!({"intValue": circumstances.attempt.to_string()}),
+                        ),
                     ],
                     statement.outcome,
                 ));

@@ -150,7 +150,9 @@ fn secrets_are_made_once_and_are_those_that_containers_get() {
         command.arg(&script);
         Ran::of(command).ended(0);
         let compose = read("compose.yaml");
-        let named = compose.lines().filter_map(|line| line.split_once("file: ./secrets/"));
+        let named = compose
+            .lines()
+            .filter_map(|line| line.split_once("file: ./secrets/"));
         named
             .map(|(_, rest)| rest.trim_end_matches([' ', '}']).to_owned())
             .map(|name| {

@@ -372,14 +372,12 @@ impl Worker {
             Bench::BlockingThreads => {
                 let span = Span::current();
                 let work = move || span.in_scope(|| run_caught(stage.as_ref(), &inputs));
-                tokio::task::spawn_blocking(work)
-                    .await
-                    .unwrap_or_else(|e| {
-                        Err(Fault::Quarantine {
-                            reason: "panic".into(),
-                            detail: e.to_string(),
-                        })
+                tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| {
+                    Err(Fault::Quarantine {
+                        reason: "panic".into(),
+                        detail: e.to_string(),
                     })
+                })
             }
         }
     }

@@ -123,7 +123,11 @@ mod tests {
 
     #[test]
     fn an_address_names_a_host_and_a_port() {
-        for good in ["http://127.0.0.1:4318", "http://[::1]:4318/", "http://otel:80/base/"] {
+        for good in [
+            "http://127.0.0.1:4318",
+            "http://[::1]:4318/",
+            "http://otel:80/base/",
+        ] {
             assert!(good.parse::<Collector>().is_ok(), "{good}");
         }
         for wrong in [

@@ -3,7 +3,6 @@
 //! These answers are not pages: they carry counts and fixed words, never content, and may be served
 //! where pages may not.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,24 +52,20 @@ pub trait Probe: Send + Sync {
     async fn metrics(&self) -> String;
 }
 
-/// Answers `/health/live`, `/health/ready` and `/metrics` on `listener` until `stop`.
+/// Answers `/health/live`, `/health/ready` and `/metrics` on `listener`, until it is dropped.
 ///
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
     probe: Arc<dyn Probe>,
     listener: tokio::net::TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), WebError> {
     let router = Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
         .with_state(probe);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop)
-        .await
-        .map_err(WebError::Io)
+    axum::serve(listener, router).await.map_err(WebError::Io)
 }
 
 #[derive(Serialize)]
@@ -126,7 +121,10 @@ pub async fn ask(address: SocketAddr, question: &str) -> std::io::Result<(bool, 
         );
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
-        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
+        stream
+            .take(ANSWER_BYTES_MAX)
+            .read_to_end(&mut answer)
+            .await?;
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
     };
     let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);

@@ -66,6 +66,12 @@ enum Command {
         /// Where to.
         #[arg(long, value_name = "DIR", default_value = "target/deb")]
         out: PathBuf,
+        /// Around this program, instead of one built as it ships.
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// Then install it, have it work, and purge it: on a machine of tests, as root.
+        #[arg(long)]
+        try_out: bool,
     },
     /// Make `fixtures/` again from its material.
     Fixtures,
@@ -127,10 +133,21 @@ fn main() -> Result<ExitCode> {
         Command::Setup => program::set_up(&workspace)?,
         Command::Demo { data } => return demo::run(&workspace, data),
         Command::Test { full, runner } => return test::run(&workspace, *full, runner),
-        Command::Deb { out } => {
+        Command::Deb {
+            out,
+            program,
+            try_out,
+        } => {
             let out = std::path::absolute(out)?;
-            let package = deb::build(&workspace, &workspace.build_release()?, &out)?;
+            let program = match program {
+                Some(path) => workspace.built(std::path::absolute(path)?),
+                None => workspace.build_release()?,
+            };
+            let package = deb::build(&workspace, &program, &out)?;
             program::note(&format!("{} is built", workspace.shown(&package)));
+            if *try_out {
+                deb::try_out(&workspace, &package)?;
+            }
         }
         Command::Fixtures => fixtures::generate(workspace.root())?,
         Command::Schemas => program::write_schemas(&workspace)?,

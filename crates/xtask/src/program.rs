@@ -75,6 +75,14 @@ impl Workspace {
         self.build_with(&["test", "--workspace", "--no-run"])
     }
 
+    /// A binary that was built before.
+    pub(crate) fn built(&self, path: PathBuf) -> Program<'_> {
+        Program {
+            workspace: self,
+            path,
+        }
+    }
+
     /// Builds the binary as it ships.
     pub(crate) fn build_release(&self) -> Result<Program<'_>> {
         self.build_with(&["build", "--release", "--package", "greffier"])

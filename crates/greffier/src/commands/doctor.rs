@@ -164,9 +164,9 @@ pub async fn doctor(global: &Global, at: &MaybeBroker) -> Result<Ending> {
         let finding = match at.address() {
             Ok(None) => None,
             Ok(Some(address)) => Some(broker(global, &address, &at.queues.prefix).await),
-            Err(error) => Some(
-                Finding::not(State::Unavailable, format!("{error:#}"), "--broker").essential(),
-            ),
+            Err(error) => {
+                Some(Finding::not(State::Unavailable, format!("{error:#}"), "--broker").essential())
+            }
         };
         if let Some(finding) = finding {
             doctor.add("broker", ["RabbitMQ", "RabbitMQ"], finding);

@@ -1,9 +1,9 @@
 //! `queues`, `parked`: what waits at the broker.
 
 use anyhow::{Context, Result};
+use broker::BrokerError;
 use broker::depth::{self, Depth, Purpose};
 use broker::parked::{self, Fate, Parked};
-use broker::BrokerError;
 use domain::Lang;
 
 use super::Ending;

@@ -62,7 +62,9 @@ pub async fn work(
         prefix: prefix.to_owned(),
         asked: asked.to_vec(),
     };
-    working(global, &from, stop, &health).await?.report(global)?;
+    working(global, &from, stop, &health)
+        .await?
+        .report(global)?;
     Ok(Ending::Done)
 }
 
@@ -74,12 +76,7 @@ struct From {
     asked: Vec<StageName>,
 }
 
-async fn working(
-    global: &Global,
-    from: &From,
-    stop: Stop,
-    health: &Arc<Health>,
-) -> Result<Worked> {
+async fn working(global: &Global, from: &From, stop: Stop, health: &Arc<Health>) -> Result<Worked> {
     health.needs(true);
     let mut all = Worked::default();
     while work_once(global, from, stop.clone(), health, &mut all).await? {}
@@ -215,12 +212,7 @@ async fn count(mut events: mpsc::UnboundedReceiver<Event>, health: Arc<Health>) 
 }
 
 /// Hands what is owed to the broker, until told to stop.
-pub async fn relay(
-    global: &Global,
-    to: &Broker,
-    once: bool,
-    watched: &Watched,
-) -> Result<Ending> {
+pub async fn relay(global: &Global, to: &Broker, once: bool, watched: &Watched) -> Result<Ending> {
     let stop = told_to_stop()?;
     let health = Health::start(watched, "relay", global.lang, stop.clone()).await?;
     let until = if once {
@@ -277,12 +269,7 @@ fn said(global: &Global, relayed: Relayed) -> Result<()> {
 
 /// Numbers and signs the log, brings the index up to it and makes alerts and syntheses, until told to
 /// stop.
-pub async fn tick(
-    global: &Global,
-    once: bool,
-    watched: &Watched,
-    told: &Told,
-) -> Result<Ending> {
+pub async fn tick(global: &Global, once: bool, watched: &Watched, told: &Told) -> Result<Ending> {
     let stop = told_to_stop()?;
     let health = Health::start(watched, "tick", global.lang, stop.clone()).await?;
     ticking(global, once, told, stop, &health).await?;
@@ -389,7 +376,9 @@ impl Ticking<'_> {
         let changes = followers::follow(house, &|_, _| self.pulse.beat()).await?;
         metrics.followed(log, changes);
         if let Some(traces) = traces
-            && self.silent_until.is_none_or(|until| until <= Instant::now())
+            && self
+                .silent_until
+                .is_none_or(|until| until <= Instant::now())
         {
             // Who watches must not stop who works.
             let indexed = (began, desk.clock.now());
@@ -406,6 +395,9 @@ impl Ticking<'_> {
             self.pulse.beat();
             metrics.edition(outcome.reconciler, outcome.made.as_ref().ok().map(|m| m.1));
             tell(&outcome, self.lang);
+            if when == When::AtOnce {
+                outcome.made?;
+            }
         }
         let (alerts, syntheses) = weeks.owed();
         metrics.weeks_owed(alerts, syntheses);
@@ -425,7 +417,9 @@ fn tell(outcome: &Outcome, lang: Lang) {
     match &outcome.made {
         Ok((_, false)) => {}
         Ok((alerts, true)) => print::note(match (outcome.reconciler, lang) {
-            ("alert", Lang::Fr) => format!("{pipeline} {week} : {alerts} alertes (greffier alerts)"),
+            ("alert", Lang::Fr) => {
+                format!("{pipeline} {week} : {alerts} alertes (greffier alerts)")
+            }
             ("alert", Lang::En) => format!("{pipeline} {week}: {alerts} alerts (greffier alerts)"),
             (_, Lang::Fr) => format!("{pipeline} {week} : la synthèse est faite, {alerts} alertes"),
             (_, Lang::En) => format!("{pipeline} {week}: the synthesis is made, {alerts} alerts"),
@@ -493,7 +487,14 @@ pub async fn all(
     // A thread each: the one that indexes keeps no other waiting.
     let mut roles: JoinSet<Result<Did>> = JoinSet::new();
     let runtime = tokio::runtime::Handle::current();
-    let with = || (runtime.clone(), global.clone(), stop.clone(), health.clone());
+    let with = || {
+        (
+            runtime.clone(),
+            global.clone(),
+            stop.clone(),
+            health.clone(),
+        )
+    };
     let (runs, global_, stop_, health_) = with();
     roles.spawn_blocking(move || {
         let until = Until::Stopped;

@@ -365,9 +365,7 @@ pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
         at += batch.len() as u64;
         for stored in batch {
             let activity = stored.record.activity.as_str();
-            if is_reconciler(activity)
-                && !recounted.contains(&stored.record.run_key)
-            {
+            if is_reconciler(activity) && !recounted.contains(&stored.record.run_key) {
                 v.find(
                     stored.record.run_key,
                     format!("made an edition ({activity}) that is not listed, or whose pipeline is not in force"),

@@ -82,7 +82,10 @@ impl Role {
             if metrics.get(name) == Some(&value) {
                 return;
             }
-            assert!(started.elapsed() < LIMIT, "{name} is not {value}: {metrics:#?}");
+            assert!(
+                started.elapsed() < LIMIT,
+                "{name} is not {value}: {metrics:#?}"
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -111,7 +114,9 @@ impl Role {
 
     /// Told to end, it ends well.
     fn end(mut self) {
-        let told = Command::new("kill").arg(self.child.id().to_string()).status();
+        let told = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
         assert!(told.unwrap().success());
         let ended = self.child.wait().unwrap();
         assert_eq!(ended.code(), Some(0), "{ended}");
@@ -126,7 +131,8 @@ fn well(says: &str) -> (bool, String) {
 fn roles_say_how_they_are_and_what_they_did() {
     let town = Town::new("watched");
     for n in 0..LETTERS {
-        let text = format!("Valmont, dossier {n}.\n\nMadame, Monsieur, le lampadaire {n} est éteint.\n");
+        let text =
+            format!("Valmont, dossier {n}.\n\nMadame, Monsieur, le lampadaire {n} est éteint.\n");
         town.data.file(&format!("files/lettre-{n}.txt"), text);
     }
     let files = town.data.beside("files").display().to_string();
@@ -138,19 +144,35 @@ fn roles_say_how_they_are_and_what_they_did() {
     let (letters, tasks) = (LETTERS as f64, (LETTERS * STAGES.len()) as f64);
     for stage in STAGES {
         // Text files have no page to recognise.
-        let outcome = if stage == "ocr" { "passed_over" } else { "done" };
-        let name = format!("greffier_stage_completions_total{{stage=\"{stage}\",outcome=\"{outcome}\"}}");
+        let outcome = if stage == "ocr" {
+            "passed_over"
+        } else {
+            "done"
+        };
+        let name =
+            format!("greffier_stage_completions_total{{stage=\"{stage}\",outcome=\"{outcome}\"}}");
         work.counts(&name, letters);
         let name = format!("greffier_stage_duration_seconds_count{{stage=\"{stage}\"}}");
         work.counts(&name, letters);
     }
     let outcomes = work.metrics();
-    let outcomes = outcomes.iter().filter(|(name, _)| name.starts_with("greffier_stage_completions"));
+    let outcomes = outcomes
+        .iter()
+        .filter(|(name, _)| name.starts_with("greffier_stage_completions"));
     assert_eq!(outcomes.map(|(_, value)| value).sum::<f64>(), tasks);
-    relay.counts("greffier_relay_messages_total{outcome=\"published\"}", tasks);
+    relay.counts(
+        "greffier_relay_messages_total{outcome=\"published\"}",
+        tasks,
+    );
     relay.counts("greffier_relay_messages_total{outcome=\"failed\"}", 0.0);
-    relay.counts("greffier_queue_messages{stage=\"extract\",class=\"bulk\"}", 0.0);
-    relay.counts("greffier_queue_consumers{stage=\"extract\",class=\"bulk\"}", 1.0);
+    relay.counts(
+        "greffier_queue_messages{stage=\"extract\",class=\"bulk\"}",
+        0.0,
+    );
+    relay.counts(
+        "greffier_queue_consumers{stage=\"extract\",class=\"bulk\"}",
+        1.0,
+    );
     relay.counts("greffier_parked_messages", 0.0);
     for role in [&relay, &work] {
         role.counts("greffier_broker_sessions_total", 1.0);
@@ -166,10 +188,19 @@ fn roles_say_how_they_are_and_what_they_did() {
     tick.counts("greffier_lease_held", 1.0);
     assert_eq!(tick.ready(true)["lease"], well("held"));
     let metrics = tick.metrics();
-    assert!(metrics["greffier_index_changes_total"] >= letters, "{metrics:#?}");
-    assert!(metrics["process_resident_memory_bytes"] > 1e6, "{metrics:#?}");
+    assert!(
+        metrics["greffier_index_changes_total"] >= letters,
+        "{metrics:#?}"
+    );
+    assert!(
+        metrics["process_resident_memory_bytes"] > 1e6,
+        "{metrics:#?}"
+    );
     assert!(metrics["process_open_fds"] > 3.0, "{metrics:#?}");
-    let version = format!("greffier_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    let version = format!(
+        "greffier_build_info{{version=\"{}\"}}",
+        env!("CARGO_PKG_VERSION")
+    );
     assert_eq!(metrics[&version], 1.0);
 
     // A second one waits, and is ready to take over.
@@ -191,7 +222,10 @@ fn roles_say_how_they_are_and_what_they_did() {
     Ran::of(town.command(&["health", "--health", &address])).ended(0);
 
     // Nobody is ready without a ledger, and all of them live.
-    town.sql(format!("alter database {} with allow_connections false", town.database));
+    town.sql(format!(
+        "alter database {} with allow_connections false",
+        town.database
+    ));
     town.sql(format!(
         "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'",
         town.database
@@ -202,7 +236,10 @@ fn roles_say_how_they_are_and_what_they_did() {
         assert_eq!(role.get("/health/live").0, 200);
     }
     Ran::of(town.command(&["health", "--health", &address])).ended(1);
-    town.sql(format!("alter database {} with allow_connections true", town.database));
+    town.sql(format!(
+        "alter database {} with allow_connections true",
+        town.database
+    ));
     for role in [&relay, &work, &second] {
         role.ready(true);
     }
@@ -226,16 +263,22 @@ fn alerts_and_syntheses_come_by_themselves() {
     let report = |id: &str, at: Timestamp, notes: &str| {
         let line = json!({"id": id, "saisi_le": at.day_in(&zone), "equipe": "Nord",
             "lieu": {"quartier": "Les Tilleuls"}, "urgence": "non", "notes": notes});
-        town.data.file(&format!("reports/{id}.jsonl"), line.to_string())
+        town.data
+            .file(&format!("reports/{id}.jsonl"), line.to_string())
     };
     let take_in = |file: &str| {
-        Ran::of(town.command(&["ingest", "--pipeline", "field-reports", "--no-wait", file])).ended(0);
+        Ran::of(town.command(&["ingest", "--pipeline", "field-reports", "--no-wait", file]))
+            .ended(0);
     };
     let all = Role::start(&town, &["all", "--threads", "1"]);
     all.ready(true);
     let quiet = "Atelier tablette à la médiathèque, bonne ambiance, rien à signaler.";
     take_in(&report("R-1", past, quiet));
-    take_in(&report("R-2", now, "Tour du soir. Un lampadaire éteint, il fait noir."));
+    take_in(&report(
+        "R-2",
+        now,
+        "Tour du soir. Un lampadaire éteint, il fait noir.",
+    ));
     let editions = |reconciler: &str, week: String| -> i64 {
         let count = format!(
             "select coalesce(max(number), 0) from editions where reconciler = '{reconciler}' and period = '{week}'"
@@ -245,7 +288,10 @@ fn alerts_and_syntheses_come_by_themselves() {
     let wait_for = |reconciler: &str, at: Timestamp, number: i64| {
         let started = Instant::now();
         while editions(reconciler, at.week_in(&zone).to_string()) < number {
-            assert!(started.elapsed() < LIMIT, "{reconciler} {at}: no edition {number}");
+            assert!(
+                started.elapsed() < LIMIT,
+                "{reconciler} {at}: no edition {number}"
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
     };
@@ -257,7 +303,11 @@ fn alerts_and_syntheses_come_by_themselves() {
 
     // Urgent, it is an alert within the minute.
     let arrived = Instant::now();
-    take_in(&report("R-3", now, "Bagarre, un homme menace de se suicider, pompiers appelés."));
+    take_in(&report(
+        "R-3",
+        now,
+        "Bagarre, un homme menace de se suicider, pompiers appelés.",
+    ));
     wait_for("alert", now, 2);
     assert!(arrived.elapsed() < Duration::from_secs(60));
     let alerts = town.json(&["alerts"]);
@@ -267,14 +317,27 @@ fn alerts_and_syntheses_come_by_themselves() {
     // What arrives late makes another edition of a week that is over; what changes nothing, none.
     take_in(&report("R-4", past, "Tour du soir, calme."));
     wait_for("synthesise", past, 2);
-    all.counts("greffier_reconciler_weeks_owed{reconciler=\"synthesise\"}", 1.0);
-    all.counts("greffier_reconciler_editions_total{reconciler=\"synthesise\",outcome=\"new\"}", 2.0);
-    all.counts("greffier_reconciler_editions_total{reconciler=\"alert\",outcome=\"new\"}", 2.0);
+    all.counts(
+        "greffier_reconciler_weeks_owed{reconciler=\"synthesise\"}",
+        1.0,
+    );
+    all.counts(
+        "greffier_reconciler_editions_total{reconciler=\"synthesise\",outcome=\"new\"}",
+        2.0,
+    );
+    all.counts(
+        "greffier_reconciler_editions_total{reconciler=\"alert\",outcome=\"new\"}",
+        2.0,
+    );
     all.end();
     Ran::of(town.command(&["tick", "--once"])).ended(0);
     let this_week = now.week_in(&zone).to_string();
     let last = |reconciler, at: Timestamp| editions(reconciler, at.week_in(&zone).to_string());
-    assert_eq!((last("alert", now), last("synthesise", past)), (2, 2), "{this_week}");
+    assert_eq!(
+        (last("alert", now), last("synthesise", past)),
+        (2, 2),
+        "{this_week}"
+    );
     Ran::of(town.command(&["verify"])).ended(0);
     town.end();
 }
@@ -300,7 +363,9 @@ fn collector() -> (String, std::sync::mpsc::Receiver<Value>) {
             }
             let mut body = vec![0; length];
             said.read_exact(&mut body).unwrap();
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+                .unwrap();
             if sender.send(serde_json::from_slice(&body).unwrap()).is_err() {
                 return;
             }
@@ -313,15 +378,20 @@ fn collector() -> (String, std::sync::mpsc::Receiver<Value>) {
 fn a_trace_runs_from_reception_to_index_under_the_ids_of_messages() {
     let town = Town::new("traced");
     let (address, taken) = collector();
-    let file = town.data.file("files/lettre.txt", "Valmont, le lampadaire est éteint.\n");
+    let file = town
+        .data
+        .file("files/lettre.txt", "Valmont, le lampadaire est éteint.\n");
     let all = Role::start(&town, &["all", "--threads", "1", "--traces", &address]);
     all.ready(true);
     all.counts("greffier_lease_held", 1.0);
     // What is recorded before the first round is not told.
     all.counts("greffier_index_lag_records", 0.0);
     Ran::of(town.command(&["ingest", "--pipeline", "archives", "--no-wait", &file])).ended(0);
-    let document: domain::DocumentId =
-        town.json(&["documents"])[0]["id"].as_str().unwrap().parse().unwrap();
+    let document: domain::DocumentId = town.json(&["documents"])[0]["id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     let mut spans: BTreeMap<String, Value> = BTreeMap::new();
     while !(spans.contains_key("embed") && spans.contains_key("index")) {
         let told = taken.recv_timeout(LIMIT).unwrap();
@@ -333,7 +403,10 @@ fn a_trace_runs_from_reception_to_index_under_the_ids_of_messages() {
     }
     let told: Vec<&str> = spans.keys().map(String::as_str).collect();
     // Nothing was there to recognise: passed over, it is no record.
-    assert_eq!(told, ["embed", "extract", "index", "receive", "sketch", "split"]);
+    assert_eq!(
+        told,
+        ["embed", "extract", "index", "receive", "sketch", "split"]
+    );
     let root = spans["receive"]["spanId"].clone();
     assert_eq!(spans["receive"].get("parentSpanId"), None);
     for stage in ["extract", "sketch", "split", "embed"] {
@@ -384,14 +457,18 @@ fn a_log_in_json_names_document_stage_and_trace() {
     let data = super::Data::new();
     let file = data.file("files/lettre.txt", "Le lampadaire est éteint.\n");
     let mut command = data.command(&["ingest", "--pipeline", "archives", &file]);
-    command.env("GREFFIER_LOG_FORMAT", "json").env("GREFFIER_LOG", "info");
+    command
+        .env("GREFFIER_LOG_FORMAT", "json")
+        .env("GREFFIER_LOG", "info");
     let ran = Ran::of(command);
     let lines: Vec<Value> = ran
         .stderr
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
-    let about = lines.iter().find(|line| line["message"] == "delivery ended");
+    let about = lines
+        .iter()
+        .find(|line| line["message"] == "delivery ended");
     let about = about.unwrap_or_else(|| panic!("{}", ran.stderr));
     let document = data.documents()[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(about["outcome"], "done");
