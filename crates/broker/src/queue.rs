@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::StageName;
@@ -35,6 +35,9 @@ const RETURNS: &str = "greffier-returns";
 /// opening or closing words may otherwise be waited for until the end of days.
 const OPENING: Duration = Duration::from_secs(10);
 const LEAVING: Duration = Duration::from_secs(2);
+
+/// How often the supervisor says that it is not stuck.
+const MOVING: Duration = Duration::from_secs(5);
 
 /// The media type of a CloudEvent in JSON.
 pub(crate) const MEDIA_TYPE: &str = "application/cloudevents+json";
@@ -69,6 +72,8 @@ struct Shared {
     /// Said by whoever finds the session broken.
     broken: Notify,
     sessions: AtomicU64,
+    /// When the supervisor last moved.
+    moved: Mutex<Instant>,
 }
 
 #[derive(Clone)]
@@ -132,6 +137,7 @@ impl RabbitQueue {
             status,
             broken: Notify::new(),
             sessions: AtomicU64::new(0),
+            moved: Mutex::new(Instant::now()),
         });
         let (first, heard) = tokio::sync::oneshot::channel();
         tokio::spawn(supervise(shared.clone(), first));
@@ -145,6 +151,21 @@ impl RabbitQueue {
     /// How often a session was made: one more than it was made anew.
     pub fn sessions(&self) -> u64 {
         self.shared.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Whether this is a clone of the other.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Whether there is a session at this moment.
+    pub fn is_up(&self) -> bool {
+        self.shared.session().is_ok()
+    }
+
+    /// How long the supervisor has not moved. It does every few seconds, whatever the broker does.
+    pub fn still_for(&self) -> Duration {
+        self.shared.moved().elapsed()
     }
 
     /// Takes nothing more: what was delivered and not begun goes back, and
@@ -315,6 +336,10 @@ impl Shared {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn moved(&self) -> MutexGuard<'_, Instant> {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn session(&self) -> Result<Arc<Session>, BrokerError> {
         match &*self.status.borrow() {
             Status::Up(session) => Ok(session.clone()),
@@ -378,6 +403,7 @@ async fn supervise(
     let mut first = Some(first);
     let mut attempt = 0;
     while !shared.is_closed() {
+        *shared.moved() = Instant::now();
         let opened = match timeout(OPENING, open(&shared)).await {
             Ok(opened) => opened,
             Err(_elapsed) => Err(BrokerError::too_long("make a session")),
@@ -500,8 +526,10 @@ async fn serve(
 ) -> String {
     let mut events = Box::pin(session.publishing.events_listener());
     let consuming = !deliveries.is_empty();
+    let mut moving = tokio::time::interval(MOVING);
     loop {
         tokio::select! {
+            _ = moving.tick() => *shared.moved() = Instant::now(),
             () = shared.broken.notified() => {
                 // Said of an earlier session, it means nothing.
                 if !session.publisher.status().connected() || shared.is_closed() {

@@ -139,22 +139,41 @@ impl From<Task> for TaskEvent {
             kind: TaskEventType::Task,
             datacontenttype: JsonContentType::Json,
             subject: task.document.to_string(),
-            traceparent: Some(traceparent(&task)),
+            traceparent: Some(Trace::of(&task).parent()),
             data: task,
         }
     }
 }
 
-/// `00-<trace>-<span>-01`: the document's id is the trace, and the first bytes of the digest of
-/// stage and generation, bound to the document, are the span.
-fn traceparent(task: &Task) -> String {
-    let document = task.document.hex();
-    let span = Digest::of(format!("{document}/{}/{}", task.stage, task.generation).as_bytes());
-    let span: String = span.as_bytes()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("00-{document}-{span}-01")
+/// The ids of a task in a distributed trace, as W3C Trace Context writes them. They are told from
+/// the task, so that whoever handles it, and however often, names the same span.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The document's id: one trace a document.
+    pub trace_id: String,
+    /// The first bytes of the digest of document, stage and generation.
+    pub span_id: String,
+}
+
+impl Trace {
+    /// That of a task.
+    pub fn of(task: &Task) -> Self {
+        Self::of_step(task.document, task.stage.as_str(), task.generation)
+    }
+
+    /// That of a step in the life of a document that is no task: `receive`, `index`.
+    pub fn of_step(document: SubjectId, step: &str, generation: u32) -> Self {
+        let trace_id = document.hex();
+        let digest = Digest::of(format!("{trace_id}/{step}/{generation}").as_bytes());
+        let bytes = digest.as_bytes()[..8].iter();
+        let span_id = bytes.map(|byte| format!("{byte:02x}")).collect();
+        Self { trace_id, span_id }
+    }
+
+    /// `00-<trace>-<span>-01`.
+    fn parent(&self) -> String {
+        format!("00-{}-{}-01", self.trace_id, self.span_id)
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What was typed. What it means is decided in [`crate::settings`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The clerk of a town hall: reads what arrives, proposes where it goes, finds it again, and can
@@ -61,6 +62,14 @@ pub struct Global {
         hide_env_values = true
     )]
     pub database: Option<String>,
+    /// A file that holds the URL of --database, which is then in no list of processes.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "GREFFIER_DATABASE_FILE"
+    )]
+    pub database_file: Option<PathBuf>,
     /// Language of what is shown to people.
     #[arg(
         long,
@@ -74,8 +83,83 @@ pub struct Global {
     #[arg(long, global = true)]
     pub json: bool,
     /// Working threads; else one a processor.
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", env = "GREFFIER_THREADS")]
     pub threads: Option<usize>,
+    /// How the log is written on standard error. GREFFIER_LOG says how much: warn, info, debug.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "GREFFIER_LOG_FORMAT",
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+}
+
+impl Global {
+    /// The database of the ledger, where it is not SQLite's: as given, else as the file says.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is empty.
+    pub fn database(&self) -> anyhow::Result<Option<String>> {
+        url(self.database.as_ref(), self.database_file.as_deref())
+    }
+}
+
+/// A URL as given, else the one in a file.
+fn url(given: Option<&String>, file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let (None, Some(file)) = (given, file) else {
+        return Ok(given.cloned());
+    };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the URL in {}", file.display()))?;
+    let text = text.trim();
+    ensure!(
+        !text.is_empty(),
+        "{} is empty: it holds a URL",
+        file.display()
+    );
+    Ok(Some(text.to_owned()))
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, with `trace_id`, `span_id`, `document.id` and `stage.name`.
+    Json,
+}
+
+/// How a role that runs for long is watched.
+#[derive(Clone, Debug, Args)]
+pub struct Watched {
+    /// Where to answer /health/live, /health/ready and /metrics: an address, or a port of this
+    /// machine alone. Counts and no content, for whoever can reach it.
+    #[arg(long, value_name = "ADDR", env = "GREFFIER_HEALTH", value_parser = listening)]
+    pub health: Option<std::net::SocketAddr>,
+}
+
+/// Who is told what happened.
+#[derive(Clone, Debug, Args)]
+pub struct Told {
+    /// Tell the life of documents to a collector of traces, by OTLP over HTTP in JSON: ids, stages and
+    /// times. Else nothing is told to anybody.
+    #[arg(
+        long,
+        value_name = "http://HOST:4318",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT"
+    )]
+    pub traces: Option<web::collector::Collector>,
+}
+
+/// `127.0.0.1:9464`, or `9464`.
+fn listening(text: &str) -> Result<std::net::SocketAddr, String> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok((std::net::Ipv4Addr::LOCALHOST, port).into());
+    }
+    let wrong = "an address such as 127.0.0.1:9464, or a port";
+    text.parse().map_err(|_| wrong.to_owned())
 }
 
 /// The commands.
@@ -98,12 +182,16 @@ pub enum Command {
             long,
             value_name = "STAGES",
             value_delimiter = ',',
-            requires = "broker"
+            env = "GREFFIER_STAGES",
+            requires = "BrokerUrl"
         )]
         stage: Vec<domain::StageName>,
         /// Where tasks come from; else from the ledger itself.
         #[command(flatten)]
         from: MaybeBroker,
+        /// How it is watched.
+        #[command(flatten)]
+        watched: Watched,
     },
     /// Hand what is owed to the broker, until told to stop.
     Relay {
@@ -113,9 +201,13 @@ pub enum Command {
         /// End once nothing is due.
         #[arg(long)]
         once: bool,
+        /// How it is watched.
+        #[command(flatten)]
+        watched: Watched,
     },
-    /// Number and sign the log and bring the search index up to it, until told to stop. One process
-    /// at a time does so; others wait for their turn.
+    /// Number and sign the log, bring the search index up to it, make alerts of reports that came in
+    /// and the synthesis of a week that is over, until told to stop. One process at a time does so;
+    /// others wait for their turn.
     Tick {
         /// Do it once.
         #[arg(long)]
@@ -123,19 +215,51 @@ pub enum Command {
         /// Where results are told to other software; nowhere without it.
         #[command(flatten)]
         to: MaybeBroker,
+        /// How it is watched.
+        #[command(flatten)]
+        watched: Watched,
+        /// Who is told.
+        #[command(flatten)]
+        told: Told,
     },
     /// Take documents in that other software hands in by the broker, until told to stop.
     Intake {
         /// Where.
         #[command(flatten)]
         from: Broker,
-        /// The folder in which other software lays files that its messages name.
-        #[arg(long, value_name = "DIR", env = "GREFFIER_CLAIMS")]
-        claims: Option<PathBuf>,
-        /// With more tasks owed than this nothing is taken in: what comes waits in the queue, and
-        /// once that is full its publishers are told so.
-        #[arg(long, value_name = "N", default_value_t = 20_000)]
-        owed_max: u64,
+        /// What is taken in.
+        #[command(flatten)]
+        claims: Claims,
+        /// How it is watched.
+        #[command(flatten)]
+        watched: Watched,
+    },
+    /// `relay`, `work`, `tick` and `intake` in one process, until told to stop: a small service whole.
+    All {
+        /// The broker between them.
+        #[command(flatten)]
+        through: Broker,
+        /// What is taken in.
+        #[command(flatten)]
+        claims: Claims,
+        /// Serve pages too, on this loopback address.
+        #[arg(long, value_name = "ADDR", env = "GREFFIER_SERVE")]
+        serve: Option<std::net::SocketAddr>,
+        /// How it is watched.
+        #[command(flatten)]
+        watched: Watched,
+        /// Who is told.
+        #[command(flatten)]
+        told: Told,
+    },
+    /// Ask a role of this machine how it is; exit code 1 when it is not ready.
+    Health {
+        /// Where it answers.
+        #[command(flatten)]
+        watched: Watched,
+        /// Only whether it lives: what has not moved for too long is to be started again.
+        #[arg(long)]
+        live: bool,
     },
     /// What waits at the broker, by stage and class, and for how many workers.
     Queues {
@@ -342,6 +466,9 @@ pub enum Command {
         /// Where to listen: a loopback address, until people can sign in.
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
         listen: std::net::SocketAddr,
+        /// How it is watched.
+        #[command(flatten)]
+        watched: Watched,
     },
     /// Read documents handed over by a parent process.
     #[command(hide = true)]
@@ -363,12 +490,27 @@ pub struct Broker {
         long,
         value_name = "URL",
         env = "GREFFIER_BROKER",
+        required_unless_present = "broker_file",
         hide_env_values = true
     )]
-    pub broker: String,
+    broker: Option<String>,
+    /// A file that holds the URL of --broker, which is then in no list of processes.
+    #[arg(long, value_name = "FILE", env = "GREFFIER_BROKER_FILE")]
+    broker_file: Option<PathBuf>,
     /// Its queues.
     #[command(flatten)]
     pub queues: QueueNames,
+}
+
+impl Broker {
+    /// Where it is.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or what is given is no such URL.
+    pub fn address(&self) -> anyhow::Result<broker::Address> {
+        let url = url(self.broker.as_ref(), self.broker_file.as_deref())?;
+        Ok(url.context("a broker is missing: give --broker")?.parse()?)
+    }
 }
 
 /// How queues are named, so that several houses share one broker.
@@ -388,6 +530,17 @@ pub struct QueueNames {
 /// A broker, where one is used.
 #[derive(Clone, Debug, Args)]
 pub struct MaybeBroker {
+    #[command(flatten)]
+    url: BrokerUrl,
+    /// Its queues.
+    #[command(flatten)]
+    pub queues: QueueNames,
+}
+
+/// Where a broker is, in one of two ways.
+#[derive(Clone, Debug, Args)]
+#[group(multiple = true)]
+struct BrokerUrl {
     /// RabbitMQ: amqp://user:password@host:5672/vhost.
     #[arg(
         long,
@@ -395,10 +548,21 @@ pub struct MaybeBroker {
         env = "GREFFIER_BROKER",
         hide_env_values = true
     )]
-    pub broker: Option<String>,
-    /// Its queues.
-    #[command(flatten)]
-    pub queues: QueueNames,
+    broker: Option<String>,
+    /// A file that holds the URL of --broker, which is then in no list of processes.
+    #[arg(long, value_name = "FILE", env = "GREFFIER_BROKER_FILE")]
+    broker_file: Option<PathBuf>,
+}
+
+impl MaybeBroker {
+    /// Where it is, if one is used.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or what is given is no such URL.
+    pub fn address(&self) -> anyhow::Result<Option<broker::Address>> {
+        let url = url(self.url.broker.as_ref(), self.url.broker_file.as_deref())?;
+        Ok(url.map(|url| url.parse()).transpose()?)
+    }
 }
 
 /// Names of queues have 255 bytes at most, and stages have theirs.
@@ -409,6 +573,18 @@ fn prefix(text: &str) -> Result<String, String> {
     } else {
         Err("1 to 100 letters, digits, `-`, `_` and `.`".to_owned())
     }
+}
+
+/// What is taken in of what other software hands in.
+#[derive(Clone, Debug, Args)]
+pub struct Claims {
+    /// The folder in which other software lays files that its messages name.
+    #[arg(long, value_name = "DIR", env = "GREFFIER_CLAIMS")]
+    pub claims: Option<PathBuf>,
+    /// With more tasks owed than this nothing is taken in: what comes waits in the queue, and once
+    /// that is full its publishers are told so.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub owed_max: u64,
 }
 
 /// What to do with parked messages.

@@ -97,8 +97,8 @@ impl House {
         make(&data)?;
         only_ours(&data)?;
         let secrets = Arc::new(secrets(&data, secret_file)?);
-        let service = match &global.database {
-            Some(url) => Some(SqlLedger::open_service(url).await?),
+        let service = match global.database()? {
+            Some(url) => Some(SqlLedger::open_service(&url).await?),
             None => None,
         };
         let ledger: Arc<dyn Ledger> = match &service {
@@ -317,13 +317,13 @@ pub fn recognition_limits() -> ProcessLimits {
 pub fn models(global: &Global, threads: usize) -> Result<(PathBuf, Models)> {
     let pipelines = match &global.pipelines {
         Some(dir) => dir.clone(),
-        None => places("pipelines").into_iter().find(|d| d.join("models.toml").is_file()).context(
+        None => places("pipelines", "/etc/greffier/pipelines").into_iter().find(|d| d.join("models.toml").is_file()).context(
             "no folder `pipelines` with a models.toml here or beside the program: give --pipelines DIR",
         )?,
     };
     let runtime = match &global.runtime {
         Some(dir) => vec![dir.clone()],
-        None => places(".runtime"),
+        None => places(".runtime", "/usr/lib/greffier"),
     };
     let models = Models::open(
         &pipelines.join("models.toml"),
@@ -334,8 +334,9 @@ pub fn models(global: &Global, threads: usize) -> Result<(PathBuf, Models)> {
     Ok((pipelines, models))
 }
 
-/// Where a folder of this name may be, nearest first.
-fn places(folder: &str) -> Vec<PathBuf> {
+/// Where a folder of this name may be, nearest first; an installed program's is where its package puts
+/// it.
+fn places(folder: &str, installed: &str) -> Vec<PathBuf> {
     let mut places = vec![PathBuf::from(folder)];
     if let Ok(program) = std::env::current_exe() {
         places.extend(
@@ -345,6 +346,9 @@ fn places(folder: &str) -> Vec<PathBuf> {
                 .take(4)
                 .map(|dir| dir.join(folder)),
         );
+        if program.starts_with("/usr") {
+            places.push(PathBuf::from(installed));
+        }
     }
     // A program built elsewhere than under its sources finds theirs.
     places.push(

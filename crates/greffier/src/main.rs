@@ -8,6 +8,7 @@
 //! | [`stages`], [`reconcilers`], [`followers`] | the three shapes of work, joined to their workshops |
 //! | [`commands`] | one file a subject |
 //! | [`watch`], [`suspensions`] | whether a promise is kept and documents resemble those before; what follows |
+//! | [`health`], [`metrics`], [`traces`] | what a process that runs for long says of itself |
 //! | [`print`], [`plot`], [`schemas`] | what is shown; what leaves the process |
 
 #![expect(
@@ -18,7 +19,9 @@
 mod args;
 mod commands;
 mod followers;
+mod health;
 mod house;
+mod metrics;
 mod models;
 mod plot;
 mod print;
@@ -27,6 +30,7 @@ mod reconcilers;
 mod schemas;
 mod stages;
 mod suspensions;
+mod traces;
 mod watch;
 
 use std::process::ExitCode;
@@ -34,7 +38,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use crate::args::{Cli, Command, EvalWhat};
+use crate::args::{Cli, Command, EvalWhat, LogFormat};
 use crate::commands::{
     Ending, admin, classify, doctor, documents, eval, extract, inbox, index, ingest, insight,
     queues, search, service, trust,
@@ -69,10 +73,19 @@ fn main() -> ExitCode {
     }
     let filter = tracing_subscriber::EnvFilter::try_from_env("GREFFIER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match cli.global.log_format {
+        LogFormat::Text => log.init(),
+        // The span of the delivery says which document and stage it is about.
+        LogFormat::Json => log
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .init(),
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -111,17 +124,37 @@ async fn run(cli: &Cli) -> Result<Ending> {
     match &cli.command {
         Command::Init { secret_file } => admin::init(global, secret_file.as_deref()).await,
         Command::Ingest(args) => ingest::ingest(global, args).await,
-        Command::Work { stage, from } => match &from.broker {
-            Some(url) => service::work(global, url, &from.queues.prefix, stage).await,
+        Command::Work {
+            stage,
+            from,
+            watched,
+        } => match from.address()? {
+            Some(address) => {
+                let prefix = &from.queues.prefix;
+                service::work(global, address, prefix, stage, watched).await
+            }
             None => ingest::work(global).await,
         },
-        Command::Relay { to, once } => service::relay(global, to, *once).await,
-        Command::Tick { once, to } => service::tick(global, *once, to).await,
+        Command::Relay { to, once, watched } => service::relay(global, to, *once, watched).await,
+        Command::Tick {
+            once,
+            to,
+            watched,
+            told,
+        } => service::tick(global, *once, to, watched, told).await,
+        Command::All {
+            through,
+            claims,
+            serve,
+            watched,
+            told,
+        } => service::all(global, through, claims, *serve, watched, told).await,
+        Command::Health { watched, live } => service::health(watched, *live).await,
         Command::Intake {
             from,
             claims,
-            owed_max,
-        } => commands::intake::intake(global, from, claims.as_deref(), *owed_max).await,
+            watched,
+        } => commands::intake::intake(global, from, claims, watched).await,
         Command::Queues { at, delete } => queues::queues(global, at, *delete).await,
         Command::Parked { at, action } => queues::parked(global, at, action.as_ref()).await,
         Command::Reprocess(args) => commands::reprocess::reprocess(global, args).await,
@@ -190,7 +223,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Models { action } => commands::models::models(global, action.as_ref()).await,
         Command::Schemas { write } => admin::schemas(write.as_ref()),
         Command::Doctor { at } => doctor::doctor(global, at).await,
-        Command::Serve { listen } => admin::serve(global, *listen).await,
+        Command::Serve { listen, watched } => service::serve(global, *listen, watched).await,
         Command::ExtractChild | Command::OcrChild { .. } => Ok(Ending::Done),
     }
 }

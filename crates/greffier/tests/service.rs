@@ -13,6 +13,8 @@
 mod common;
 #[path = "../../broker/tests/common/mod.rs"]
 mod rabbit;
+#[path = "service/watched.rs"]
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Child, Command, Stdio};
@@ -101,10 +103,14 @@ impl Town {
         });
     }
 
-    fn number(&self, statement: &'static str) -> i64 {
+    fn number(&self, statement: &str) -> i64 {
+        self.count(statement.to_owned())
+    }
+
+    fn count(&self, statement: String) -> i64 {
         self.runtime.block_on(async {
             let mut connection = PgConnection::connect(&self.url).await.unwrap();
-            let number = sqlx::query_scalar(statement)
+            let number = sqlx::query_scalar(AssertSqlSafe(statement))
                 .fetch_one(&mut connection)
                 .await
                 .unwrap();

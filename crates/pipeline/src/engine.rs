@@ -219,6 +219,8 @@ impl Totals {
             Handled::PassedOver => self.passed_over += 1,
             Handled::Deferred { .. } => self.deferred += 1,
             Handled::Quarantined { .. } => self.quarantined += 1,
+            // Handled by whoever is handed it next.
+            Handled::GivenBack => {}
         }
     }
 

@@ -20,7 +20,7 @@ use crate::engine::{Event, Totals, gathered};
 use crate::error::Error;
 use crate::ledger::{Due, Ledger, TaskRow};
 use crate::queue::{Delivery, Queue, QueueError, Settlement};
-use crate::worker::Worker;
+use crate::worker::{Handled, Worker};
 
 /// How a relay works.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,7 @@ impl Stop {
     }
 }
 
-/// Empties the outbox into a queue.
+/// Empties the outbox into a queue, and tells `hearing` after each turn what was done so far.
 ///
 /// # Errors
 /// When the queue or the ledger refuses for good: a person is needed. With [`Until::NothingDue`]
@@ -112,6 +112,7 @@ pub async fn relay(
     settings: RelaySettings,
     until: Until,
     mut stop: Stop,
+    hearing: &(dyn Fn(&Relayed) + Sync),
 ) -> Result<Relayed, Error> {
     let mut relay = Relay::new(settings);
     while !stop.is_said() {
@@ -120,6 +121,7 @@ pub async fn relay(
             // What was on its way is published and not marked: it is published once more.
             () = stop.said() => break,
         };
+        hearing(&relayed);
         match turn {
             Ok(0) if until == Until::NothingDue => break,
             Ok(0) => stop.pause(settings.pause).await,
@@ -229,27 +231,25 @@ async fn hand(
     while let Some(delivery) = queue.next().await? {
         let task = delivery.event.data.clone();
         let started = std::time::Instant::now();
-        let settlement = match worker.handle(&task).await {
-            Ok(handled) => {
-                totals.count(&handled);
-                if let Some(events) = events {
-                    // Nobody listening any more is no reason to stop working.
-                    let _ = events.send(Event {
-                        task: task.clone(),
-                        handled,
-                        elapsed: started.elapsed(),
-                    });
-                }
-                Settlement::Acknowledge
-            }
+        let (handled, settlement) = match worker.handle(&task).await {
+            Ok(handled) => (handled, Settlement::Acknowledge),
             Err(error) => {
                 tracing::warn!(
                     document.id = %task.document.as_document(), stage.name = %task.stage,
                     error = &error as &dyn std::error::Error, "given back",
                 );
-                Settlement::Return
+                (Handled::GivenBack, Settlement::Return)
             }
         };
+        totals.count(&handled);
+        if let Some(events) = events {
+            // Nobody listening any more is no reason to stop working.
+            let _ = events.send(Event {
+                task,
+                handled,
+                elapsed: started.elapsed(),
+            });
+        }
         settle(queue, delivery, settlement).await?;
     }
     Ok(totals)

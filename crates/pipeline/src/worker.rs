@@ -9,13 +9,14 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use domain::message::Task;
+use domain::message::{Task, Trace};
 use domain::record::Record;
 use domain::{
     Agent, Arrival, ArtifactName, DocumentId, Kind, Named, Quality, RunKey, RunOutcome, Source,
     StageName, Statement,
 };
 use privacy::Envelope;
+use tracing::{Instrument as _, Span};
 
 use crate::circumstances::{Build, Clock};
 use crate::error::Error;
@@ -91,6 +92,24 @@ pub enum Handled {
         /// Why.
         reason: String,
     },
+    /// The house failed: the delivery went back, for whoever is handed it next. Never told by
+    /// [`Worker::handle`], which gives the error.
+    GivenBack,
+}
+
+impl Handled {
+    /// Its word, in logs and metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Remembered => "remembered",
+            Self::Stale => "stale",
+            Self::PassedOver => "passed_over",
+            Self::Deferred { .. } => "deferred",
+            Self::Quarantined { .. } => "quarantined",
+            Self::GivenBack => "given_back",
+        }
+    }
 }
 
 /// A run about to happen.
@@ -113,6 +132,19 @@ struct Written {
     likeness: Option<Vec<i64>>,
 }
 
+/// What everything logged about a delivery carries: the ids of its message's `traceparent`, so that
+/// logs, traces and messages name the same thing.
+fn span(task: &Task) -> Span {
+    let trace = Trace::of(task);
+    // At the level of errors: whatever is logged, it is logged with these.
+    tracing::error_span!(
+        "delivery",
+        trace_id = %trace.trace_id, span_id = %trace.span_id,
+        document.id = %task.document.as_document(), stage.name = %task.stage,
+        attempt = tracing::field::Empty,
+    )
+}
+
 impl Worker {
     /// Does what a task asks. Once this returns, whatever happened is durable.
     ///
@@ -120,6 +152,19 @@ impl Worker {
     /// Only passing ones: the ledger or the store does not answer. What was done may be recorded,
     /// when only the answer was lost; the task is owed unless it is.
     pub async fn handle(&self, task: &Task) -> Result<Handled, Error> {
+        let delivered = async {
+            let started = std::time::Instant::now();
+            let handled = self.deliver(task).await;
+            if let Ok(handled) = &handled {
+                let duration_ms = started.elapsed().as_millis() as u64;
+                tracing::info!(outcome = handled.as_str(), duration_ms, "delivery ended");
+            }
+            handled
+        };
+        delivered.instrument(span(task)).await
+    }
+
+    async fn deliver(&self, task: &Task) -> Result<Handled, Error> {
         let error = match self.attempt(task).await {
             Ok(handled) => return Ok(handled),
             Err(error) => error,
@@ -159,6 +204,7 @@ impl Worker {
         let Some(attempt) = self.vault.ledger.begin(task).await? else {
             return Ok(Handled::Stale);
         };
+        Span::current().record("attempt", attempt);
         let run = self.prepare(task).await?;
         if let Some(known) = self
             .vault
@@ -324,14 +370,14 @@ impl Worker {
         match self.bench {
             Bench::Here => run_caught(stage.as_ref(), &inputs),
             Bench::BlockingThreads => {
-                tokio::task::spawn_blocking(move || run_caught(stage.as_ref(), &inputs))
-                    .await
-                    .unwrap_or_else(|e| {
-                        Err(Fault::Quarantine {
-                            reason: "panic".into(),
-                            detail: e.to_string(),
-                        })
+                let span = Span::current();
+                let work = move || span.in_scope(|| run_caught(stage.as_ref(), &inputs));
+                tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| {
+                    Err(Fault::Quarantine {
+                        reason: "panic".into(),
+                        detail: e.to_string(),
                     })
+                })
             }
         }
     }

@@ -9,8 +9,9 @@
 //! | `shown` | moments, weeks, highlights, missing pieces, sentences as people read them |
 //! | `inbox`, `document`, `review`, `why`, `search`, `synthesis` | the pages |
 //! | `health`, `assets` | for machines: whether we live, the style sheet |
+//! | [`probes`], [`collector`] | apart from pages: health and metrics of any process of ours; where traces go |
 //!
-//! Invariants: nothing is served but on a loopback address, since nobody signs in yet; a page needs
+//! Invariants: no page is served but on a loopback address, since nobody signs in yet; a page needs
 //! no script and nothing from outside; whatever a document, a form or an address says is escaped,
 //! and gives a page or a plain 4xx, never a 500; logs carry neither words searched nor content.
 
@@ -29,10 +30,12 @@ use pipeline::desk::{Desk, Opened};
 use pipeline::progress::Watch;
 
 mod assets;
+pub mod collector;
 mod document;
 mod guard;
 mod health;
 mod inbox;
+pub mod probes;
 mod problem;
 mod review;
 mod search;

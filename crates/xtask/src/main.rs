@@ -6,6 +6,7 @@
 //! | [`demo`] | the three pipelines on `fixtures/`, from file to proof |
 //! | [`test`], [`postgres`], [`rabbitmq`] | every test, with a PostgreSQL and a RabbitMQ that answer |
 //! | [`fixtures`] | makes `fixtures/` |
+//! | [`deb`] | the Debian package |
 //! | [`encoder`] | trains and measures the encoder of our own |
 //! | [`fuzz`] | every parser on inputs that grow out of the fixtures |
 //! | [`program`] | runs cargo and the built binary |
@@ -13,6 +14,7 @@
 //! It links none of the crates it works on, so that it builds in seconds and can set up the
 //! machine that builds them.
 
+mod deb;
 mod demo;
 mod encoder;
 mod fixtures;
@@ -58,6 +60,18 @@ enum Command {
         /// Arguments of the runner.
         #[arg(last = true)]
         runner: Vec<String>,
+    },
+    /// Build the Debian package.
+    Deb {
+        /// Where to.
+        #[arg(long, value_name = "DIR", default_value = "target/deb")]
+        out: PathBuf,
+        /// Around this program, instead of one built as it ships.
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// Then install it, have it work, and purge it: on a machine of tests, as root.
+        #[arg(long)]
+        try_out: bool,
     },
     /// Make `fixtures/` again from its material.
     Fixtures,
@@ -119,6 +133,22 @@ fn main() -> Result<ExitCode> {
         Command::Setup => program::set_up(&workspace)?,
         Command::Demo { data } => return demo::run(&workspace, data),
         Command::Test { full, runner } => return test::run(&workspace, *full, runner),
+        Command::Deb {
+            out,
+            program,
+            try_out,
+        } => {
+            let out = std::path::absolute(out)?;
+            let program = match program {
+                Some(path) => workspace.built(std::path::absolute(path)?),
+                None => workspace.build_release()?,
+            };
+            let package = deb::build(&workspace, &program, &out)?;
+            program::note(&format!("{} is built", workspace.shown(&package)));
+            if *try_out {
+                deb::try_out(&workspace, &package)?;
+            }
+        }
         Command::Fixtures => fixtures::generate(workspace.root())?,
         Command::Schemas => program::write_schemas(&workspace)?,
         Command::Fuzz { seconds, target } => {

@@ -17,11 +17,12 @@ pub(crate) struct Workspace {
 
 /// What makes the binary look elsewhere than in the repository: an experiment of the shell must not
 /// change what is shown or written here.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 6] = [
     "GREFFIER_DATA",
     "GREFFIER_PIPELINES",
     "GREFFIER_RUNTIME",
     "GREFFIER_DATABASE",
+    "GREFFIER_DATABASE_FILE",
     "GREFFIER_LANG",
 ];
 
@@ -74,6 +75,19 @@ impl Workspace {
         self.build_with(&["test", "--workspace", "--no-run"])
     }
 
+    /// A binary that was built before.
+    pub(crate) fn built(&self, path: PathBuf) -> Program<'_> {
+        Program {
+            workspace: self,
+            path,
+        }
+    }
+
+    /// Builds the binary as it ships.
+    pub(crate) fn build_release(&self) -> Result<Program<'_>> {
+        self.build_with(&["build", "--release", "--package", "greffier"])
+    }
+
     fn build_with(&self, command: &[&str]) -> Result<Program<'_>> {
         let mut cargo = self
             .cargo()
@@ -99,14 +113,8 @@ impl Workspace {
     /// The files that setting up makes and that are not there.
     pub(crate) fn missing(&self) -> Result<Vec<PathBuf>> {
         let registry = self.models()?;
-        let mut wanted = Vec::new();
         let runtime = self.root.join(".runtime");
-        let platform = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
-        let library = registry
-            .get("runtime")
-            .and_then(|r| r.get("platforms")?.get(&platform)?.get("library")?.as_str());
-        // An unknown platform is for `setup` to explain.
-        wanted.push(library.map_or_else(|| runtime.join("ONNX Runtime"), |l| runtime.join(l)));
+        let mut wanted = vec![self.runtime_library()?];
         for (name, model) in tables(registry.get("models")) {
             // One that comes with the repository is not made.
             if model.get("path").is_some() {
@@ -118,6 +126,18 @@ impl Workspace {
         }
         wanted.retain(|path| !path.is_file());
         Ok(wanted)
+    }
+
+    /// Where ONNX Runtime is put.
+    pub(crate) fn runtime_library(&self) -> Result<PathBuf> {
+        let registry = self.models()?;
+        let platform = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
+        let library = registry
+            .get("runtime")
+            .and_then(|r| r.get("platforms")?.get(&platform)?.get("library")?.as_str());
+        // An unknown platform is for `setup` to explain.
+        let name = library.unwrap_or("ONNX Runtime");
+        Ok(self.root.join(".runtime").join(name))
     }
 
     fn models(&self) -> Result<toml::Table> {
@@ -148,6 +168,11 @@ pub(crate) struct Program<'a> {
 }
 
 impl Program<'_> {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A command of it, from the root, as if no setting of the shell existed.
     pub(crate) fn command<S: Into<OsString>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(&self.path);
@@ -266,7 +291,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
         let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
         args.push(format!("--out=benches/runs/{day}-{os}-{arch}.json"));
     }
-    let greffier = workspace.build_with(&["build", "--release", "--package", "greffier"])?;
+    let greffier = workspace.build_release()?;
     let mut bench = greffier.bench("release", &args);
     Ok(exit_code(bench.status().context("cannot run cargo")?))
 }

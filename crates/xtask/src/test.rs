@@ -1,11 +1,13 @@
 //! `cargo xtask test`: every test, after whatever they need is there.
 
 use std::io;
+use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::postgres;
+use crate::deb;
+use crate::postgres::{self, is_root};
 use crate::program::{self, Workspace, note};
 use crate::rabbitmq;
 use crate::setup;
@@ -48,6 +50,9 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
             return Ok(program::exit_code(done));
         }
     }
+    if full {
+        package(workspace, &greffier)?;
+    }
     let nextest = has_nextest(workspace);
     let mut runner = workspace.cargo();
     if nextest {
@@ -71,6 +76,26 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     let done = runner.status().context("cannot run the tests")?;
     drop(postgres);
     Ok(program::exit_code(done))
+}
+
+/// Builds the Debian package, and tries it out where that takes nothing from anybody: as root, on
+/// Debian, where none is installed.
+fn package(workspace: &Workspace, greffier: &program::Program<'_>) -> Result<()> {
+    let debian = Path::new("/etc/debian_version").exists();
+    if !debian {
+        note("this is no Debian: its package is not built");
+        return Ok(());
+    }
+    let out = std::env::temp_dir().join(format!("greffier-deb-{}", std::process::id()));
+    let package = deb::build(workspace, greffier, &out)?;
+    let free = ["/usr/bin/greffier", "/etc/greffier", deb::DATA];
+    let taken = free.into_iter().find(|place| Path::new(place).exists());
+    match taken {
+        Some(place) => note(&format!("{place} is there: the package is not installed")),
+        None if !is_root() => note("not root: the package is built and not installed"),
+        None => deb::try_out(workspace, &package)?,
+    }
+    std::fs::remove_dir_all(&out).context("cannot remove the package")
 }
 
 fn has_nextest(workspace: &Workspace) -> bool {

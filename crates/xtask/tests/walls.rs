@@ -158,6 +158,8 @@ const WORLDS: [(&str, &[&str], &[&str]); 31] = [
         &["tracing-subscriber"],
         &["greffier", "benches"],
     ),
+    // What is counted is told as values; only the binary names it and shows it.
+    ("what is counted", &["prometheus-client"], &["greffier"]),
     ("signatures", &["ed25519-dalek"], &["provenance", "xtask"]),
     // Proofs carry digests in it, and messages of other software carry small documents in it.
     ("base64", &["base64"], &["provenance", "greffier", "xtask"]),

@@ -1,6 +1,5 @@
-//! `init`, `pipelines`, `schemas`, `serve`.
+//! `init`, `pipelines`, `schemas`.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,10 +8,8 @@ use domain::Lang;
 use pipeline::file::SourceFile;
 
 use super::Ending;
-use super::search::Finder;
 use crate::args::{Global, PipelinesAction};
 use crate::house::{self, House, reading};
-use crate::progress::HouseProgress;
 use crate::stages::{Workshop, assemble};
 use crate::{print, schemas};
 
@@ -156,28 +153,5 @@ pub fn schemas(write: Option<&PathBuf>) -> Result<Ending> {
             }
         }
     }
-    Ok(Ending::Done)
-}
-
-/// Serves pages on a loopback address until the process is told to stop.
-pub async fn serve(global: &Global, listen: SocketAddr) -> Result<Ending> {
-    let house = House::open_existing(global).await?;
-    let find = Arc::new(Finder::open(&house, None)?);
-    let listener = tokio::net::TcpListener::bind(listen)
-        .await
-        .with_context(|| {
-            format!("cannot listen on {listen}: choose another address with --listen")
-        })?;
-    print::note(format!("http://{}/", listener.local_addr()?));
-    let office = web::Office {
-        desk: house.desk.clone(),
-        find,
-        watch: Arc::new(HouseProgress::of(&house)),
-    };
-    let stop = async {
-        // Without a handler for the signal, the process simply ends when it is told to.
-        let _ = tokio::signal::ctrl_c().await;
-    };
-    web::serve(office, listener, stop).await?;
     Ok(Ending::Done)
 }

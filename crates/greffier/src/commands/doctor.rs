@@ -161,8 +161,14 @@ pub async fn doctor(global: &Global, at: &MaybeBroker) -> Result<Ending> {
     doctor.add("memory", ["mémoire", "memory"], memory);
     if exists && secrets.is_file() {
         ledger(global, &mut doctor).await;
-        if let Some(url) = &at.broker {
-            let finding = broker(global, url, &at.queues.prefix).await;
+        let finding = match at.address() {
+            Ok(None) => None,
+            Ok(Some(address)) => Some(broker(global, &address, &at.queues.prefix).await),
+            Err(error) => {
+                Some(Finding::not(State::Unavailable, format!("{error:#}"), "--broker").essential())
+            }
+        };
+        if let Some(finding) = finding {
             doctor.add("broker", ["RabbitMQ", "RabbitMQ"], finding);
         }
     }
@@ -536,17 +542,14 @@ async fn ledger(global: &Global, doctor: &mut Doctor) {
 
 /// The broker: whether it answers, whether what waits there has somebody who takes it, and whether
 /// something was parked.
-async fn broker(global: &Global, url: &str, prefix: &str) -> Finding {
+async fn broker(global: &Global, address: &broker::Address, prefix: &str) -> Finding {
     let lang = global.lang;
     let house = match House::open_existing(global).await {
         Ok(house) => house,
         Err(error) => return Finding::not(State::Unknown, format!("{error:#}"), ""),
     };
-    let looked = async {
-        let address: broker::Address = url.parse()?;
-        broker::depth::depths(&address, &topology(&house, prefix)).await
-    };
-    let depths: Vec<Depth> = match looked.await {
+    let topology = topology(&house, prefix);
+    let depths: Vec<Depth> = match broker::depth::depths(address, &topology).await {
         Ok(depths) => depths,
         Err(error) => {
             let remedy = lang.pick(

@@ -1,7 +1,7 @@
 //! `intake`: documents that other software hands in by the broker.
 
-use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -24,9 +24,11 @@ use serde_json::{Map, Value};
 
 use super::Ending;
 use super::ingest::{FILE_BYTES_MAX, plain};
-use super::service::{listen, seed, shared_ledger, topology};
-use crate::args::{Broker, Global};
+use super::service::{seed, shared_ledger, told_to_stop, topology};
+use crate::args::{Broker, Claims, Global, Watched};
+use crate::health::Health;
 use crate::house::House;
+use crate::metrics::Handed;
 use crate::print;
 
 /// The largest document that a message may hold; larger ones are claimed.
@@ -47,7 +49,7 @@ struct Refusal {
 }
 
 /// What is handed in, as it arrives.
-struct Handed {
+struct Content {
     source: Source,
     media_type: Option<String>,
     columns: Option<RowColumns>,
@@ -59,33 +61,50 @@ struct Handed {
 pub async fn intake(
     global: &Global,
     from: &Broker,
-    claims: Option<&Path>,
-    owed_max: u64,
+    claims: &Claims,
+    watched: &Watched,
 ) -> Result<Ending> {
-    let address: Address = from.broker.parse()?;
+    let stop = told_to_stop()?;
+    let health = Health::start(watched, "intake", global.lang, stop.clone()).await?;
+    let place = (from.address()?, from.queues.prefix.clone());
+    taking_in(global, place, claims, stop, &health)
+        .await?
+        .report(global)?;
+    Ok(Ending::Done)
+}
+
+/// Takes documents in until told to stop; what came.
+pub async fn taking_in(
+    global: &Global,
+    (address, prefix): (Address, String),
+    claims: &Claims,
+    stop: Stop,
+    health: &Arc<Health>,
+) -> Result<Seen> {
+    health.needs(false);
     let house = House::open_existing(global).await?;
     shared_ledger(&house)?;
     let _lock = house.lock_shared()?;
-    let claims = match claims {
+    health.ledger(&house.desk.vault.ledger, false);
+    let folder = match &claims.claims {
         None => None,
         Some(dir) => Some(
             std::fs::canonicalize(dir)
                 .with_context(|| format!("cannot open the folder of claims {}", dir.display()))?,
         ),
     };
-    let topology = topology(&house, &from.queues.prefix);
-    let (switch, stop) = Stop::new();
-    listen(switch)?;
+    let topology = topology(&house, &prefix);
     print::note(global.lang.pick(
         "réception des documents d’autres logiciels (Ctrl-C pour finir)",
         "taking in documents of other software (Ctrl-C to finish)",
     ));
     let mut desk = Counter {
         house: &house,
-        claims,
-        owed_max,
+        claims: folder,
+        owed_max: claims.owed_max,
         results: Results::new(address.clone(), topology.clone()),
         stop: stop.clone(),
+        health,
         seen: Seen::default(),
     };
     let intake = Intake::new(address, topology, seed());
@@ -94,30 +113,36 @@ pub async fn intake(
         .await;
     desk.results.leave().await;
     let seen = desk.seen;
-    if global.json {
-        print::json(&seen)?;
-    } else {
-        print::note(match global.lang {
-            Lang::Fr => format!(
-                "{} document(s) reçu(s), {} déjà là, {} refusé(s)",
-                seen.new, seen.already_here, seen.refused
-            ),
-            Lang::En => format!(
-                "{} document(s) taken in, {} already here, {} refused",
-                seen.new, seen.already_here, seen.refused
-            ),
-        });
-    }
     ended?;
-    Ok(Ending::Done)
+    Ok(seen)
 }
 
 /// What came in.
-#[derive(Debug, Default, serde::Serialize)]
-struct Seen {
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub struct Seen {
     new: u64,
     already_here: u64,
     refused: u64,
+}
+
+impl Seen {
+    /// Says what came in.
+    pub fn report(self, global: &Global) -> Result<()> {
+        if global.json {
+            return print::json(&self);
+        }
+        print::note(match global.lang {
+            Lang::Fr => format!(
+                "{} document(s) reçu(s), {} déjà là, {} refusé(s)",
+                self.new, self.already_here, self.refused
+            ),
+            Lang::En => format!(
+                "{} document(s) taken in, {} already here, {} refused",
+                self.new, self.already_here, self.refused
+            ),
+        });
+        Ok(())
+    }
 }
 
 /// Where documents are handed in.
@@ -127,11 +152,22 @@ struct Counter<'a> {
     owed_max: u64,
     results: Results,
     stop: Stop,
+    health: &'a Arc<Health>,
     seen: Seen,
 }
 
 impl Counter<'_> {
     async fn take(&mut self, message: Message<'_>) -> Taken {
+        let taken = self.taken(message).await;
+        self.health.metrics.taken_in(match &taken {
+            Taken::Kept => Handed::Kept,
+            Taken::Refused(_) => Handed::Refused,
+            Taken::Later => Handed::PutOff,
+        });
+        taken
+    }
+
+    async fn taken(&mut self, message: Message<'_>) -> Taken {
         let event = match message {
             Message::Event(event) => event,
             Message::Malformed { of, why } => {
@@ -295,7 +331,7 @@ fn handed(
     of: &IntakeRef,
     pipeline: &Pipeline,
     claims: Option<&Path>,
-) -> Result<Handed, Refusal> {
+) -> Result<Content, Refusal> {
     let accepts = &pipeline.source.file.accepts;
     let wrong = |what: &str| Refusal {
         reason: "not-accepted",
@@ -314,7 +350,7 @@ fn handed(
     if !accepts.contains(&Accepts::Files) {
         return Err(wrong("files: hand in rows"));
     }
-    Ok(Handed {
+    Ok(Content {
         source: Source::External(name(submission.id.as_deref(), of)),
         media_type: submission.media_type.clone(),
         columns: None,
@@ -336,7 +372,7 @@ fn row_of(
     submission: &Submission,
     of: &IntakeRef,
     pipeline: &Pipeline,
-) -> Result<Handed, Refusal> {
+) -> Result<Content, Refusal> {
     let declared = &pipeline.source.file.rows;
     let columns = RowColumns {
         text: declared.text.clone(),
@@ -363,7 +399,7 @@ fn row_of(
         reason: "not-canonical",
         detail: error.to_string(),
     })?;
-    Ok(Handed {
+    Ok(Content {
         source: Source::External(name(id.as_deref(), of)),
         media_type: Some(ROW_MEDIA_TYPE.to_owned()),
         received_at: (submission.received_at.clone()).or_else(|| value(&columns.date)),

@@ -20,7 +20,7 @@ use crate::print;
 
 /// Shows how the queues stand, or deletes them.
 pub async fn queues(global: &Global, at: &Broker, delete: bool) -> Result<Ending> {
-    let address: Address = at.broker.parse()?;
+    let address = at.address()?;
     let house = House::open_existing(global).await?;
     let topology = topology(&house, &at.queues.prefix);
     if delete {
@@ -85,7 +85,7 @@ fn row(lang: Lang, depth: &Depth) -> Vec<String> {
 
 /// Lists, shows or puts back parked messages.
 pub async fn parked(global: &Global, at: &Broker, action: Option<&ParkedAction>) -> Result<Ending> {
-    let address: Address = at.broker.parse()?;
+    let address = at.address()?;
     let house = House::open_existing(global).await?;
     let topology = topology(&house, &at.queues.prefix);
     match action {

@@ -1,5 +1,7 @@
 //! Reconcilers: the weekly synthesis and the alerts it rests on.
 
+pub mod weeks;
+
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
@@ -26,6 +28,15 @@ const SYNTHESISE_VERSION: u32 = 1;
 /// Raised whenever the alerts may change for the same reports.
 const ALERT_VERSION: u32 = 1;
 
+/// The reconcilers, as pipeline files and records name them.
+const ALERT: &str = "alert";
+const SYNTHESISE: &str = "synthesise";
+
+/// Whether records of this activity are those of a reconciler.
+pub fn is_reconciler(activity: &str) -> bool {
+    matches!(activity, ALERT | SYNTHESISE)
+}
+
 /// The alerts and the synthesis of one week.
 pub struct Week {
     /// The alerts, and the edition that holds them.
@@ -46,7 +57,7 @@ fn slug(name: &str) -> StageName {
 pub fn check(source: &SourceFile) -> Result<(), FileError> {
     for (name, entry) in &source.file.reconcile {
         match name.as_str() {
-            "synthesise" | "alert" => {}
+            SYNTHESISE | ALERT => {}
             other => {
                 return Err(source.wrong_at(
                     entry.settings.span().start,
@@ -56,11 +67,11 @@ pub fn check(source: &SourceFile) -> Result<(), FileError> {
             }
         }
     }
-    let (themes, at) = settings::<SynthesisSettings>(source, "synthesise")?;
+    let (themes, at) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
     themes
         .check()
         .map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))?;
-    let (alerts, at) = settings::<AlertSettings>(source, "alert")?;
+    let (alerts, at) = settings::<AlertSettings>(source, ALERT)?;
     alerts
         .check(&themes)
         .map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))
@@ -90,7 +101,7 @@ pub fn reconciles(pipeline: &Pipeline) -> bool {
         .source
         .file
         .reconcile
-        .contains_key(&slug("synthesise"))
+        .contains_key(&slug(SYNTHESISE))
 }
 
 /// Makes the alerts of a week, or finds the edition that the same reports made.
@@ -99,11 +110,11 @@ pub fn reconciles(pipeline: &Pipeline) -> bool {
 /// When something cannot be read or written.
 pub async fn alerts(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(AlertSet, Made)> {
     let source = &pipeline.source;
-    let (themes, _) = settings::<SynthesisSettings>(source, "synthesise")?;
-    let (alerting, _) = settings::<AlertSettings>(source, "alert")?;
+    let (themes, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
+    let (alerting, _) = settings::<AlertSettings>(source, ALERT)?;
     let (corpus, runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
     let making = Making {
-        reconciler: slug("alert"),
+        reconciler: slug(ALERT),
         version: ALERT_VERSION,
         pipeline: pipeline.name().clone(),
         collection: source.file.collection.clone(),
@@ -144,11 +155,11 @@ pub async fn synthesise(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Resu
     );
     let (set, alerts_made) = alerts(desk, pipeline, week).await?;
     let source = &pipeline.source;
-    let (themes, _) = settings::<SynthesisSettings>(source, "synthesise")?;
+    let (themes, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
     let (corpus, mut runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
     runs.push(alerts_made.edition.run_key);
     let making = Making {
-        reconciler: slug("synthesise"),
+        reconciler: slug(SYNTHESISE),
         version: SYNTHESISE_VERSION,
         pipeline: pipeline.name().clone(),
         collection: source.file.collection.clone(),
@@ -326,7 +337,7 @@ pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
     let mut recounted: BTreeSet<RunKey> = BTreeSet::new();
     // Those of a pipeline that makes no synthesis any more are checked all the same.
     for pipeline in desk.pipelines.iter() {
-        for reconciler in ["alert", "synthesise"] {
+        for reconciler in [ALERT, SYNTHESISE] {
             let editions = desk
                 .vault
                 .ledger
@@ -354,9 +365,7 @@ pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
         at += batch.len() as u64;
         for stored in batch {
             let activity = stored.record.activity.as_str();
-            if matches!(activity, "alert" | "synthesise")
-                && !recounted.contains(&stored.record.run_key)
-            {
+            if is_reconciler(activity) && !recounted.contains(&stored.record.run_key) {
                 v.find(
                     stored.record.run_key,
                     format!("made an edition ({activity}) that is not listed, or whose pipeline is not in force"),
@@ -405,7 +414,7 @@ async fn verify_edition(
             .record(*run, 0)
             .await?
             .with_context(|| format!("{run} is missing"))?;
-        if stored.record.activity.as_str() == "alert" {
+        if stored.record.activity.as_str() == ALERT {
             let subject = stored.record.subject;
             let (record, _) = pipeline::vault::read_record(stored)?;
             let output = record
@@ -448,7 +457,7 @@ async fn verify_edition(
         .read(edition.subject, &envelope, edition.artifact)
         .await?;
     let again;
-    let (sentences, findings) = if edition.reconciler.as_str() == "alert" {
+    let (sentences, findings) = if edition.reconciler.as_str() == ALERT {
         let set: AlertSet = serde_json::from_slice(&bytes)?;
         let alerting: AlertSettings = serde_json::from_value(kept["settings"]["alert"].clone())?;
         let id =

@@ -262,6 +262,7 @@ impl World {
             Handled::Stale => tally.stale += 1,
             Handled::Deferred { .. } => tally.deferred += 1,
             Handled::Quarantined { .. } => tally.quarantined += 1,
+            Handled::GivenBack => {}
         }
     }
 }
