@@ -73,7 +73,7 @@ pub fn refuse(global: &Global) -> Result<()> {
     for (what, to, given, variable, option) in places {
         if let (Some(to), None) = (to, given) {
             bail!(
-                "the {what} of {} moved to {to}: set {variable} or give {option}; to go back to what was left here, which has not changed since, remove {}",
+                "the {what} of {} moved to {to}: set {variable} or give {option}; to go back to what was left here, which has not changed since, remove {} and run `greffier index rebuild`",
                 data.display(),
                 data.join(MOVED).display()
             );

@@ -390,7 +390,7 @@ fn a_data_directory_moves_to_a_server() {
     }
     data.run(&["documents"])
         .ended(1)
-        .said(&["moved to", "GREFFIER_DATABASE"]);
+        .said(&["moved to", "GREFFIER_DATABASE", "index rebuild"]);
     let with = |args: &[&str]| {
         let mut command = data.command(args);
         command.env("GREFFIER_DATABASE", &database.url);
@@ -411,8 +411,9 @@ fn a_data_directory_moves_to_a_server() {
     assert!(after["records"].as_u64() > before["records"].as_u64());
     let args = ["migrate", "--to-database", &database.url];
     Ran::of(with(&args)).ended(1).said(&["already"]);
-    // What was here stays as it was, for whoever goes back.
+    // What was here stays as it was, for whoever goes back; only the index has gone on with the move.
     fs::remove_file(data.path().join("moved.json")).unwrap();
+    data.run(&["index", "rebuild"]).ended(0);
     assert_eq!(data.verified()["root"], before["root"]);
     data.run(&args).ended(1).said(&["not empty"]);
 }
