@@ -133,7 +133,7 @@ impl ObjectBlobs {
     async fn read(&self, place: &Path) -> Result<Option<Vec<u8>>, Error> {
         match self.store.get(place).await {
             Ok(found) => Ok(Some(found.bytes().await?.to_vec())),
-            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -153,7 +153,8 @@ impl Blobs for ObjectBlobs {
 
     async fn remove(&self, name: ArtifactName) -> Result<(), BlobError> {
         match self.store.delete(&self.place(name)).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(error) if is_absent(&error) => Ok(()),
             Err(error) => Err(cannot("remove", name)(error)),
         }
     }
@@ -170,6 +171,15 @@ impl Blobs for ObjectBlobs {
                 })?;
         names.sort_unstable();
         Ok(names)
+    }
+}
+
+/// Whether an object is not there. Where the bucket itself is not, nothing is known of its objects:
+/// they must not be taken for lost.
+fn is_absent(error: &Error) -> bool {
+    match error {
+        Error::NotFound { source, .. } => !format!("{source:?}").contains("NoSuchBucket"),
+        _ => false,
     }
 }
 

@@ -91,10 +91,10 @@ async fn s3() {
         "GREFFIER_TEST_S3: the address of an S3-compatible store with a bucket `greffier-test` that anyone \
          may write to, such as `moto_server -p 5555`",
     );
-    let make = async || {
+    let open = |name: &str| {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let bucket = store::Bucket {
-            name: "greffier-test".into(),
+            name: name.into(),
             prefix: format!("{}/{number}", std::process::id()),
             region: "us-east-1".into(),
             endpoint: Some(endpoint.clone()),
@@ -105,5 +105,12 @@ async fn s3() {
         };
         ObjectBlobs::open(&bucket).unwrap()
     };
+    let make = async || open("greffier-test");
     conformance::blobs(make, |blobs| blobs, async |_| ()).await;
+    // Objects of a bucket that is not there are not lost: nothing is known of them.
+    let nowhere = open("greffier-test-nowhere");
+    let name = domain::ArtifactName::from_bytes([1; 32]);
+    nowhere.get(name).await.unwrap_err();
+    nowhere.put(name, b"x").await.unwrap_err();
+    nowhere.names().await.unwrap_err();
 }
