@@ -1,9 +1,13 @@
 //! What was typed. What it means is decided in [`crate::settings`].
 
+mod eval;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use eval::{EvalExtract, EvalRouting, EvalSearch, EvalWhat, EvalYear};
 
 /// The clerk of a town hall: reads what arrives, proposes where it goes, finds it again, and can
 /// prove how each of its outputs came about. It informs; people decide.
@@ -70,6 +74,9 @@ pub struct Global {
         env = "GREFFIER_DATABASE_FILE"
     )]
     pub database_file: Option<PathBuf>,
+    /// Where sealed documents are kept: a folder, or s3://bucket/prefix; else in the data directory.
+    #[arg(long, global = true, value_name = "PLACE", env = "GREFFIER_OBJECTS")]
+    pub objects: Option<String>,
     /// Language of what is shown to people.
     #[arg(
         long,
@@ -97,12 +104,13 @@ pub struct Global {
 }
 
 impl Global {
-    /// The database of the ledger, where it is not SQLite's: as given, else as the file says.
+    /// Reads what is told by file: `database` is the database of the ledger from then on.
     ///
     /// # Errors
     /// When the file cannot be read, or is empty.
-    pub fn database(&self) -> anyhow::Result<Option<String>> {
-        url(self.database.as_ref(), self.database_file.as_deref())
+    pub fn read_files(&mut self) -> anyhow::Result<()> {
+        self.database = url(self.database.as_ref(), self.database_file.as_deref())?;
+        Ok(())
     }
 }
 
@@ -434,6 +442,35 @@ pub enum Command {
         /// A signed checkpoint kept elsewhere: finds a rollback.
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
+    },
+    /// Copy everything into a folder while others work, and read it again; into the same folder the next
+    /// time, only what is new.
+    Backup {
+        /// An empty folder, or that of the backup before.
+        dir: PathBuf,
+        /// The keys too: whoever has the backup can then read every document.
+        #[arg(long)]
+        with_secrets: bool,
+    },
+    /// Put a backup into an empty data directory, and where --database and --objects say.
+    Restore {
+        /// The folder of the backup.
+        dir: PathBuf,
+    },
+    /// Move the ledger into PostgreSQL, the objects elsewhere, or both, while nobody works.
+    Migrate {
+        /// An empty database: postgres://user:password@host:5432/database.
+        #[arg(
+            long,
+            value_name = "URL",
+            env = "GREFFIER_TO_DATABASE",
+            hide_env_values = true,
+            required_unless_present = "to_objects"
+        )]
+        to_database: Option<String>,
+        /// A folder, or s3://bucket/prefix.
+        #[arg(long, value_name = "PLACE")]
+        to_objects: Option<String>,
     },
     /// Print the latest signed checkpoint of the log, to be kept elsewhere.
     Checkpoint,
@@ -882,169 +919,6 @@ pub enum ModelsAction {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-}
-
-/// What to measure.
-#[derive(Debug, Subcommand)]
-pub enum EvalWhat {
-    /// How much of documents is read: words found, right and in order, form fields, beside other
-    /// readers of this machine (pdftotext, mutool, LibreOffice, Python).
-    Extract(EvalExtract),
-    /// How well documents are found by words, by meaning and by both, beside bm25s.
-    Search(EvalSearch),
-    /// How well labelled texts are routed, and whether what is promised holds on texts held out,
-    /// beside scikit-learn.
-    Routing(EvalRouting),
-    /// A simulated year of routing, in which a service is renamed and a new form comes: whether the
-    /// promise is kept or suspended.
-    Year(EvalYear),
-}
-
-/// Options of `eval year`.
-#[derive(Clone, Debug, Args)]
-pub struct EvalYear {
-    /// TSV of labelled texts, unpacked where it ends in `.xz`.
-    #[arg(long = "in", value_name = "FILE.tsv")]
-    pub input: PathBuf,
-    /// Weeks of the year.
-    #[arg(long, value_name = "N", default_value_t = 52)]
-    pub weeks: usize,
-    /// Documents that arrive in a week.
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub per_week: usize,
-    /// The week in which a service is renamed and a new form comes; beyond the last, nothing changes.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub drift_week: usize,
-    /// What everything is drawn from.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Years, each with the next seed.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    pub seeds: u64,
-    /// Documents that people look at in a week, at most; else as many as arrive.
-    #[arg(long, value_name = "N")]
-    pub capacity: Option<usize>,
-    /// Share of decisions that people get wrong.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
-    pub slips: f64,
-    /// Documents that the first model learns from, at most half of the set.
-    #[arg(long, value_name = "N", default_value_t = 1500)]
-    pub initial: usize,
-    /// Latest validated documents that a later model learns from, at most.
-    #[arg(long, value_name = "N", default_value_t = 3000)]
-    pub memory: usize,
-    /// Weeks between trainings, alerts aside.
-    #[arg(long, value_name = "N", default_value_t = 8)]
-    pub retrain_every: usize,
-    /// Highest share of misrouted documents promised.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.03)]
-    pub max_misrouting: f64,
-    /// Confidence of the promise.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
-    pub confidence: f64,
-    /// Share of the documents routed by themselves that people look at all the same.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
-    pub audit_share: f64,
-    /// The column of texts.
-    #[arg(long, value_name = "COLUMN", default_value = "text")]
-    pub text: String,
-    /// The column of right answers.
-    #[arg(long, value_name = "COLUMN", default_value = "label")]
-    pub label: String,
-    /// Where to write a page with plots, which stands alone.
-    #[arg(long, value_name = "FILE.html")]
-    pub out: Option<PathBuf>,
-}
-
-/// Options of `eval routing`.
-#[derive(Clone, Debug, Args)]
-pub struct EvalRouting {
-    /// TSV of labelled texts, unpacked where it ends in `.xz`; several times for several sets.
-    #[arg(long = "in", value_name = "FILE.tsv", required = true)]
-    pub input: Vec<PathBuf>,
-    /// Times that held-out documents are split anew into those that choose the threshold and those
-    /// that test it.
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    pub splits: usize,
-    /// Parts that are held out in turn: as many heads are trained.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=20))]
-    pub folds: u8,
-    /// What holding out and splitting are drawn from.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Take this many documents of each set at most, drawn by the seed.
-    #[arg(long, value_name = "N")]
-    pub sample: Option<usize>,
-    /// Also learn from the first two thirds by this column and route the last third: reported, not
-    /// promised.
-    #[arg(long, value_name = "COLUMN")]
-    pub by_date: Option<String>,
-    /// The column of texts.
-    #[arg(long, value_name = "COLUMN", default_value = "text")]
-    pub text: String,
-    /// The column of right answers.
-    #[arg(long, value_name = "COLUMN", default_value = "label")]
-    pub label: String,
-    /// Leave scikit-learn out.
-    #[arg(long)]
-    pub alone: bool,
-    /// Train with these settings, a JSON object; what it does not name is as `train` has it.
-    #[arg(long, value_name = "FILE.json")]
-    pub settings: Option<PathBuf>,
-    /// Write every answer on a held-out document here, one JSON object a line.
-    #[arg(long, value_name = "FILE.jsonl")]
-    pub answers: Option<PathBuf>,
-}
-
-/// Options of `eval search`. Files that end in `.xz` are unpacked.
-#[derive(Clone, Debug, Args)]
-pub struct EvalSearch {
-    /// JSON Lines of {"id","title","text"}.
-    #[arg(long, value_name = "FILE.jsonl")]
-    pub corpus: PathBuf,
-    /// JSON Lines of {"id","text"}.
-    #[arg(long, value_name = "FILE.jsonl")]
-    pub queries: PathBuf,
-    /// Question, document and relevance, a line each, as TREC has them or separated by tabs.
-    #[arg(long, value_name = "FILE.tsv")]
-    pub qrels: PathBuf,
-    /// An encoder of models.toml, several times for several; else the default one.
-    #[arg(long, value_name = "NAME")]
-    pub encoder: Vec<String>,
-    /// What words weigh in a hybrid search, from 0 to 1, meaning having the rest; several times for
-    /// several; else as searching does.
-    #[arg(long, value_name = "SHARE")]
-    pub words: Vec<f64>,
-    /// JSON Lines of {"id","text"}: questions that this corpus does not answer. Says how many are
-    /// rightly told so, and how many of the others wrongly.
-    #[arg(long, value_name = "FILE.jsonl")]
-    pub foreign: Option<PathBuf>,
-    /// Where to write the best hit of each question of a hybrid search: own or foreign, score, words,
-    /// meaning. The limits below which nothing is relevant are set with it.
-    #[arg(long, value_name = "FILE.tsv")]
-    pub scores: Option<PathBuf>,
-}
-
-/// Options of `eval extract`.
-#[derive(Clone, Debug, Args)]
-pub struct EvalExtract {
-    /// Files and folders.
-    #[arg(required = true)]
-    pub paths: Vec<PathBuf>,
-    /// Texts to compare with: for `a.pdf`, `a.txt` in this folder. Else `a.pdf.txt` beside it, else
-    /// what other readers say.
-    #[arg(long, value_name = "DIR")]
-    pub references: Option<PathBuf>,
-    /// Name this many of the documents read worst.
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub worst: usize,
-    /// Draw pages of digital PDFs, lay them straight, askew, on their side and upside down, and
-    /// compare what OCR reads with the text they hold.
-    #[arg(long)]
-    pub ocr: bool,
-    /// With --ocr, pages of each file.
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "ocr")]
-    pub pages: u32,
 }
 
 /// What a person decides about a document.

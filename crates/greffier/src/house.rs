@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use domain::{CollectionName, PipelineName};
 use extract::isolation::{ProcessLimits, Reader};
 use extract::ocr::{Found, Missing, Recogniser};
-use pipeline::blobs::Blobs;
 use pipeline::circumstances::{Build, SystemClock};
 use pipeline::desk::Desk;
 use pipeline::file::SourceFile;
@@ -18,10 +17,12 @@ use pipeline::pipelines::Pipelines;
 use pipeline::vault::Vault;
 use pipeline::worker::{Bench, Worker};
 use privacy::Secrets;
-use store::{FolderBlobs, SqlLedger};
+use store::SqlLedger;
 
 use crate::args::{Global, Password};
 use crate::models::{Models, runtime_version};
+use crate::moved;
+use crate::objects::Place;
 use crate::stages::{Reading, Workshop, assemble};
 
 /// Another process works on the data directory.
@@ -42,6 +43,10 @@ pub struct House {
     pub desk: Desk,
     /// The models.
     pub models: Arc<Models>,
+    /// The ledger, to be copied row by row.
+    pub sql: SqlLedger,
+    /// Where sealed artifacts are.
+    pub objects: Place,
     /// The ledger, where it is in PostgreSQL: several processes may work on it.
     pub service: Option<SqlLedger>,
     /// Pipelines that were suspended when they were read, in the order of their names.
@@ -90,6 +95,23 @@ impl House {
         secret_file: Option<&Path>,
         password: Option<Password>,
     ) -> Result<Self> {
+        moved::refuse(global)?;
+        Self::open_any(global, secret_file, password).await
+    }
+
+    /// Opens a data directory whose restore has not ended yet, to see whether it holds.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_restored(global: &Global) -> Result<Self> {
+        Self::open_any(global, None, None).await
+    }
+
+    async fn open_any(
+        global: &Global,
+        secret_file: Option<&Path>,
+        password: Option<Password>,
+    ) -> Result<Self> {
         let data = global.data.clone();
         let make = |dir: &Path| {
             std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))
@@ -97,15 +119,14 @@ impl House {
         make(&data)?;
         only_ours(&data)?;
         let secrets = Arc::new(secrets(&data, secret_file)?);
-        let service = match global.database()? {
-            Some(url) => Some(SqlLedger::open_service(&url).await?),
-            None => None,
+        let sql = match &global.database {
+            Some(url) => SqlLedger::open_service(url).await?,
+            None => SqlLedger::open_embedded(&data.join("greffier.db")).await?,
         };
-        let ledger: Arc<dyn Ledger> = match &service {
-            Some(ledger) => Arc::new(ledger.clone()),
-            None => Arc::new(SqlLedger::open_embedded(&data.join("greffier.db")).await?),
-        };
-        let blobs: Arc<dyn Blobs> = Arc::new(FolderBlobs::open(&data.join("objects"))?);
+        let service = global.database.is_some().then(|| sql.clone());
+        let ledger: Arc<dyn Ledger> = Arc::new(sql.clone());
+        let objects = Place::of(global.objects.as_deref(), &data)?;
+        let blobs = objects.open()?;
         let threads = global.threads.unwrap_or_else(|| {
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
         });
@@ -141,6 +162,8 @@ impl House {
             data,
             desk,
             models,
+            sql,
+            objects,
             service,
             suspended,
             threads,
@@ -171,39 +194,7 @@ impl House {
     }
 
     fn lock_with(&self, lock: fn(&File) -> Result<(), TryLockError>) -> Result<WorkLock> {
-        let path = self.data.join("work.lock");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .with_context(|| format!("cannot open {}", path.display()))?;
-        match lock(&file) {
-            Ok(()) => {
-                file.set_len(0)?;
-                write!(file, "{}", std::process::id())?;
-                Ok(WorkLock(file))
-            }
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                // Who holds the lock wrote its number; a number not yet written is said as such.
-                let _ = file.read_to_string(&mut pid);
-                let pid = if pid.trim().is_empty() {
-                    "?".to_owned()
-                } else {
-                    pid.trim().to_owned()
-                };
-                Err(Busy {
-                    pid,
-                    data: self.data.clone(),
-                }
-                .into())
-            }
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("cannot lock {}", path.display()))
-            }
-        }
+        lock_data(&self.data, lock)
     }
 
     /// A worker on this house.
@@ -266,6 +257,50 @@ impl House {
         all.sort();
         all.dedup();
         all
+    }
+}
+
+/// Takes the right to work on a data directory that is not opened yet.
+///
+/// # Errors
+/// [`Busy`] when another process has it.
+pub fn lock_alone(data: &Path) -> Result<WorkLock> {
+    lock_data(data, File::try_lock)
+}
+
+fn lock_data(data: &Path, lock: fn(&File) -> Result<(), TryLockError>) -> Result<WorkLock> {
+    let path = data.join("work.lock");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    match lock(&file) {
+        Ok(()) => {
+            file.set_len(0)?;
+            write!(file, "{}", std::process::id())?;
+            Ok(WorkLock(file))
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            // Who holds the lock wrote its number; a number not yet written is said as such.
+            let _ = file.read_to_string(&mut pid);
+            let pid = if pid.trim().is_empty() {
+                "?".to_owned()
+            } else {
+                pid.trim().to_owned()
+            };
+            Err(Busy {
+                pid,
+                data: data.to_owned(),
+            }
+            .into())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
     }
 }
 
@@ -428,7 +463,10 @@ fn secrets(data: &Path, secret_file: Option<&Path>) -> Result<Secrets> {
 }
 
 /// Closes a folder to other people of the machine: the index in it holds words.
-fn only_ours(dir: &Path) -> Result<()> {
+///
+/// # Errors
+/// When the system refuses.
+pub fn only_ours(dir: &Path) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -440,7 +478,10 @@ fn only_ours(dir: &Path) -> Result<()> {
 }
 
 /// Writes a file that only its owner can read, whole or not at all.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let part = path.with_extension(format!("part-{}", std::process::id()));
     let mut options = OpenOptions::new();
     options.create(true).truncate(true).write(true);

@@ -5,6 +5,8 @@
 //! |---|---|
 //! | [`args`] | what was typed |
 //! | [`house`], [`models`] | a data directory, opened; the models in force |
+//! | [`objects`], [`moved`] | where sealed artifacts are; a data directory that is not to be worked on |
+//! | [`backup`] | a copy of everything, and putting one elsewhere |
 //! | [`stages`], [`reconcilers`], [`followers`] | the three shapes of work, joined to their workshops |
 //! | [`commands`] | one file a subject |
 //! | [`watch`], [`suspensions`] | whether a promise is kept and documents resemble those before; what follows |
@@ -17,12 +19,15 @@
 )]
 
 mod args;
+mod backup;
 mod commands;
 mod followers;
 mod health;
 mod house;
 mod metrics;
 mod models;
+mod moved;
+mod objects;
 mod plot;
 mod print;
 mod progress;
@@ -56,7 +61,7 @@ fn main() -> ExitCode {
             "greffier: a bug at {place}; set GREFFIER_LOG=debug and report it"
         ));
     }));
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
     if let Command::ExtractChild = cli.command {
         return match ::extract::isolation::serve(&::extract::isolation::ProcessLimits::default()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -96,7 +101,9 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(&cli)) {
+    let read = cli.global.read_files();
+    let ended = read.and_then(|()| runtime.block_on(run(&cli)));
+    match ended {
         Ok(ending) => ExitCode::from(ending.code()),
         Err(error) => {
             print::note(format!("greffier: {}", message(&error)));
@@ -218,6 +225,14 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Replay { id, all: _ } => trust::replay(global, id.as_deref()).await,
         Command::Proof { run } => trust::proof(global, run).await,
         Command::Verify { checkpoint } => trust::verify(global, checkpoint.as_deref()).await,
+        Command::Backup { dir, with_secrets } => {
+            commands::backup::backup(global, dir, *with_secrets).await
+        }
+        Command::Restore { dir } => commands::backup::restore(global, dir).await,
+        Command::Migrate {
+            to_database,
+            to_objects,
+        } => commands::backup::migrate(global, to_database.as_deref(), to_objects.as_deref()).await,
         Command::Checkpoint => trust::checkpoint(global).await,
         Command::Pipelines { action } => admin::pipelines(global, action.as_ref()).await,
         Command::Models { action } => commands::models::models(global, action.as_ref()).await,

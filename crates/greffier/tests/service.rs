@@ -65,7 +65,7 @@ struct Town {
 impl Town {
     fn new(name: &str) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let server = runtime.block_on(postgres());
+        let server = runtime.block_on(common::postgres::server());
         let database = format!("greffier_service_{name}_{}", std::process::id());
         let (head, tail) = server.rsplit_once('/').unwrap();
         let options = tail.split_once('?').map_or("", |(_, options)| options);
@@ -177,25 +177,6 @@ impl Town {
         Ran::of(self.with_broker(&["queues", "--delete"])).ended(0);
         self.sql(format!("drop database {} with (force)", self.database));
     }
-}
-
-async fn postgres() -> String {
-    let candidates = match std::env::var("GREFFIER_TEST_POSTGRES") {
-        Ok(url) => vec![url],
-        Err(_) => ["postgres@127.0.0.1:5432", "root@127.0.0.1:5432"]
-            .map(|place| format!("postgres://{place}/postgres"))
-            .to_vec(),
-    };
-    for url in &candidates {
-        if let Ok(connection) = PgConnection::connect(url).await {
-            connection.close().await.unwrap();
-            return url.clone();
-        }
-    }
-    panic!(
-        "no PostgreSQL answers at {candidates:?}: start one, or set GREFFIER_TEST_POSTGRES to the \
-         address of one where databases can be made"
-    )
 }
 
 #[test]

@@ -206,7 +206,7 @@ fn prefixes() -> impl Iterator<Item = String> {
 }
 
 /// The artifact whose file has this name in this sub-folder. Upper-case digits are a stranger's.
-fn artifact(prefix: &str, file_name: &str) -> Option<ArtifactName> {
+pub(crate) fn artifact(prefix: &str, file_name: &str) -> Option<ArtifactName> {
     let mut bytes = [0; 32];
     hex::decode_to_slice(file_name, &mut bytes).ok()?;
     let name = ArtifactName::from_bytes(bytes);

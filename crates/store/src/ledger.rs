@@ -9,6 +9,7 @@
 //! | `dialect` | what differs between the two databases |
 //! | `work` | a write transaction: documents, tasks, records, and the log's sequencing |
 //! | `lease` | a role that one process at a time has |
+//! | [`portable`] | every row as text, to be copied from one database into another |
 //! | `rows` | rows to values; what cannot be is `LedgerError::Corrupt` |
 //! | `error` | database errors to `LedgerError` |
 //!
@@ -25,6 +26,7 @@ mod dialect;
 mod error;
 mod lease;
 mod open;
+pub mod portable;
 mod rows;
 mod work;
 

@@ -87,6 +87,12 @@ const VOCABULARY: [&str; 14] = [
 const WORLDS: [(&str, &[&str], &[&str]); 31] = [
     ("SQL", &["sqlx"], &["store"]),
     ("object stores", &["object_store"], &["store"]),
+    // Only with the feature `s3`, which nothing has by default.
+    (
+        "HTTP to object stores",
+        &["hyper-util", "hyper-rustls", "http-body-util"],
+        &["store"],
+    ),
     ("the text index", &["tantivy", "memmap2"], &["search"]),
     ("products of vectors", &["simsimd", "bytemuck"], &["search"]),
     (

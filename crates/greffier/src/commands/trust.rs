@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use domain::{Lang, RunKey};
 use pipeline::ledger::DocumentFilter;
 use pipeline::replay::{Answer, replay as replay_record};
-use pipeline::verify::verify as verify_ledger;
+use pipeline::verify::{Verification, verify as verify_ledger};
 use serde::Serialize;
 
 use super::Ending;
@@ -151,55 +151,67 @@ pub async fn verify(global: &Global, checkpoint: Option<&Path>) -> Result<Ending
         ),
         None => None,
     };
-    let bar = print::bar(0, global.lang.pick("vérification", "verifying"));
-    let progress = |at: u64, total: u64| {
-        bar.set_length(total);
-        bar.set_position(at);
-    };
-    let mut v = verify_ledger(&house.desk.vault, elsewhere.as_deref(), &progress).await?;
-    reconcilers::verify(&house.desk, &mut v).await?;
-    followers::verify(&house, &mut v).await?;
-    bar.finish_and_clear();
-    v.findings.sort();
-    v.findings.dedup();
+    let v = check(&house, elsewhere.as_deref(), global.lang).await?;
     if global.json {
         print::json(&v)?;
     } else {
-        for finding in &v.findings {
-            print::line(format!("✗ {} : {}", finding.about, finding.problem));
-        }
-        let root = v.root.map(|r| r.to_string()).unwrap_or_default();
-        print::line(match global.lang {
-            Lang::Fr => format!(
-                "{} documents, {} enregistrements, {} artefacts ouverts, {} points de contrôle signés, {} citations relues, {} décomptes refaits, {} tâches en attente",
-                v.documents, v.records, v.artifacts, v.checkpoints, v.quotes, v.figures, v.owed
-            ),
-            Lang::En => format!(
-                "{} documents, {} records, {} artifacts opened, {} signed checkpoints, {} quotes read again, {} figures counted again, {} tasks owed",
-                v.documents, v.records, v.artifacts, v.checkpoints, v.quotes, v.figures, v.owed
-            ),
-        });
-        print::line(format!(
-            "{} {root}",
-            global.lang.pick("racine du journal", "root of the log")
-        ));
-        print::line(if v.holds() {
-            global
-                .lang
-                .pick("✓ Tout tient.", "✓ Everything holds.")
-                .to_owned()
-        } else {
-            match global.lang {
-                Lang::Fr => format!("✗ {} chose(s) ne tiennent pas.", v.findings.len()),
-                Lang::En => format!("✗ {} thing(s) do not hold.", v.findings.len()),
-            }
-        });
+        show(&v, global.lang);
     }
     Ok(if v.holds() {
         Ending::Done
     } else {
         Ending::DoesNotHold
     })
+}
+
+/// Checks everything: the ledger, what reconcilers made, the indexes. `elsewhere` is a signed
+/// checkpoint.
+///
+/// # Errors
+/// When something does not answer; what does not hold is a finding.
+pub async fn check(house: &House, elsewhere: Option<&str>, lang: Lang) -> Result<Verification> {
+    let bar = print::bar(0, lang.pick("vérification", "verifying"));
+    let progress = |at: u64, total: u64| {
+        bar.set_length(total);
+        bar.set_position(at);
+    };
+    let mut v = verify_ledger(&house.desk.vault, elsewhere, &progress).await?;
+    reconcilers::verify(&house.desk, &mut v).await?;
+    followers::verify(house, &mut v).await?;
+    bar.finish_and_clear();
+    v.findings.sort();
+    v.findings.dedup();
+    Ok(v)
+}
+
+/// Shows what was checked to a person.
+pub fn show(v: &Verification, lang: Lang) {
+    for finding in &v.findings {
+        print::line(format!("✗ {} : {}", finding.about, finding.problem));
+    }
+    let root = v.root.map(|r| r.to_string()).unwrap_or_default();
+    print::line(match lang {
+        Lang::Fr => format!(
+            "{} documents, {} enregistrements, {} artefacts ouverts, {} points de contrôle signés, {} citations relues, {} décomptes refaits, {} tâches en attente",
+            v.documents, v.records, v.artifacts, v.checkpoints, v.quotes, v.figures, v.owed
+        ),
+        Lang::En => format!(
+            "{} documents, {} records, {} artifacts opened, {} signed checkpoints, {} quotes read again, {} figures counted again, {} tasks owed",
+            v.documents, v.records, v.artifacts, v.checkpoints, v.quotes, v.figures, v.owed
+        ),
+    });
+    print::line(format!(
+        "{} {root}",
+        lang.pick("racine du journal", "root of the log")
+    ));
+    print::line(if v.holds() {
+        lang.pick("✓ Tout tient.", "✓ Everything holds.").to_owned()
+    } else {
+        match lang {
+            Lang::Fr => format!("✗ {} chose(s) ne tiennent pas.", v.findings.len()),
+            Lang::En => format!("✗ {} thing(s) do not hold.", v.findings.len()),
+        }
+    });
 }
 
 /// Prints one file that proves one run offline.

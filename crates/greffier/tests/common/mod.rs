@@ -7,6 +7,8 @@
     reason = "each test program uses a part"
 )]
 
+pub mod postgres;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

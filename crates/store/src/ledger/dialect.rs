@@ -1,5 +1,7 @@
 //! What differs between the two databases.
 
+use super::portable::Kind;
+
 /// Statements and habits of one database.
 #[derive(Debug)]
 pub(crate) struct Dialect {
@@ -23,6 +25,16 @@ pub(crate) struct Dialect {
     pub(crate) log_nodes_get: &'static str,
     pub(crate) likeness_keep: &'static str,
     pub(crate) likeness_alike: &'static str,
+    /// How a transaction begins that reads everything as it is at one moment.
+    pub(crate) begin_snapshot: &'static str,
+    /// Rows of a JSON array of arrays, each as `value`.
+    pub(crate) rows_given: &'static str,
+    /// One value of such a row, by its place in it.
+    pub(crate) value: fn(usize, Kind) -> String,
+    /// What allows rows that bring their `ord`.
+    pub(crate) overriding: &'static str,
+    /// Makes a table number on from the rows that were put in; absent where it does so by itself.
+    pub(crate) renumber: Option<fn(&str) -> String>,
 }
 
 /// SQLite, one file on one machine.
@@ -42,6 +54,14 @@ pub(crate) static SQLITE: Dialect = Dialect {
     log_nodes_get: include_str!("../../sql/sqlite/log_nodes/get.sql"),
     likeness_keep: include_str!("../../sql/sqlite/likeness/keep.sql"),
     likeness_alike: include_str!("../../sql/sqlite/likeness/alike.sql"),
+    begin_snapshot: "begin",
+    rows_given: "json_each($1)",
+    value: |place, kind| match kind {
+        Kind::Integer | Kind::Text => format!("value ->> {place}"),
+        Kind::Bytes => format!("unhex(value ->> {place})"),
+    },
+    overriding: "",
+    renumber: None,
 };
 
 /// PostgreSQL, in service.
@@ -61,4 +81,18 @@ pub(crate) static POSTGRES: Dialect = Dialect {
     log_nodes_get: include_str!("../../sql/postgres/log_nodes/get.sql"),
     likeness_keep: include_str!("../../sql/postgres/likeness/keep.sql"),
     likeness_alike: include_str!("../../sql/postgres/likeness/alike.sql"),
+    begin_snapshot: "begin isolation level repeatable read read only",
+    rows_given: "json_array_elements(cast($1 as json)) as given (value)",
+    value: |place, kind| match kind {
+        Kind::Integer => format!("cast(value ->> {place} as bigint)"),
+        Kind::Text => format!("value ->> {place}"),
+        Kind::Bytes => format!("decode(value ->> {place}, 'hex')"),
+    },
+    overriding: "overriding system value",
+    renumber: Some(|table| {
+        format!(
+            "select setval(pg_get_serial_sequence('{table}', 'ord'), \
+             coalesce(max(ord), 1), max(ord) is not null) as ord from {table}"
+        )
+    }),
 };

@@ -78,6 +78,16 @@ impl Work {
         })
     }
 
+    /// What it writes in.
+    pub(crate) fn transaction(&mut self) -> &mut Transaction<'static, Any> {
+        &mut self.transaction
+    }
+
+    /// The habits of its database.
+    pub(crate) fn dialect(&self) -> &'static Dialect {
+        self.dialect
+    }
+
     /// Ends the transaction. Where there is one writer at a time, its records enter the log here.
     pub(crate) async fn commit(mut self) -> LedgerResult<()> {
         if self.unsequenced && self.dialect.sequences_inline {
@@ -362,7 +372,7 @@ impl Work {
     }
 
     /// Runs a statement that changes; gives the number of rows changed.
-    async fn change(&mut self, statement: Statement) -> LedgerResult<u64> {
+    pub(crate) async fn change(&mut self, statement: Statement) -> LedgerResult<u64> {
         let result = statement
             .execute(&mut *self.transaction)
             .await
@@ -371,7 +381,7 @@ impl Work {
     }
 
     /// All rows of a statement.
-    async fn rows(&mut self, statement: Statement) -> LedgerResult<Vec<AnyRow>> {
+    pub(crate) async fn rows(&mut self, statement: Statement) -> LedgerResult<Vec<AnyRow>> {
         statement
             .fetch_all(&mut *self.transaction)
             .await

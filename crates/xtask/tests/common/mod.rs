@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use cargo_metadata::{Metadata, MetadataCommand, Package};
+use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package};
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
@@ -25,12 +25,13 @@ pub fn root() -> &'static Path {
     })
 }
 
-/// The resolved graph: every package of every platform.
+/// The resolved graph: every package of every platform and every feature.
 pub fn metadata() -> &'static Metadata {
     static METADATA: OnceLock<Metadata> = OnceLock::new();
     METADATA.get_or_init(|| {
         MetadataCommand::new()
             .manifest_path(root().join("Cargo.toml"))
+            .features(CargoOpt::AllFeatures)
             .exec()
             .expect("cargo metadata")
     })
