@@ -115,7 +115,11 @@ async fn run(cli: &Cli) -> Result<Ending> {
             Some(url) => service::work(global, url, &from.queues.prefix, stage).await,
             None => ingest::work(global).await,
         },
-        Command::Relay { to, once } => service::relay(global, to, *once).await,
+        Command::Relay {
+            to,
+            once,
+            reclaim_after,
+        } => service::relay(global, to, *once, *reclaim_after).await,
         Command::Tick { once } => service::tick(global, *once).await,
         Command::Queues { at, delete } => queues::queues(global, at, *delete).await,
         Command::Parked { at, action } => queues::parked(global, at, action.as_ref()).await,

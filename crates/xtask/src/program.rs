@@ -8,6 +8,8 @@ use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::postgres;
+use crate::rabbitmq;
 use crate::setup;
 
 /// The repository.
@@ -72,6 +74,19 @@ impl Workspace {
     /// in common twice, because tests ask more features of it.
     pub(crate) fn build_tests(&self) -> Result<Program<'_>> {
         self.build_with(&["test", "--workspace", "--no-run"])
+    }
+
+    /// A binary that was built before.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn built(&self, path: &Path) -> Result<Program<'_>> {
+        let path = std::path::absolute(path)?;
+        ensure!(path.is_file(), "{} is not there", path.display());
+        Ok(Program {
+            workspace: self,
+            path,
+        })
     }
 
     fn build_with(&self, command: &[&str]) -> Result<Program<'_>> {
@@ -268,7 +283,19 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
     }
     let greffier = workspace.build_with(&["build", "--release", "--package", "greffier"])?;
     let mut bench = greffier.bench("release", &args);
-    Ok(exit_code(bench.status().context("cannot run cargo")?))
+    let spread = args.iter().any(|arg| arg.ends_with("service"));
+    let servers = if spread || !args.iter().any(|arg| arg.starts_with("--only")) {
+        let servers = (postgres::provide()?, rabbitmq::provide()?);
+        bench.env(postgres::VARIABLE, servers.0.url());
+        bench.env(rabbitmq::VARIABLE, &servers.1);
+        Some(servers)
+    } else {
+        None
+    };
+    let done = bench.status().context("cannot run cargo")?;
+    // PostgreSQL is stopped if it was started for this.
+    drop(servers);
+    Ok(exit_code(done))
 }
 
 /// The exit code of a child, passed through; that of a killed one is 1.

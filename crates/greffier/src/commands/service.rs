@@ -149,7 +149,12 @@ async fn work_once(
 }
 
 /// Hands what is owed to the broker, until told to stop.
-pub async fn relay(global: &Global, to: &Broker, once: bool) -> Result<Ending> {
+pub async fn relay(
+    global: &Global,
+    to: &Broker,
+    once: bool,
+    reclaim_after_seconds: u32,
+) -> Result<Ending> {
     let address: Address = to.broker.parse()?;
     let house = House::open_existing(global).await?;
     let ledger = shared_ledger(&house)?;
@@ -163,7 +168,10 @@ pub async fn relay(global: &Global, to: &Broker, once: bool) -> Result<Ending> {
     } else {
         Until::Stopped
     };
-    let settings = RelaySettings::default();
+    let settings = RelaySettings {
+        reclaim_after: Duration::from_secs(reclaim_after_seconds.into()),
+        ..RelaySettings::default()
+    };
     let relayed = service::relay(ledger, &queue, &SystemClock, settings, until, stop).await;
     queue.leave().await;
     let relayed = relayed?;
