@@ -283,6 +283,9 @@ fn show(out: &mut dyn Write, summary: &Summary<'_>) -> Result<()> {
     for why in &summary.skipped {
         writeln!(out, "skipped: {why}")?;
     }
+    for how in summary.ended_by_themselves {
+        writeln!(out, "{how}")?;
+    }
     for check in summary.checks {
         let mark = if check.holds { '✓' } else { '✗' };
         writeln!(out, "{mark} {:<38} {}", check.what, check.found)?;

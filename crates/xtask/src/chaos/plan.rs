@@ -209,6 +209,9 @@ const KINDS: [(u64, Kind); 10] = [
     (3, Kind::Clock),
 ];
 
+/// Whose turn it is to be killed or stopped.
+const TURNS: [&str; 4] = ["work", "relay", "work", "tick"];
+
 #[derive(Clone, Copy)]
 enum Kind {
     Kill,
@@ -236,22 +239,31 @@ impl Plan {
             size: *size,
             roles: roles.to_vec(),
             clocks: clocks.to_vec(),
+            turn: 0,
         };
         let mut kinds: Vec<Kind> = KINDS.iter().map(|(_, kind)| *kind).collect();
         while kinds.len() < size.faults.max(KINDS.len()) {
             let kind = draw.kind();
             kinds.push(kind);
         }
-        let mut faults: Vec<Fault> = kinds.into_iter().map(|kind| draw.fault(kind)).collect();
+        // In any order, one in each part of the time.
+        for n in (1..kinds.len()).rev() {
+            kinds.swap(n, draw.numbers.below(n + 1));
+        }
+        let part = size.span_ms / kinds.len() as u64;
+        let mut faults: Vec<Fault> = Vec::new();
+        for (kind, n) in kinds.into_iter().zip(0..) {
+            let at_ms = n * part + draw.below(part);
+            faults.push(draw.fault(kind, at_ms));
+        }
         faults.sort_by_key(|fault| (fault.at_ms, fault.to_string()));
         let faults = apart(faults);
         let batches = (0..size.batches as u64)
             .map(|n| {
-                // Over the first two thirds, so that the last ones are still at work when faults end.
-                let part = size.span_ms * 2 / 3 / size.batches.max(1) as u64;
+                let part = size.span_ms * 3 / 4 / size.batches.max(1) as u64;
                 Batch {
                     at_ms: n * part + draw.below(part / 2),
-                    killed_after_ms: (n % 2 == 1).then(|| 500 + draw.below(2_500)),
+                    killed_after_ms: (n % 2 == 1).then(|| 300 + draw.below(1_500)),
                 }
             })
             .collect();
@@ -274,9 +286,26 @@ struct Draw {
     size: Size,
     roles: Vec<&'static str>,
     clocks: Vec<&'static str>,
+    turn: usize,
 }
 
 impl Draw {
+    /// One of the roles: workers, relays and ticks have their turns, so that none is spared.
+    fn role(&mut self) -> &'static str {
+        let turn = TURNS[self.turn % TURNS.len()];
+        self.turn += 1;
+        let of_turn: Vec<&'static str> = self
+            .roles
+            .iter()
+            .filter(|role| role.starts_with(turn))
+            .copied()
+            .collect();
+        match of_turn.is_empty() {
+            true => self.numbers.pick(&self.roles),
+            false => self.numbers.pick(&of_turn),
+        }
+    }
+
     fn below(&mut self, bound: u64) -> u64 {
         self.numbers.below(usize::try_from(bound).unwrap_or(usize::MAX)) as u64
     }
@@ -293,17 +322,15 @@ impl Draw {
         Kind::Kill
     }
 
-    fn fault(&mut self, kind: Kind) -> Fault {
-        // The first moments have nothing to disturb yet.
-        let at_ms = 1_000 + self.below(self.size.span_ms.saturating_sub(1_000));
+    fn fault(&mut self, kind: Kind, at_ms: u64) -> Fault {
         let away = |draw: &mut Self| 500 + draw.below(draw.size.away_ms.saturating_sub(500));
         let (what, lasts_ms) = match kind {
             Kind::Kill => {
-                let role = self.numbers.pick(&self.roles.clone());
+                let role = self.role();
                 (What::Kill { role }, 0)
             }
             Kind::Freeze => {
-                let role = self.numbers.pick(&self.roles.clone());
+                let role = self.role();
                 let lasts = 500 + self.below(self.size.freeze_ms.saturating_sub(500));
                 (What::Freeze { role }, lasts)
             }
@@ -334,7 +361,7 @@ impl Draw {
             Kind::RestartLedger => (self.restart(Server::Postgres), away(self)),
             Kind::DiskFull => (What::DiskFull, away(self)),
             Kind::Clock => {
-                let role = self.numbers.pick(&self.clocks.clone());
+                let role = self.numbers.pick(&self.clocks);
                 let far = i64::try_from(2 + self.below(self.size.jump_s)).unwrap_or(2);
                 let seconds = if self.below(2) == 0 { far } else { -far };
                 (What::Clock { role, seconds }, 2_000 + away(self))

@@ -16,6 +16,9 @@ const STILL: Duration = Duration::from_secs(40);
 /// Shows tasks that a message was lost for.
 const TASKS: &str = "select encode(document, 'hex'), stage, attempts, reason, not_before, published_at from tasks order by ord";
 
+/// Counts records that have no place in the log yet.
+const UNPLACED: &str = "select count(*) from records where leaf_index is null";
+
 /// How it ended.
 #[derive(Default)]
 pub(crate) struct Settled {
@@ -73,7 +76,9 @@ pub(crate) fn wait(world: &mut World<'_>, limit: Duration, stale: Duration) -> R
     while !settled.indexed && started.elapsed() < limit {
         world.crew.tend(&world.town)?;
         let status = world.town.json(&["index", "status"], &[0])?;
-        settled.indexed = followed(&status);
+        // A record has a place in the log a moment after it is there.
+        let placed = world.ledger.ask(UNPLACED)? == "0";
+        settled.indexed = placed && followed(&status);
         std::thread::sleep(STEP);
     }
     let started = Instant::now();
