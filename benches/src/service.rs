@@ -11,7 +11,9 @@
 //! plain text, `sketch`, `split`), where what is around the stages weighs most.
 //!
 //! Documents are taken in before the clock starts, workers wait for messages, and the relay's start
-//! starts the clock. Asking costs a little: PostgreSQL for what is owed, twenty times a second.
+//! starts the clock: that process's start and the second that `tick` pauses are in every figure, so
+//! take a thousand documents (`--documents 1000`). Asking costs a little too: PostgreSQL, for what is
+//! owed, twenty times a second.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -62,6 +64,9 @@ characters = 700
 pub(crate) struct Run {
     paces: Vec<Pace>,
     ceiling: Ceiling,
+    /// A worker that waits for its first task, and one that waits after its last: models are loaded when
+    /// they are first needed.
+    fresh_worker: Memory,
     idle_worker: Memory,
 }
 
@@ -135,10 +140,17 @@ pub(crate) fn run(args: &Args, root: &Path, binary: &Path) -> Result<Run> {
     write_cheapest(root, &cheapest)?;
     println!(
         "{:<10} {:<9} {:>7} {:>9} {:>12} {:>11} {:>9} {:>9}",
-        "pipeline", "way", "workers", "documents", "processed(s)", "documents/s", "stages/s", "overhead"
+        "pipeline",
+        "way",
+        "workers",
+        "documents",
+        "processed(s)",
+        "documents/s",
+        "stages/s",
+        "overhead"
     );
     let mut paces: Vec<Pace> = Vec::new();
-    let mut idle_worker = None;
+    let mut looked_at = None;
     for (pipeline, pipelines) in [("forms", root.join("pipelines")), ("cheapest", cheapest)] {
         let mut house = House {
             binary,
@@ -161,7 +173,7 @@ pub(crate) fn run(args: &Args, root: &Path, binary: &Path) -> Result<Run> {
             let ended = house.ran(&["queues", "--delete"]);
             house.service = None;
             ask(&postgres, &format!("drop database {database} with (force)"))?;
-            let (mut pace, memory) = measured?;
+            let (mut pace, memories) = measured?;
             ended?;
             let peer = paces
                 .iter()
@@ -169,7 +181,7 @@ pub(crate) fn run(args: &Args, root: &Path, binary: &Path) -> Result<Run> {
             pace.overhead = peer.map(|p| p.documents_per_second / pace.documents_per_second);
             shown(&pace);
             paces.push(pace);
-            idle_worker = idle_worker.or(Some(memory));
+            looked_at = looked_at.or(Some(memories));
         }
     }
     let runtime = tokio::runtime::Runtime::new()?;
@@ -178,18 +190,21 @@ pub(crate) fn run(args: &Args, root: &Path, binary: &Path) -> Result<Run> {
         "ceiling: {:.0} messages/s published with confirms, {:.0} consumed and acknowledged",
         ceiling.published_per_second, ceiling.consumed_per_second
     );
-    let idle_worker = idle_worker.context("no worker was looked at")?;
-    println!(
-        "an idle worker: {} kB Pss ({} anonymous, {} files), {} kB private, {} kB resident",
-        idle_worker.pss_kb,
-        idle_worker.pss_anonymous_kb,
-        idle_worker.pss_file_kb,
-        idle_worker.private_kb,
-        idle_worker.rss_kb
-    );
+    let [fresh_worker, idle_worker] = looked_at.context("no worker was looked at")?;
+    for (when, memory) in [("before", &fresh_worker), ("after", &idle_worker)] {
+        println!(
+            "a worker that waits, {when} its work: {} kB Pss ({} anonymous, {} files), {} kB private, {} kB resident",
+            memory.pss_kb,
+            memory.pss_anonymous_kb,
+            memory.pss_file_kb,
+            memory.private_kb,
+            memory.rss_kb
+        );
+    }
     Ok(Run {
         paces,
         ceiling,
+        fresh_worker,
         idle_worker,
     })
 }
@@ -218,7 +233,9 @@ fn address(variable: &str) -> Result<String> {
 fn of_database(url: &str, database: &str) -> String {
     match url.rsplit_once('/') {
         Some((server, rest)) => {
-            let options = rest.split_once('?').map_or(String::new(), |(_, o)| format!("?{o}"));
+            let options = rest
+                .split_once('?')
+                .map_or(String::new(), |(_, o)| format!("?{o}"));
             format!("{server}/{database}{options}")
         }
         None => url.to_owned(),
@@ -316,11 +333,17 @@ impl House<'_> {
     }
 
     /// Relay, workers and tick, a process each.
-    fn spread(&self, input: &Path, documents: usize, workers: usize) -> Result<(Pace, Memory)> {
+    fn spread(
+        &self,
+        input: &Path,
+        documents: usize,
+        workers: usize,
+    ) -> Result<(Pace, [Memory; 2])> {
         self.take_in(input)?;
         let mut crew = Crew(Vec::new());
         for _ in 0..workers {
-            crew.0.push(self.start(&["--json", "work", "--threads", "1"])?);
+            crew.0
+                .push(self.start(&["--json", "work", "--threads", "1"])?);
         }
         let started = Instant::now();
         loop {
@@ -333,7 +356,8 @@ impl House<'_> {
                 break;
             }
         }
-        let memory = memory(crew.0.first().context("no worker")?.id())?;
+        let looked_at = crew.0.first().context("no worker")?.id();
+        let fresh = memory(looked_at)?;
         let tick = self.start(&["tick"])?;
         crew.0.push(tick);
         let began = Instant::now();
@@ -355,6 +379,7 @@ impl House<'_> {
             }
         }
         let indexed = began.elapsed();
+        let idle = memory(looked_at)?;
         let mut stages = 0;
         for (n, mut child) in crew.0.drain(..).enumerate() {
             let told = Command::new("kill").arg(child.id().to_string()).status();
@@ -369,7 +394,10 @@ impl House<'_> {
         }
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let took = (ms(processed), ms(indexed));
-        Ok((self.pace("service", workers, documents, took, stages), memory))
+        Ok((
+            self.pace("service", workers, documents, took, stages),
+            [fresh, idle],
+        ))
     }
 
     fn pace(
@@ -418,7 +446,9 @@ fn memory(pid: u32) -> Result<Memory> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let number = |name: &str| -> Result<u64> {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
         number.with_context(|| format!("{path} has no {name}"))
     };
@@ -435,10 +465,15 @@ fn memory(pid: u32) -> Result<Memory> {
 async fn ceiling(url: &str) -> Result<Ceiling> {
     let connection = Connection::connect(url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    channel
+        .confirm_select(ConfirmSelectOptions::default())
+        .await?;
     let queue = format!("greffier-bench-{}", std::process::id());
     let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    arguments.insert(
+        "x-queue-type".into(),
+        AMQPValue::LongString("quorum".into()),
+    );
     let durable = QueueDeclareOptions {
         durable: true,
         ..QueueDeclareOptions::default()
@@ -451,7 +486,8 @@ async fn ceiling(url: &str) -> Result<Ceiling> {
     let mut sent = futures::stream::iter(0..MESSAGES)
         .map(|_| async {
             let options = BasicPublishOptions::default();
-            let published = channel.basic_publish("".into(), name(), options, &body, persistent.clone());
+            let published =
+                channel.basic_publish("".into(), name(), options, &body, persistent.clone());
             published.await?.await
         })
         .buffer_unordered(IN_FLIGHT);
@@ -463,17 +499,23 @@ async fn ceiling(url: &str) -> Result<Ceiling> {
     drop(sent);
     let published = began.elapsed();
     let prefetch = u16::try_from(IN_FLIGHT).unwrap_or(u16::MAX);
-    channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+    channel
+        .basic_qos(prefetch, BasicQosOptions::default())
+        .await?;
     let began = Instant::now();
     let options = BasicConsumeOptions::default();
     let tag = ShortString::from("bench");
-    let mut consumer = channel.basic_consume(name(), tag, options, FieldTable::default()).await?;
+    let mut consumer = channel
+        .basic_consume(name(), tag, options, FieldTable::default())
+        .await?;
     for _ in 0..MESSAGES {
         let delivery = consumer.next().await.context("deliveries end")??;
         delivery.acker.ack(BasicAckOptions::default()).await?;
     }
     let consumed = began.elapsed();
-    channel.queue_delete(name(), QueueDeleteOptions::default()).await?;
+    channel
+        .queue_delete(name(), QueueDeleteOptions::default())
+        .await?;
     connection.close(200, "done".into()).await?;
     Ok(Ceiling {
         messages: MESSAGES,

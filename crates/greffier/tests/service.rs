@@ -353,7 +353,10 @@ fn a_message_that_was_lost_is_handed_over_again_as_soon_as_asked() {
     assert_eq!(town.json(&["relay", "--once"])["published"], DOCUMENTS);
     Ran::of(town.with_broker(&["queues", "--delete"])).ended(0);
     let patient = town.json(&["relay", "--once"]);
-    assert_eq!((&patient["published"], &patient["reclaimed"]), (&0.into(), &0.into()));
+    assert_eq!(
+        (&patient["published"], &patient["reclaimed"]),
+        (&0.into(), &0.into())
+    );
     let started = Instant::now();
     let hasty = loop {
         assert!(started.elapsed() < LIMIT, "never handed over again");

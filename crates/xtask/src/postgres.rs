@@ -281,7 +281,10 @@ impl Own {
         let mut psql = Command::new(self.programs.join("psql"));
         psql.args(["-h", "127.0.0.1", "-U", "postgres", "-AtXq", "-d", database]);
         psql.args(["-p", &port.to_string(), "-c", statement]);
-        let out = psql.stdin(Stdio::null()).output().context("cannot run psql")?;
+        let out = psql
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run psql")?;
         ensure!(
             out.status.success(),
             "PostgreSQL at port {port} refuses `{statement}`: {}",

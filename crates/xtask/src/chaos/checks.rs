@@ -86,7 +86,11 @@ impl Checks<'_> {
         if moved.is_empty() {
             return (true, "no task waited for a reclaim".to_owned());
         }
-        let found = format!("{} tasks did not move until they were reclaimed: {}", moved.len(), some(moved));
+        let found = format!(
+            "{} tasks did not move until they were reclaimed: {}",
+            moved.len(),
+            some(moved)
+        );
         (false, found)
     }
 
@@ -105,17 +109,26 @@ impl Checks<'_> {
     }
 
     fn outcomes(&self) -> Found {
-        let (ours, alone) = (self.documents(&self.world.town)?, self.documents(self.alone)?);
+        let (ours, alone) = (
+            self.documents(&self.world.town)?,
+            self.documents(self.alone)?,
+        );
         let ids: BTreeSet<&String> = ours.keys().chain(alone.keys()).collect();
         let different: Vec<String> = ids
             .into_iter()
             .filter_map(|id| difference(ours.get(id), alone.get(id)))
             .collect();
         if different.is_empty() {
-            return Ok((true, format!("{} documents, attachments included", alone.len())));
+            return Ok((
+                true,
+                format!("{} documents, attachments included", alone.len()),
+            ));
         }
         fs::write(self.world.logs.join("differences"), different.join("\n"))?;
-        Ok((false, format!("{} differ: {}", different.len(), some(&different))))
+        Ok((
+            false,
+            format!("{} differ: {}", different.len(), some(&different)),
+        ))
     }
 
     /// Documents by id: a document listed twice is an error.
@@ -152,9 +165,15 @@ impl Checks<'_> {
         if left.is_empty() {
             return (true, "all of them".to_owned());
         }
-        let said: Vec<String> = left.iter().map(|(name, n)| format!("{n} in {name}")).collect();
+        let said: Vec<String> = left
+            .iter()
+            .map(|(name, n)| format!("{n} in {name}"))
+            .collect();
         let found = match holds {
-            true => format!("{}: of tasks that are done, until their delay is over", said.join(", ")),
+            true => format!(
+                "{}: of tasks that are done, until their delay is over",
+                said.join(", ")
+            ),
             false => said.join(", "),
         };
         (holds, found)
@@ -167,10 +186,13 @@ impl Checks<'_> {
             .iter()
             .map(|p| format!("{}: {}", p["key"], p["reason"]))
             .collect();
-        Ok((parked.is_empty(), match parked.len() {
-            0 => "no message".to_owned(),
-            n => format!("{n}: {}", some(&reasons)),
-        }))
+        Ok((
+            parked.is_empty(),
+            match parked.len() {
+                0 => "no message".to_owned(),
+                n => format!("{n}: {}", some(&reasons)),
+            },
+        ))
     }
 
     fn index(&self) -> Found {
@@ -180,8 +202,13 @@ impl Checks<'_> {
         let held = |status: &Value| -> Vec<String> {
             let all = status.as_array().into_iter().flatten();
             all.map(|one| {
-                let counts = ["documents", "passages", "vectors"].map(|c| format!("{} {c}", one[c]));
-                format!("{}: {}", one["collection"].as_str().unwrap_or("?"), counts.join(", "))
+                let counts =
+                    ["documents", "passages", "vectors"].map(|c| format!("{} {c}", one[c]));
+                format!(
+                    "{}: {}",
+                    one["collection"].as_str().unwrap_or("?"),
+                    counts.join(", ")
+                )
             })
             .collect()
         };
@@ -196,7 +223,10 @@ impl Checks<'_> {
     }
 
     fn words(&self) -> Found {
-        let (queries, run) = (self.folder.join("words.jsonl"), self.folder.join("words.trec"));
+        let (queries, run) = (
+            self.folder.join("words.jsonl"),
+            self.folder.join("words.trec"),
+        );
         let mut lines = String::new();
         for (stem, word) in &self.papers.words {
             let line = serde_json::json!({"id": stem, "text": format!("\"{word}\"")});
@@ -205,7 +235,15 @@ impl Checks<'_> {
         fs::write(&queries, lines)?;
         let (queries, run) = (queries.display().to_string(), run.display().to_string());
         self.world.town.ran(
-            &["search", "--mode", "lexical", "--queries", &queries, "--run", &run],
+            &[
+                "search",
+                "--mode",
+                "lexical",
+                "--queries",
+                &queries,
+                "--run",
+                &run,
+            ],
             &[0],
         )?;
         let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -213,18 +251,28 @@ impl Checks<'_> {
             let mut columns = line.split(' ');
             let (query, document) = (columns.next(), columns.nth(1));
             if let (Some(query), Some(document)) = (query, document) {
-                found.entry(query.to_owned()).or_default().push(document.to_owned());
+                found
+                    .entry(query.to_owned())
+                    .or_default()
+                    .push(document.to_owned());
             }
         }
         let wrong: Vec<String> = self
             .papers
             .words
             .iter()
-            .filter(|(stem, _)| found.get(stem).is_none_or(|hits| hits.as_slice() != [stem.clone()]))
+            .filter(|(stem, _)| {
+                found
+                    .get(stem)
+                    .is_none_or(|hits| hits.as_slice() != [stem.clone()])
+            })
             .map(|(stem, word)| format!("{word} of {stem} finds {:?}", found.get(stem)))
             .collect();
         Ok(match wrong.is_empty() {
-            true => (true, format!("{} words, each once", self.papers.words.len())),
+            true => (
+                true,
+                format!("{} words, each once", self.papers.words.len()),
+            ),
             false => (false, format!("{} do not: {}", wrong.len(), some(&wrong))),
         })
     }

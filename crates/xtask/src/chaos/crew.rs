@@ -101,8 +101,10 @@ impl Crew {
                 && let Some(status) = child.try_wait()?
             {
                 let said = last_line(&self.logs.join(member.role.name));
-                self.ended
-                    .push(format!("{} ended by itself ({status}): {said}", member.role.name));
+                self.ended.push(format!(
+                    "{} ended by itself ({status}): {said}",
+                    member.role.name
+                ));
                 member.child = None;
                 member.again_at = Instant::now() + REST;
             }
@@ -222,5 +224,9 @@ pub(crate) fn signal(what: &str, to: &str) {
 fn last_line(path: &Path) -> String {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    text.trim_end().lines().next_back().unwrap_or_default().to_owned()
+    text.trim_end()
+        .lines()
+        .next_back()
+        .unwrap_or_default()
+        .to_owned()
 }

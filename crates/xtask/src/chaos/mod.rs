@@ -146,7 +146,13 @@ fn attempt(
     make(logs.to_owned())?;
     fs::write(logs.join("plan"), said.join("\n") + "\n")?;
     let out = io::stderr();
-    writeln!(&out, "seed {}, {} documents:\n{}", asked.seed, size.documents, said.join("\n"))?;
+    writeln!(
+        &out,
+        "seed {}, {} documents:\n{}",
+        asked.seed,
+        size.documents,
+        said.join("\n")
+    )?;
 
     let papers = papers::write(root, &make(folder.join("in"))?, asked.seed, &size)?;
     note("an embedded house takes the documents in, undisturbed");
@@ -157,7 +163,10 @@ fn attempt(
         town::heard(alone.ingest(batch, true), &[0, 3])?;
     }
     let undisturbed = started.elapsed();
-    note(&format!("done in {:.0} s; now in service", undisturbed.as_secs_f64()));
+    note(&format!(
+        "done in {:.0} s; now in service",
+        undisturbed.as_secs_f64()
+    ));
 
     let mut world = world(greffier, folder, logs)?;
     let started = Instant::now();
@@ -254,7 +263,11 @@ fn world<'a>(greffier: &'a Program<'a>, folder: &Path, logs: &Path) -> Result<Wo
 
 /// Copies a data directory off its disk.
 fn keep(data: &Path, to: &Path) {
-    let copied = std::process::Command::new("cp").arg("-a").arg(data).arg(to).status();
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(data)
+        .arg(to)
+        .status();
     if !copied.is_ok_and(|status| status.success()) {
         note(&format!("{} could not be kept", data.display()));
     }
@@ -262,7 +275,11 @@ fn keep(data: &Path, to: &Path) {
 
 /// The summary for a person.
 fn show(out: &mut dyn Write, summary: &Summary<'_>) -> Result<()> {
-    let faults: Vec<String> = summary.faults.iter().map(|(f, n)| format!("{n} {f}")).collect();
+    let faults: Vec<String> = summary
+        .faults
+        .iter()
+        .map(|(f, n)| format!("{n} {f}"))
+        .collect();
     writeln!(
         out,
         "seed {}: {} documents ({} broken, {} long), {} faults in {} s ({}); {} processes started, \

@@ -307,7 +307,8 @@ impl Draw {
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        self.numbers.below(usize::try_from(bound).unwrap_or(usize::MAX)) as u64
+        self.numbers
+            .below(usize::try_from(bound).unwrap_or(usize::MAX)) as u64
     }
 
     fn kind(&mut self) -> Kind {
@@ -432,7 +433,10 @@ mod tests {
                 .collect();
             // Delay and hold draw their server.
             for kind in ["kill", "freeze", "disk-full", "clock"] {
-                assert!(kinds.contains(&format!("\"{kind}\" null")), "{kind}: {kinds:?}");
+                assert!(
+                    kinds.contains(&format!("\"{kind}\" null")),
+                    "{kind}: {kinds:?}"
+                );
             }
             for server in ["rabbitmq", "postgres"] {
                 for kind in ["restart", "cut"] {

@@ -132,7 +132,9 @@ impl Broker {
         };
         write(
             "rabbitmq.conf",
-            &format!("listeners.tcp.default = 127.0.0.1:{port}\ndisk_free_limit.absolute = 50MB\nlog.file.level = warning\n"),
+            &format!(
+                "listeners.tcp.default = 127.0.0.1:{port}\ndisk_free_limit.absolute = 50MB\nlog.file.level = warning\n"
+            ),
         )?;
         write("enabled_plugins", "[].\n")?;
         let mapper_port = free_port()?;
@@ -217,7 +219,10 @@ impl Broker {
     pub(crate) fn down(&mut self, hard: bool) {
         if let Some(node) = &self.node {
             // The program is a script: the node is in its group.
-            signal(if hard { "KILL" } else { "TERM" }, &format!("-{}", node.id()));
+            signal(
+                if hard { "KILL" } else { "TERM" },
+                &format!("-{}", node.id()),
+            );
         }
     }
 

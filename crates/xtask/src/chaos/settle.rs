@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn an_index_that_lags_is_seen() {
-        let at = |position: u64| json!([{"position": 7, "log": 7}, {"position": position, "log": 7}]);
+        let at =
+            |position: u64| json!([{"position": 7, "log": 7}, {"position": position, "log": 7}]);
         assert!(followed(&at(7)));
         assert!(!followed(&at(6)));
         assert!(!followed(&json!({})));

@@ -213,7 +213,10 @@ impl<'p> Intake<'p> {
         let log = world.logs.join(format!("ingest-{n}"));
         match &mut self.child {
             None if now_ms >= batch.at_ms && Instant::now() >= self.again_at => {
-                let out = fs::OpenOptions::new().create(true).append(true).open(&log)?;
+                let out = fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(&log)?;
                 let mut command = world.town.ingest(folder, false);
                 command.stdout(out.try_clone()?).stderr(out);
                 let child = command.spawn().context("cannot run greffier")?;
@@ -234,7 +237,10 @@ impl<'p> Intake<'p> {
                         bail!("batch {n} cannot be taken in: see {}", log.display());
                     }
                     self.again_at = Instant::now() + REST;
-                } else if self.kill_after.is_some_and(|after| started.elapsed() >= after) {
+                } else if self
+                    .kill_after
+                    .is_some_and(|after| started.elapsed() >= after)
+                {
                     child.kill()?;
                     child.wait()?;
                     self.child = None;

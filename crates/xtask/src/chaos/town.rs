@@ -53,9 +53,15 @@ impl<'a> Town<'a> {
         };
         let secret = town.data.with_extension("secret");
         fs::write(&secret, SECRET).with_context(|| format!("cannot write {}", secret.display()))?;
-        town.ran(&["init", "--secret-file", &secret.display().to_string()], &[0])?;
+        town.ran(
+            &["init", "--secret-file", &secret.display().to_string()],
+            &[0],
+        )?;
         let labelled = "fixtures/forms/labelled.tsv";
-        town.ran(&["train", "--pipeline", "forms", "--labelled", labelled], &[0])?;
+        town.ran(
+            &["train", "--pipeline", "forms", "--labelled", labelled],
+            &[0],
+        )?;
         Ok(town)
     }
 
@@ -72,7 +78,13 @@ impl<'a> Town<'a> {
     /// A command that takes a folder in.
     pub(crate) fn ingest(&self, folder: &Path, wait: bool) -> Command {
         let folder = folder.display().to_string();
-        let mut args = vec!["ingest", "--pipeline", "forms", "--received-at", RECEIVED_AT];
+        let mut args = vec![
+            "ingest",
+            "--pipeline",
+            "forms",
+            "--received-at",
+            RECEIVED_AT,
+        ];
         if !wait {
             args.push("--no-wait");
         }
@@ -157,7 +169,10 @@ impl Disk {
     /// Mounts one in an empty folder, where that may be done.
     pub(crate) fn mount(folder: &Path) -> Option<Self> {
         let mounted = is_root()
-            && mount(&["-t", "tmpfs", "-o", "size=50%,mode=700", "greffier-chaos"], folder);
+            && mount(
+                &["-t", "tmpfs", "-o", "size=50%,mode=700", "greffier-chaos"],
+                folder,
+            );
         mounted.then(|| Self {
             folder: folder.to_owned(),
         })
@@ -172,7 +187,10 @@ impl Disk {
                 .output()
                 .context("cannot run df")?;
             let said = String::from_utf8_lossy(&out.stdout);
-            let used = said.lines().nth(1).and_then(|line| line.trim().parse().ok());
+            let used = said
+                .lines()
+                .nth(1)
+                .and_then(|line| line.trim().parse().ok());
             let used: u64 = used.with_context(|| format!("df said `{}`", said.trim()))?;
             if self.resize(&format!("{}", used + 4_096)) {
                 return Ok(());
