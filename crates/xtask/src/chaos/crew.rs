@@ -71,6 +71,7 @@ pub(crate) struct Crew {
 struct Member {
     role: Role,
     child: Option<Child>,
+    started: Instant,
     again_at: Instant,
 }
 
@@ -80,6 +81,7 @@ impl Crew {
         let members = ROLES.map(|role| Member {
             role,
             child: None,
+            started: Instant::now(),
             again_at: Instant::now(),
         });
         Self {
@@ -100,10 +102,11 @@ impl Crew {
             if let Some(child) = &mut member.child
                 && let Some(status) = child.try_wait()?
             {
-                let said = last_line(&self.logs.join(member.role.name));
+                let said = last_words(&self.logs.join(member.role.name));
                 self.ended.push(format!(
-                    "{} ended by itself ({status}): {said}",
-                    member.role.name
+                    "{} ended by itself ({status}) after {:.1} s: {said}",
+                    member.role.name,
+                    member.started.elapsed().as_secs_f64()
                 ));
                 member.child = None;
                 member.again_at = Instant::now() + REST;
@@ -126,6 +129,7 @@ impl Crew {
                 command.stdout(log.try_clone()?).stderr(log);
                 let child = command.spawn().context("cannot run greffier")?;
                 member.child = Some(child);
+                member.started = Instant::now();
                 self.started += 1;
             }
         }
@@ -220,13 +224,15 @@ pub(crate) fn signal(what: &str, to: &str) {
         .status();
 }
 
-/// What a log ends with.
-fn last_line(path: &Path) -> String {
+/// What a log ends with: a message and its cause.
+fn last_words(path: &Path) -> String {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    text.trim_end()
-        .lines()
-        .next_back()
-        .unwrap_or_default()
-        .to_owned()
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    let from = lines.len().saturating_sub(2);
+    lines[from..]
+        .iter()
+        .map(|line| line.trim())
+        .collect::<Vec<_>>()
+        .join(" / ")
 }

@@ -187,7 +187,7 @@ fn attempt(
         papers: &papers,
         settled: &settled,
         disorder: &disorder,
-        replayed: asked.minutes.is_none().then_some(10),
+        replayed: if asked.minutes.is_some() { 100 } else { 10 },
         folder,
     }
     .all();
