@@ -38,7 +38,7 @@ use checks::{Check, Checks};
 use crew::{Crew, ROLES};
 use plan::{Plan, Size};
 use proxy::Proxy;
-use servers::{Broker, Ledger};
+use servers::{Broker, Ledger, Watch};
 use storm::{Weather, World};
 use town::{Clocks, Disk, Service, Town};
 
@@ -168,6 +168,7 @@ fn attempt(
         undisturbed.as_secs_f64()
     ));
 
+    let _watch = Watch::over(folder)?;
     let mut world = world(greffier, folder, logs)?;
     let started = Instant::now();
     let weather = storm::rage(&mut world, &plan, &papers.folders)?;

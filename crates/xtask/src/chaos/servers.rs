@@ -20,6 +20,9 @@ use crate::postgres::Own;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Where Debian has the programs themselves: what is in the path asks for the user `rabbitmq`.
 const PROGRAMS: [&str; 2] = ["/usr/lib/rabbitmq/bin", "/usr/local/sbin"];
+/// Where the broker's group of processes is written down, and its port mapper's.
+const GROUP: &str = "group";
+const MAPPER: &str = "mapper";
 /// The database.
 pub(crate) const DATABASE: &str = "chaos";
 
@@ -145,6 +148,7 @@ impl Broker {
             .stderr(Stdio::null())
             .spawn()
             .context("cannot run epmd, which comes with Erlang")?;
+        fs::write(folder.join(MAPPER), mapper.id().to_string())?;
         let mut broker = Self {
             program,
             folder,
@@ -211,7 +215,11 @@ impl Broker {
             .stdout(out.try_clone()?)
             .stderr(out)
             .process_group(0);
-        self.node = Some(node.spawn().context("cannot run rabbitmq-server")?);
+        let node = self
+            .node
+            .insert(node.spawn().context("cannot run rabbitmq-server")?);
+        // For whoever watches.
+        fs::write(self.folder.join(GROUP), node.id().to_string())?;
         Ok(())
     }
 
@@ -230,6 +238,7 @@ impl Broker {
     fn gone(&mut self) {
         self.down(true);
         if let Some(mut node) = self.node.take() {
+            let _ = fs::remove_file(self.folder.join(GROUP));
             let _ = node.wait();
         }
     }
@@ -238,8 +247,47 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.gone();
+        let _ = fs::remove_file(self.folder.join(MAPPER));
         let _ = self.mapper.kill();
         let _ = self.mapper.wait();
+    }
+}
+
+/// Ends what a run started when its own process is killed: it would live on.
+pub(crate) struct Watch(Child);
+
+/// Waits for the end of its input, which is that of who holds the other end. Leaves no room to
+/// Ctrl-C, which everyone in the terminal hears.
+const WATCH: &str = r#"trap '' INT HUP TERM
+read -r _
+[ -f rabbitmq/group ] && kill -KILL "-$(cat rabbitmq/group)"
+[ -f rabbitmq/mapper ] && kill -KILL "$(cat rabbitmq/mapper)"
+[ -f postgres/data/postmaster.pid ] && kill -QUIT "$(head -n 1 postgres/data/postmaster.pid)"
+pkill -KILL -f -- "--data $PWD/town"
+umount --lazy town
+"#;
+
+impl Watch {
+    /// Watches over a run's folder.
+    ///
+    /// # Errors
+    /// When there is no shell.
+    pub(crate) fn over(folder: &Path) -> Result<Self> {
+        let mut watch = Command::new("sh");
+        watch.args(["-c", WATCH]).current_dir(folder);
+        watch
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Ok(Self(watch.spawn().context("cannot run sh")?))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // Told so before its input ends, it does nothing.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
