@@ -9,6 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -291,8 +292,21 @@ impl Drop for Watch {
     }
 }
 
-/// A port that nothing listens on at this moment.
+/// Ports that the system gives to nobody by itself: an outgoing connection must not have the port of a
+/// server that is away for a moment.
+const PORTS: std::ops::Range<u32> = 20_000..32_000;
+
+/// A port that nothing listens on at this moment, each time another.
 fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("no port is free")?;
-    Ok(listener.local_addr()?.port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in PORTS {
+        let turn = NEXT.fetch_add(1, Ordering::Relaxed);
+        // Two runs begin at different places.
+        let place = std::process::id().wrapping_mul(97).wrapping_add(turn);
+        let port = u16::try_from(PORTS.start + place % (PORTS.end - PORTS.start))?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port between {} and {} is free", PORTS.start, PORTS.end)
 }
