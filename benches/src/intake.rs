@@ -180,7 +180,8 @@ fn measure(args: &Args, root: &Path, binary: &Path, shape: &Shape) -> Result<Run
     })
 }
 
-fn letter(_: &Path, folder: &Path, n: usize) -> Result<()> {
+/// A letter of a page.
+pub(crate) fn letter(_: &Path, folder: &Path, n: usize) -> Result<()> {
     let text = format!(
         "Valmont-sur-Orve, le 3 novembre 2026\n\nObjet : éclairage en panne, dossier {n}\n\nMadame, Monsieur,\n\n\
          Depuis le début du mois, les lampadaires de la rue des Forges ne s’allument plus entre le \

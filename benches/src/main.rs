@@ -5,6 +5,7 @@
 //! | [`capacity`] | what that means for a town, a département, 35,000 communes |
 //! | [`intake`] | documents a second from file to index, and where the time goes |
 //! | [`searching`] | passages a second into the index, milliseconds a question, beside bm25s and Faiss |
+//! | [`service`] | documents a second over RabbitMQ and PostgreSQL, beside the embedded house |
 //! | [`reading`] | pages of PDF a second, beside `pdftotext` and PDFium |
 //!
 //! `cargo xtask bench` builds in release and writes `benches/runs/DATE-PLATFORM.json`.
@@ -15,6 +16,7 @@ mod capacity;
 mod intake;
 mod reading;
 mod searching;
+mod service;
 
 use std::path::{Path, PathBuf};
 
@@ -67,6 +69,7 @@ enum Bench {
     Intake,
     Reading,
     Search,
+    Service,
 }
 
 /// What a run is kept as.
@@ -80,6 +83,8 @@ struct Kept {
     reading: Option<Vec<reading::Run>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     search: Option<Vec<searching::Run>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<service::Run>,
 }
 
 fn main() -> Result<()> {
@@ -100,6 +105,7 @@ fn main() -> Result<()> {
         capacity: None,
         reading: None,
         search: None,
+        service: None,
     };
     if wanted(Bench::Reading) {
         kept.reading = Some(reading::run(&args, &root, &binary)?);
@@ -111,6 +117,9 @@ fn main() -> Result<()> {
     }
     if wanted(Bench::Search) {
         kept.search = Some(searching::run(&args, &root)?);
+    }
+    if wanted(Bench::Service) {
+        kept.service = Some(service::run(&args, &root, &binary)?);
     }
     if let Some(path) = &args.out {
         if let Some(dir) = path.parent() {

@@ -39,6 +39,9 @@ Exit codes:
   4  something does not hold (verify), or came out different (replay)
   5  another process works on this data directory";
 
+/// How long a relay waits for what became of a message, unless told otherwise.
+const RECLAIM_AFTER_SECONDS: u32 = 3_600;
+
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
@@ -209,6 +212,15 @@ pub enum Command {
         /// End once nothing is due.
         #[arg(long)]
         once: bool,
+        /// Hand over again what was handed over so long ago and is not done: its message was lost, as
+        /// when a queue was deleted.
+        #[arg(
+            long,
+            value_name = "SECONDS",
+            default_value_t = RECLAIM_AFTER_SECONDS,
+            value_parser = clap::value_parser!(u32).range(1..)
+        )]
+        reclaim_after: u32,
         /// How it is watched.
         #[command(flatten)]
         watched: Watched,

@@ -142,7 +142,12 @@ async fn run(cli: &Cli) -> Result<Ending> {
             }
             None => ingest::work(global).await,
         },
-        Command::Relay { to, once, watched } => service::relay(global, to, *once, watched).await,
+        Command::Relay {
+            to,
+            once,
+            reclaim_after,
+            watched,
+        } => service::relay(global, to, *once, *reclaim_after, watched).await,
         Command::Tick {
             once,
             to,

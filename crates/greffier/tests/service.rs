@@ -563,6 +563,31 @@ fn what_is_not_understood_is_named() {
     town.end();
 }
 
+#[test]
+fn a_message_that_was_lost_is_handed_over_again_as_soon_as_asked() {
+    let town = Town::new("reclaim");
+    write_files(&town.data);
+    Ran::of(ingest(town.command(&[]), &town.data, &["--no-wait"])).ended(0);
+    assert_eq!(town.json(&["relay", "--once"])["published"], DOCUMENTS);
+    Ran::of(town.with_broker(&["queues", "--delete"])).ended(0);
+    let patient = town.json(&["relay", "--once"]);
+    assert_eq!(
+        (&patient["published"], &patient["reclaimed"]),
+        (&0.into(), &0.into())
+    );
+    let started = Instant::now();
+    let hasty = loop {
+        assert!(started.elapsed() < LIMIT, "never handed over again");
+        let hasty = town.json(&["relay", "--once", "--reclaim-after", "1"]);
+        if hasty["reclaimed"] != 0 {
+            break hasty;
+        }
+    };
+    assert_eq!(hasty["reclaimed"], DOCUMENTS);
+    assert_eq!(hasty["published"], DOCUMENTS);
+    town.end();
+}
+
 /// What `doctor` says of the broker.
 fn doctor_of_broker(town: &Town, more: &[&str]) -> Value {
     let mut args = vec!["--json", "doctor"];

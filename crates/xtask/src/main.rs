@@ -5,6 +5,7 @@
 //! | [`setup`] | fetches ONNX Runtime and the encoder's weights, each pinned by digest |
 //! | [`demo`] | the three pipelines on `fixtures/`, from file to proof |
 //! | [`test`], [`postgres`], [`rabbitmq`] | every test, with a PostgreSQL and a RabbitMQ that answer |
+//! | [`chaos`] | the house over processes, disturbed by a plan drawn from a seed |
 //! | [`fixtures`] | makes `fixtures/` |
 //! | [`deb`] | the Debian package |
 //! | [`encoder`] | trains and measures the encoder of our own |
@@ -14,6 +15,7 @@
 //! It links none of the crates it works on, so that it builds in seconds and can set up the
 //! machine that builds them.
 
+mod chaos;
 mod deb;
 mod demo;
 mod encoder;
@@ -118,6 +120,31 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Disturb a house spread over processes: kill, freeze, cut off, fill the disk, move clocks, by a
+    /// plan drawn from a seed; then check that nothing was lost, done twice or decided otherwise.
+    Chaos {
+        /// What documents and faults are drawn from: the same seed has the same plan.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Documents, of which a tenth is broken and a twentieth long; else 1000, or 300 in short.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(20..=100_000))]
+        documents: Option<u64>,
+        /// Minutes of faults.
+        #[arg(long, value_name = "M", default_value_t = 5, conflicts_with = "short")]
+        minutes: u64,
+        /// Less than a minute of faults, each a few seconds long.
+        #[arg(long)]
+        short: bool,
+        /// A summary in JSON on standard output.
+        #[arg(long)]
+        json: bool,
+        /// Keep the folder of the run even if everything holds.
+        #[arg(long)]
+        keep: bool,
+        /// The binary; else it is built.
+        #[arg(long, value_name = "FILE")]
+        binary: Option<PathBuf>,
+    },
     /// Measure.
     Bench {
         /// Arguments of the benches.
@@ -140,7 +167,7 @@ fn main() -> Result<ExitCode> {
         } => {
             let out = std::path::absolute(out)?;
             let program = match program {
-                Some(path) => workspace.built(std::path::absolute(path)?),
+                Some(path) => workspace.built(path)?,
                 None => workspace.build_release()?,
             };
             let package = deb::build(&workspace, &program, &out)?;
@@ -164,6 +191,37 @@ fn main() -> Result<ExitCode> {
             return encoder::eval(&workspace, data, encoder);
         }
         Command::HeldOut { data, out } => return encoder::held_out(&workspace, data, out),
+        Command::Chaos {
+            seed,
+            documents,
+            minutes,
+            short,
+            json,
+            keep,
+            binary,
+        } => {
+            let usual = if *short { chaos::SHORT } else { chaos::LONG };
+            let asked = chaos::Asked {
+                seed: *seed,
+                documents: documents.map_or(usual, |n| usize::try_from(n).unwrap_or(usual)),
+                minutes: (!short).then_some(*minutes),
+                json: *json,
+                aside: false,
+                keep: *keep,
+            };
+            program::set_up_if_needed(&workspace)?;
+            let greffier = match binary {
+                Some(path) => workspace.built(path)?,
+                None => workspace.build()?,
+            };
+            if let Some(missing) = chaos::missing() {
+                anyhow::bail!("{missing}");
+            }
+            tesseract::provide()?;
+            if !chaos::run(&greffier, workspace.root(), &asked)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Command::Bench { benches } => return program::bench(&workspace, benches),
     }
     Ok(ExitCode::SUCCESS)

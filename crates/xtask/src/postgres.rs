@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::program::note;
 
 /// Where the address of a server may be given.
-const VARIABLE: &str = "GREFFIER_TEST_POSTGRES";
+pub(crate) const VARIABLE: &str = "GREFFIER_TEST_POSTGRES";
 /// The usual socket.
 const SOCKETS: &str = "/var/run/postgresql";
 /// The usual port.
@@ -38,7 +38,7 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         if let Some(own) = &self.own
-            && let Err(error) = own.control(&["stop", "--mode", "immediate"])
+            && let Err(error) = own.stop("immediate")
         {
             note(&format!("PostgreSQL is still running: {error:#}"));
         }
@@ -201,12 +201,98 @@ fn version(dir: &Path) -> u32 {
 }
 
 /// A cluster of ours.
-struct Own {
+pub(crate) struct Own {
     programs: PathBuf,
     folder: PathBuf,
 }
 
 impl Own {
+    /// Makes one in a new folder, and does not start it.
+    ///
+    /// # Errors
+    /// When the server's programs are not there, or refuse.
+    pub(crate) fn make(folder: PathBuf) -> Result<Self> {
+        let programs = programs().context("PostgreSQL is not installed")?;
+        Self::make_with(programs, folder)
+    }
+
+    fn make_with(programs: PathBuf, folder: PathBuf) -> Result<Self> {
+        fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        if is_root() {
+            let given = Command::new("chown").arg("postgres").arg(&folder).status();
+            ensure!(
+                given.is_ok_and(|s| s.success()),
+                "cannot give {} to user postgres",
+                folder.display()
+            );
+        }
+        let own = Self { programs, folder };
+        let mut init = own.program("initdb");
+        init.args([
+            "--auth",
+            "trust",
+            "--username",
+            "postgres",
+            "--encoding",
+            "UTF8",
+            "--no-sync",
+            "--pgdata",
+        ]);
+        let made = init
+            .arg(own.folder.join("data"))
+            .status()
+            .context("cannot run initdb")?;
+        ensure!(made.success(), "initdb failed in {}", own.folder.display());
+        Ok(own)
+    }
+
+    /// Starts it with these settings, and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not: where its log is, is said.
+    pub(crate) fn start(&self, settings: &[&str]) -> Result<()> {
+        // Tests need what a commit means to other connections, not what survives a power cut.
+        let mut options = String::from("-c fsync=off");
+        for setting in settings {
+            options = format!("{options} -c {setting}");
+        }
+        let log = self.log().display().to_string();
+        self.control(&["start", "--wait", "--log", &log, "--options", &options])
+    }
+
+    /// Ends it: `fast` tells its sessions, `immediate` is as if it had crashed.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub(crate) fn stop(&self, mode: &str) -> Result<()> {
+        self.control(&["stop", "--mode", mode])
+    }
+
+    /// Where it says what it does.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// What a statement answers, a line a row, columns apart by a bar.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses.
+    pub(crate) fn ask(&self, port: u16, database: &str, statement: &str) -> Result<String> {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["-h", "127.0.0.1", "-U", "postgres", "-AtXq", "-d", database]);
+        psql.args(["-p", &port.to_string(), "-c", statement]);
+        let out = psql
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run psql")?;
+        ensure!(
+            out.status.success(),
+            "PostgreSQL at port {port} refuses `{statement}`: {}",
+            String::from_utf8_lossy(&out.stderr).trim()
+        );
+        Ok(String::from_utf8_lossy(&out.stdout).trim_end().to_owned())
+    }
+
     /// A command of the server. It refuses to run as root, which lends it to `postgres` then.
     fn program(&self, name: &str) -> Command {
         let program = self.programs.join(name);
@@ -252,39 +338,10 @@ fn start_own(programs: PathBuf, folder: PathBuf) -> Result<Postgres> {
         folder.display()
     ));
     let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    if is_root() {
-        let given = Command::new("chown").arg("postgres").arg(&folder).status();
-        ensure!(
-            given.is_ok_and(|s| s.success()),
-            "cannot give {} to user postgres",
-            folder.display()
-        );
-    }
-    let own = Own { programs, folder };
-    let mut init = own.program("initdb");
-    init.args([
-        "--auth",
-        "trust",
-        "--username",
-        "postgres",
-        "--encoding",
-        "UTF8",
-        "--no-sync",
-        "--pgdata",
-    ]);
-    let made = init
-        .arg(own.folder.join("data"))
-        .status()
-        .context("cannot run initdb")?;
-    ensure!(made.success(), "initdb failed in {}", own.folder.display());
-    // Tests need what a commit means to other connections, not what survives a power cut.
-    let options = format!(
-        "-c listen_addresses= -c fsync=off -c unix_socket_directories={}",
-        own.folder.display()
-    );
-    let log = own.folder.join("log").display().to_string();
-    own.control(&["start", "--wait", "--log", &log, "--options", &options])?;
+    let own = Own::make_with(programs, folder)?;
+    let sockets = format!("unix_socket_directories={}", own.folder.display());
+    own.start(&["listen_addresses=", &sockets])?;
+    let log = own.log().display().to_string();
     let postgres = Postgres {
         url,
         own: Some(own),

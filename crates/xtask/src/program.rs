@@ -8,6 +8,8 @@ use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::postgres;
+use crate::rabbitmq;
 use crate::setup;
 
 /// The repository.
@@ -76,11 +78,16 @@ impl Workspace {
     }
 
     /// A binary that was built before.
-    pub(crate) fn built(&self, path: PathBuf) -> Program<'_> {
-        Program {
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn built(&self, path: &Path) -> Result<Program<'_>> {
+        let path = std::path::absolute(path)?;
+        ensure!(path.is_file(), "{} is not there", path.display());
+        Ok(Program {
             workspace: self,
             path,
-        }
+        })
     }
 
     /// Builds the binary as it ships.
@@ -289,11 +296,32 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
     if !args.iter().any(|arg| arg.starts_with("--out")) {
         let day = jiff::Timestamp::now().strftime("%Y-%m-%d");
         let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-        args.push(format!("--out=benches/runs/{day}-{os}-{arch}.json"));
+        let of = only(&args).map_or(String::new(), |bench| format!("-{bench}"));
+        args.push(format!("--out=benches/runs/{day}-{os}-{arch}{of}.json"));
     }
     let greffier = workspace.build_release()?;
     let mut bench = greffier.bench("release", &args);
-    Ok(exit_code(bench.status().context("cannot run cargo")?))
+    let servers = if only(&args).is_none_or(|bench| bench == "service") {
+        let servers = (postgres::provide()?, rabbitmq::provide()?);
+        bench.env(postgres::VARIABLE, servers.0.url());
+        bench.env(rabbitmq::VARIABLE, &servers.1);
+        Some(servers)
+    } else {
+        None
+    };
+    let done = bench.status().context("cannot run cargo")?;
+    // PostgreSQL is stopped if it was started for this.
+    drop(servers);
+    Ok(exit_code(done))
+}
+
+/// The one bench that is asked for.
+fn only(args: &[String]) -> Option<&str> {
+    let place = args.iter().position(|arg| arg.starts_with("--only"))?;
+    match args[place].split_once('=') {
+        Some((_, bench)) => Some(bench),
+        None => args.get(place + 1).map(String::as_str),
+    }
 }
 
 /// The exit code of a child, passed through; that of a killed one is 1.
@@ -323,6 +351,18 @@ mod tests {
             let out = Command::new("sh").args(["-c", &echo]).output().unwrap();
             assert_eq!(String::from_utf8(out.stdout).unwrap(), word);
         }
+    }
+
+    #[test]
+    fn the_bench_that_is_asked_for_is_found() {
+        let check = |args: &[&str], expected: Option<&str>| {
+            let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+            assert_eq!(only(&args), expected, "{args:?}");
+        };
+        check(&["--documents", "3", "--only", "service"], Some("service"));
+        check(&["--only=search"], Some("search"));
+        check(&["--documents=3"], None);
+        check(&["--only"], None);
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
+use crate::chaos;
 use crate::deb;
 use crate::postgres::{self, is_root};
-use crate::program::{self, Workspace, note};
+use crate::program::{self, Program, Workspace, note};
 use crate::rabbitmq;
 use crate::setup;
 use crate::tesseract;
@@ -17,6 +18,11 @@ use crate::tesseract;
 const SEEDS: &str = "GREFFIER_SIM_SEEDS";
 /// As many as a minute or two have room for.
 const SEEDS_FULL: &str = "4000";
+
+/// The seed of the run that disturbs a house spread over processes.
+const CHAOS_SEED: u64 = 1;
+/// Minutes of faults of its long form.
+const CHAOS_MINUTES: u64 = 5;
 
 /// Runs every test; the runner's exit code is passed through, and its closing lines are the last
 /// ones on standard output.
@@ -42,6 +48,8 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
             &["--documents=3", "--passages=300"].map(str::to_owned),
         );
         let done = bench
+            .env(postgres::VARIABLE, postgres.url())
+            .env(rabbitmq::VARIABLE, &rabbitmq)
             .stdout(io::stderr())
             .status()
             .context("cannot run cargo")?;
@@ -53,6 +61,8 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     if full {
         package(workspace, &greffier)?;
     }
+    // Whoever asks for some tests by name asks for those.
+    let undisturbed = !args.is_empty() || endures(&greffier, workspace, full)?;
     let nextest = has_nextest(workspace);
     let mut runner = workspace.cargo();
     if nextest {
@@ -65,7 +75,7 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     }
     runner
         .args(args)
-        .env("GREFFIER_TEST_POSTGRES", postgres.url())
+        .env(postgres::VARIABLE, postgres.url())
         .env(rabbitmq::VARIABLE, rabbitmq);
     if full {
         runner.env("GREFFIER_FULL", "1");
@@ -75,6 +85,10 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     }
     let done = runner.status().context("cannot run the tests")?;
     drop(postgres);
+    if done.success() && !undisturbed {
+        note("the tests passed, and chaos did not: see above");
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(program::exit_code(done))
 }
 
@@ -96,6 +110,23 @@ fn package(workspace: &Workspace, greffier: &program::Program<'_>) -> Result<()>
         None => deb::try_out(workspace, &package)?,
     }
     std::fs::remove_dir_all(&out).context("cannot remove the package")
+}
+
+/// Whether a house spread over processes endures what is done to it.
+fn endures(greffier: &Program<'_>, workspace: &Workspace, full: bool) -> Result<bool> {
+    if let Some(missing) = chaos::missing() {
+        note(&format!("chaos is left out: {missing}"));
+        return Ok(true);
+    }
+    let asked = chaos::Asked {
+        seed: CHAOS_SEED,
+        documents: if full { chaos::LONG } else { chaos::SHORT },
+        minutes: full.then_some(CHAOS_MINUTES),
+        json: false,
+        aside: true,
+        keep: false,
+    };
+    chaos::run(greffier, workspace.root(), &asked)
 }
 
 fn has_nextest(workspace: &Workspace) -> bool {

@@ -153,7 +153,8 @@ const WORLDS: [(&str, &[&str], &[&str]); 31] = [
         &["axum", "askama", "tower", "tower-http"],
         &["web"],
     ),
-    ("AMQP", &["lapin"], &["broker"]),
+    // benches publishes and consumes with it and does nothing else: the ceiling of the house's pace.
+    ("AMQP", &["lapin"], &["broker", "benches"]),
     (
         "the terminal",
         &["clap", "indicatif", "comfy-table"],
@@ -182,10 +183,11 @@ const WORLDS: [(&str, &[&str], &[&str]); 31] = [
         &["privacy"],
     ),
     // Values in, values out: a workshop waits for nothing. `search` is called from blocking threads.
+    // benches waits with lapin.
     (
         "waiting",
         &["tokio", "futures"],
-        &["pipeline", "broker", "store", "web", "greffier"],
+        &["pipeline", "broker", "store", "web", "greffier", "benches"],
     ),
     // Only a macro, for traits that others implement.
     (

@@ -215,7 +215,13 @@ async fn count(mut events: mpsc::UnboundedReceiver<Event>, health: Arc<Health>) 
 }
 
 /// Hands what is owed to the broker, until told to stop.
-pub async fn relay(global: &Global, to: &Broker, once: bool, watched: &Watched) -> Result<Ending> {
+pub async fn relay(
+    global: &Global,
+    to: &Broker,
+    once: bool,
+    reclaim_after_seconds: u32,
+    watched: &Watched,
+) -> Result<Ending> {
     let stop = told_to_stop()?;
     let health = Health::start(watched, "relay", global.lang, stop.clone()).await?;
     let until = if once {
@@ -223,16 +229,20 @@ pub async fn relay(global: &Global, to: &Broker, once: bool, watched: &Watched) 
     } else {
         Until::Stopped
     };
-    let (address, prefix) = (to.address()?, to.queues.prefix.clone());
-    let relayed = relaying(global, address, &prefix, until, stop, &health).await?;
+    let settings = RelaySettings {
+        reclaim_after: Duration::from_secs(reclaim_after_seconds.into()),
+        ..RelaySettings::default()
+    };
+    let place = (to.address()?, to.queues.prefix.clone());
+    let relayed = relaying(global, place, settings, until, stop, &health).await?;
     said(global, relayed)?;
     Ok(Ending::Done)
 }
 
 async fn relaying(
     global: &Global,
-    address: Address,
-    prefix: &str,
+    (address, prefix): (Address, String),
+    settings: RelaySettings,
     until: Until,
     stop: Stop,
     health: &Arc<Health>,
@@ -242,7 +252,7 @@ async fn relaying(
     let ledger = shared_ledger(&house)?;
     let _lock = house.lock_shared()?;
     health.ledger(&house.desk.vault.ledger, false);
-    let topology = topology(&house, prefix);
+    let topology = topology(&house, &prefix);
     health.depths(&address, &topology);
     let queue = RabbitQueue::open(address, topology, None, seed()).await?;
     let _watched = health.queue(&queue);
@@ -251,7 +261,6 @@ async fn relaying(
         pulse.beat();
         health.metrics.relayed(so_far);
     };
-    let settings = RelaySettings::default();
     let relayed = service::relay(ledger, &queue, &SystemClock, settings, until, stop, &heard).await;
     queue.leave().await;
     Ok(relayed?)
@@ -281,7 +290,9 @@ pub async fn tick(
 ) -> Result<Ending> {
     let stop = told_to_stop()?;
     let health = Health::start(watched, "tick", global.lang, stop.clone()).await?;
-    let results = to.address()?.map(|address| (address, to.queues.prefix.clone()));
+    let results = to
+        .address()?
+        .map(|address| (address, to.queues.prefix.clone()));
     ticking(global, once, results, told, stop, &health).await?;
     Ok(Ending::Done)
 }
@@ -307,9 +318,8 @@ async fn ticking(
         health,
         pulse: health.pulse("tick", TICK_STILL),
         collector: told.traces.clone(),
-        results: results.map(|(address, prefix)| {
-            Telling(Results::new(address, topology(&house, &prefix)))
-        }),
+        results: results
+            .map(|(address, prefix)| Telling(Results::new(address, topology(&house, &prefix)))),
         turn: None,
         kept: None,
         silent_until: None,
@@ -531,8 +541,9 @@ pub async fn all(
     let results = Some((address.clone(), prefix.clone()));
     let (runs, global_, stop_, health_) = with();
     roles.spawn_blocking(move || {
+        let (place, settings) = ((address, prefix), RelaySettings::default());
         let until = Until::Stopped;
-        let role = relaying(&global_, address, &prefix, until, stop_, &health_);
+        let role = relaying(&global_, place, settings, until, stop_, &health_);
         runs.block_on(role).map(Did::Relayed)
     });
     let (runs, global_, stop_, health_) = with();
