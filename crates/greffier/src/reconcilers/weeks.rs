@@ -60,6 +60,8 @@ pub struct Weeks {
     written: Kept,
     /// What failed, and when it is tried again.
     failed: BTreeMap<(PipelineName, IsoWeek), Timestamp>,
+    /// The one that was looked at last.
+    last: Option<(PipelineName, IsoWeek)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +110,7 @@ impl Weeks {
             written: kept.clone(),
             kept,
             failed: BTreeMap::new(),
+            last: None,
         }
     }
 
@@ -131,7 +134,7 @@ impl Weeks {
         if end < self.kept.position {
             self.kept = Kept::default();
         }
-        if !desk.pipelines.iter().any(|p| reconciles(p)) {
+        if !desk.pipelines.iter().any(reconciles) {
             self.kept.position = end;
         }
         while self.kept.position < end {
@@ -162,19 +165,22 @@ impl Weeks {
         self.keep()
     }
 
-    /// Makes what is owed and due.
+    /// Makes what is owed and due, the latest week first. Unless all of it is wanted at once, one week
+    /// at a time: what is urgent is in this one, and does not wait for what is late in others.
     ///
     /// # Errors
     /// When the ledger does not answer, or what is kept cannot be written. What goes wrong with a
     /// week is in its outcome, and other weeks go on.
     pub async fn settle(&mut self, desk: &Desk, when: When) -> Result<Vec<Outcome>> {
         let mut outcomes = Vec::new();
-        let all: Vec<(PipelineName, IsoWeek)> = self
+        let mut all: Vec<(PipelineName, IsoWeek)> = self
             .kept
             .weeks
             .iter()
             .flat_map(|(name, weeks)| weeks.keys().map(|week| (name.clone(), *week)))
             .collect();
+        // A week in which reports never stop arriving takes turns with the others.
+        all.sort_by_key(|key| (self.last.as_ref() == Some(key), std::cmp::Reverse(key.1)));
         for (name, week) in all {
             // Those of a pipeline that is not in force wait for it.
             let Ok(pipeline) = desk.pipelines.get(&name).cloned() else {
@@ -186,6 +192,9 @@ impl Weeks {
                 continue;
             }
             let made = self.settle_week(desk, &pipeline, week, when).await;
+            if !matches!(made, Ok(None)) {
+                self.last = Some(key.clone());
+            }
             match made {
                 Ok(None) => {}
                 Ok(Some(outcome)) => {
@@ -204,6 +213,9 @@ impl Weeks {
                 }
             }
             self.keep()?;
+            if when == When::Settled && !outcomes.is_empty() {
+                break;
+            }
         }
         Ok(outcomes)
     }
