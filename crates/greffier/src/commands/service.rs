@@ -488,7 +488,9 @@ async fn serving(
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .with_context(|| {
-            format!("cannot listen on {listen}: choose another address with --listen")
+            format!(
+                "cannot listen on {listen}: choose another address with --listen (--serve of `all`)"
+            )
         })?;
     print::note(format!("http://{}/", listener.local_addr()?));
     let office = web::Office {
