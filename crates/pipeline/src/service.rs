@@ -121,7 +121,7 @@ pub async fn relay(
             // What was on its way is published and not marked: it is published once more.
             () = stop.said() => break,
         };
-        hearing(&relayed);
+        hearing(&relay.relayed);
         match turn {
             Ok(0) if until == Until::NothingDue => break,
             Ok(0) => stop.pause(settings.pause).await,

@@ -332,7 +332,7 @@ async fn what_was_drawn_stays_drawn_whatever_the_file_says_later() {
 
 #[tokio::test]
 async fn a_decision_that_replaces_another_says_so() {
-    let mut house = town("");
+    let house = town("");
     let ids = house.process(&[("L-1", "un lampadaire\n")]).await;
     let row = row(&house, ids[0]).await;
     let desk = house.desk();

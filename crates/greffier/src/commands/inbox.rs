@@ -190,7 +190,7 @@ pub async fn review(
     let act = reviewed.act;
     let pipeline = house.desk.pipelines.get(&row.pipeline)?;
     if let Some(before) = &reviewed.after {
-        let before = decided(before, pipeline, global.lang);
+        let before = self::decided(before, pipeline, global.lang);
         print::note(match global.lang {
             Lang::Fr => format!("Remplace une décision, qui reste au dossier : {before}"),
             Lang::En => format!("Replaces a decision, which stays on record: {before}"),

@@ -14,7 +14,6 @@ use domain::event::{
 };
 use domain::message::{JsonContentType, SpecVersion};
 use domain::{Arrival, Digest, Lang, Source, Timestamp, canonical};
-use pipeline::circumstances::Clock as _;
 use pipeline::file::Accepts;
 use pipeline::intake::{Incoming, admit};
 use pipeline::ledger::Admitted;
@@ -41,6 +40,7 @@ const ROOM: Duration = Duration::from_secs(1);
 const HELD_MAX: Duration = Duration::from_secs(600);
 
 /// Why nothing is taken in.
+#[derive(Debug)]
 struct Refusal {
     /// A stable word.
     reason: &'static str,
@@ -49,6 +49,7 @@ struct Refusal {
 }
 
 /// What is handed in, as it arrives.
+#[derive(Debug)]
 struct Content {
     source: Source,
     media_type: Option<String>,

@@ -9,7 +9,6 @@ use broker::depth::{self, Depth, Purpose};
 use broker::parked::{self, Fate, Parked};
 use broker::{Address, Topology};
 use domain::{Lang, Timestamp};
-use pipeline::circumstances::Clock as _;
 use serde::Serialize;
 
 use super::Ending;
