@@ -143,7 +143,10 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).with_context(|| {
             format!("{} makes no sense: mend or remove it", path.display())
         })?)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        // Where there is no data directory, whoever makes it says why it cannot be made.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
