@@ -126,7 +126,7 @@ enum Command {
         /// What documents and faults are drawn from: the same seed has the same plan.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// Documents, of which a tenth is broken and a twentieth long; else 1000, or 300 in short.
+        /// Documents, of which a tenth is broken and a twentieth long; else 1000, or 200 in short.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(20..=100_000))]
         documents: Option<u64>,
         /// Minutes of faults.
