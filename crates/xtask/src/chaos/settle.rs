@@ -72,6 +72,12 @@ pub(crate) fn wait(world: &mut World<'_>, limit: Duration, stale: Duration) -> R
         }
         std::thread::sleep(STEP);
     }
+    // Where tasks never end nothing more comes to the index either.
+    let limit = if settled.owed.is_empty() {
+        limit
+    } else {
+        stale
+    };
     let started = Instant::now();
     while !settled.indexed && started.elapsed() < limit {
         world.crew.tend(&world.town)?;
