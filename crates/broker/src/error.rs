@@ -87,6 +87,14 @@ pub enum BrokerError {
         #[source]
         source: lapin::Error,
     },
+    /// A queue does not answer, while others do.
+    #[error(
+        "RabbitMQ does not answer for queue {queue}: the others are worked on, and it is asked again; if that goes on, delete it (`rabbitmqctl delete_queue {queue}`): what is owed is handed over again, sooner with `greffier relay --reclaim-after SECONDS`"
+    )]
+    Silent {
+        /// Its name.
+        queue: String,
+    },
     /// There is no connection at this moment.
     #[error("there is no connection to RabbitMQ at this moment")]
     Away,
@@ -105,6 +113,7 @@ impl BrokerError {
                 | Self::Lost { .. }
                 | Self::Unroutable { .. }
                 | Self::Away
+                | Self::Silent { .. }
         )
     }
 

@@ -33,11 +33,16 @@ use crate::topology::{CLASSES, DELAYS, Topology, key_of};
 const RETURNS: &str = "greffier-returns";
 /// How long making a session may take, and leaving one: a connection that is cut in the middle of its
 /// opening or closing words may otherwise be waited for until the end of days.
-const OPENING: Duration = Duration::from_secs(10);
+const OPENING: Duration = Duration::from_secs(30);
 const LEAVING: Duration = Duration::from_secs(2);
 
 /// How often the supervisor says that it is not stuck.
 const MOVING: Duration = Duration::from_secs(5);
+
+/// How long one queue may take to say that it is consumed. One whose leader is lost never does, and
+/// must not keep the others waiting: it is left alone for a while.
+const CONSUMING: Duration = Duration::from_secs(5);
+const LEFT_ALONE: Duration = Duration::from_secs(300);
 
 /// The media type of a CloudEvent in JSON.
 pub(crate) const MEDIA_TYPE: &str = "application/cloudevents+json";
@@ -72,6 +77,8 @@ struct Shared {
     /// Said by whoever finds the session broken.
     broken: Notify,
     sessions: AtomicU64,
+    /// Queues that did not answer while others did, and when.
+    silent: Mutex<BTreeMap<String, Instant>>,
     /// When the supervisor last moved.
     moved: Mutex<Instant>,
 }
@@ -137,6 +144,7 @@ impl RabbitQueue {
             status,
             broken: Notify::new(),
             sessions: AtomicU64::new(0),
+            silent: Mutex::default(),
             moved: Mutex::new(Instant::now()),
         });
         let (first, heard) = tokio::sync::oneshot::channel();
@@ -347,6 +355,32 @@ impl Shared {
         }
     }
 
+    fn silent(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
+        // Each change is one statement.
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave_alone(&self, queue: &str) {
+        self.silent().insert(queue.to_owned(), Instant::now());
+    }
+
+    /// Whether a queue is left alone for now.
+    fn is_left_alone(&self, queue: &str) -> bool {
+        self.silent()
+            .get(queue)
+            .is_some_and(|since| since.elapsed() < LEFT_ALONE)
+    }
+
+    /// How long until some queue is asked again, if one is left alone.
+    fn asked_again_in(&self) -> Option<Duration> {
+        let mut silent = self.silent();
+        silent.retain(|_, since| since.elapsed() < LEFT_ALONE);
+        let waits = silent
+            .values()
+            .map(|since| LEFT_ALONE.saturating_sub(since.elapsed()));
+        waits.min()
+    }
+
     fn is_closed(&self) -> bool {
         matches!(*self.status.borrow(), Status::Closed)
     }
@@ -431,7 +465,7 @@ async fn supervise(
             Err(error) if error.is_passing() => {
                 tracing::warn!(
                     broker = %shared.address,
-                    error = &error as &dyn std::error::Error, "RabbitMQ is not there yet",
+                    error = &error as &dyn std::error::Error, "there is no session with RabbitMQ yet",
                 );
                 if let Some(first) = first.take() {
                     let _ = first.send(Err(error));
@@ -485,9 +519,22 @@ async fn open(shared: &Shared) -> Result<(Arc<Session>, SelectAll<Consumer>), Br
                 .await
                 .map_err(BrokerError::lost("say how much it takes"))?;
             for class in CLASSES {
-                let consumer = consume(&channel, shared.topology.queue(stage, class)).await?;
-                tags.push(consumer.tag());
-                deliveries.push(consumer);
+                let queue = shared.topology.queue(stage, class);
+                if shared.is_left_alone(&queue) {
+                    continue;
+                }
+                match timeout(CONSUMING, consume(&channel, queue.clone())).await {
+                    Ok(consumer) => {
+                        let consumer = consumer?;
+                        tags.push(consumer.tag());
+                        deliveries.push(consumer);
+                    }
+                    // What is asked next on this connection would wait behind it.
+                    Err(_elapsed) => {
+                        shared.leave_alone(&queue);
+                        return Err(BrokerError::Silent { queue });
+                    }
+                }
             }
         }
         consuming = Some((connection, channel, tags));
@@ -526,6 +573,7 @@ async fn serve(
 ) -> String {
     let mut events = Box::pin(session.publishing.events_listener());
     let consuming = !deliveries.is_empty();
+    let mut asking_again = Box::pin(asking_again(shared.asked_again_in()));
     let mut moving = tokio::time::interval(MOVING);
     loop {
         tokio::select! {
@@ -548,6 +596,9 @@ async fn serve(
                 }
                 None => return "the connection is gone".to_owned(),
             },
+            () = &mut asking_again => {
+                return "a queue that did not answer is asked again".to_owned();
+            }
             delivery = deliveries.next(), if consuming => match delivery {
                 Some(Ok(message)) => {
                     if let Err(error) = take(shared, session, message).await {
@@ -559,6 +610,14 @@ async fn serve(
                 None => return "its consumers were cancelled".to_owned(),
             },
         }
+    }
+}
+
+/// Ends when queues that were left alone are to be asked again; never, where there are none.
+async fn asking_again(after: Option<Duration>) {
+    match after {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 
