@@ -97,9 +97,13 @@ impl Timestamp {
         Some(moment.to_zoned(zone.0.clone()))
     }
 
-    /// This moment plus `micros`, or the last moment that can be written.
+    /// This moment plus `micros`, or the last moment on that side that can be written.
     pub fn plus_micros(self, micros: i64) -> Self {
-        Self::from_micros(self.0.saturating_add(micros)).unwrap_or(self)
+        let last = match micros < 0 {
+            true => jiff::Timestamp::MIN,
+            false => jiff::Timestamp::MAX,
+        };
+        Self::from_micros(self.0.saturating_add(micros)).unwrap_or(Self(last.as_microsecond()))
     }
 }
 

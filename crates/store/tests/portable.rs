@@ -78,6 +78,7 @@ async fn work(ledger: &dyn Ledger) {
     let note = "a note\n— with a signature\n".to_owned();
     let checkpoint = pipeline::ledger::StoredCheckpoint { size, note };
     ledger.put_checkpoint(&checkpoint).await.unwrap();
+    ledger.keep_position("results", size).await.unwrap();
 }
 
 fn every_table_has_rows(lines: &Lines) {

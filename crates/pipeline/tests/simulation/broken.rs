@@ -1,6 +1,5 @@
 //! Parts that break one promise each. A simulation that does not notice them proves nothing.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -28,18 +27,14 @@ pub(crate) enum Broken {
     EarlyAcknowledgement,
     /// The blob store says that it has written what it only remembers.
     EarlyWrite,
-    /// The ledger marks a task as published whatever row owes it, so that one that was finished and is
-    /// owed again since counts as published.
-    MarksTheTask,
 }
 
 impl Broken {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::TornCommit,
         Self::FinishesTwice,
         Self::EarlyAcknowledgement,
         Self::EarlyWrite,
-        Self::MarksTheTask,
     ];
 }
 
@@ -47,18 +42,6 @@ impl Broken {
 pub(crate) struct BrokenLedger {
     pub(crate) inner: Arc<MemoryLedger>,
     pub(crate) broken: Option<Broken>,
-    /// What was read as due, to break the promise with.
-    read: Mutex<BTreeMap<TaskRow, Task>>,
-}
-
-impl BrokenLedger {
-    pub(crate) fn new(inner: Arc<MemoryLedger>, broken: Option<Broken>) -> Self {
-        Self {
-            inner,
-            broken,
-            read: Mutex::default(),
-        }
-    }
 }
 
 #[async_trait]
@@ -125,26 +108,10 @@ impl Ledger for BrokenLedger {
         self.inner.begin(task).await
     }
     async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>> {
-        let due = self.inner.due(now, limit).await?;
-        let rows = due.iter().map(|due| (due.row, due.task.clone()));
-        self.read.lock().unwrap().extend(rows);
-        Ok(due)
+        self.inner.due(now, limit).await
     }
     async fn published(&self, rows: &[TaskRow], now: Timestamp) -> LedgerResult<()> {
-        if self.broken != Some(Broken::MarksTheTask) {
-            return self.inner.published(rows, now).await;
-        }
-        let tasks: Vec<Task> = {
-            let read = self.read.lock().unwrap();
-            rows.iter()
-                .filter_map(|row| read.get(row))
-                .cloned()
-                .collect()
-        };
-        let owed = self.inner.due(now, u32::MAX).await?;
-        let same = owed.into_iter().filter(|due| tasks.contains(&due.task));
-        let rows: Vec<TaskRow> = same.map(|due| due.row).collect();
-        self.inner.published(&rows, now).await
+        self.inner.published(rows, now).await
     }
     async fn reclaim(&self, before: Timestamp) -> LedgerResult<u64> {
         self.inner.reclaim(before).await

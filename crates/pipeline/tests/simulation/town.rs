@@ -31,7 +31,7 @@ const SECOND: i64 = 1_000_000;
 const RECLAIM_AFTER: Duration = Duration::from_secs(120);
 /// Where no message is lost nothing is ever published again: a task that its publisher marks wrongly
 /// must not be saved by that.
-const NEVER: Duration = Duration::from_secs(1 << 40);
+const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// Steps within which a world without faults must come to rest.
 const STEPS_TO_REST: u64 = 200_000;
 /// Steps between two looks at what must always hold.
@@ -128,7 +128,7 @@ pub(crate) fn run(
     let inner = Arc::new(MemoryLedger::with_hook(world.hook()));
     let blobs = BrokenBlobs::new(MemoryBlobs::with_hook(world.hook()), broken);
     let vault = Vault {
-        ledger: Arc::new(BrokenLedger::new(inner, broken)),
+        ledger: Arc::new(BrokenLedger { inner, broken }),
         blobs: blobs.clone(),
         secrets: Arc::new(Secrets::derived(b"a simulated town").unwrap()),
     };

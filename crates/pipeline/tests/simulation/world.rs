@@ -63,8 +63,8 @@ impl Faults {
             losses: rate(&[0, 50, 300]),
             repeats: rate(&[0, 50, 300]),
             delay: rate(&[0, 1_000_000, 20_000_000, 200_000_000]),
-            restarts: rate(&[0, 0, 5, 30]),
-            delivery_limit: rate(&[0, 1, 3]),
+            restarts: rate(&[0, 5, 30, 100]),
+            delivery_limit: rate(&[0, 1, 1]),
         }
     }
 }
