@@ -34,12 +34,21 @@ pub fn signing_key(vault: &Vault) -> Result<SigningKey, Error> {
         .map_err(|e| failed("sign", e))
 }
 
+/// Gives every committed record its leaf.
+///
+/// # Errors
+/// When the ledger does not answer, or lacks nodes of its tree.
+pub async fn sequence(vault: &Vault) -> Result<(), Error> {
+    while vault.ledger.sequence(BATCH).await? > 0 {}
+    Ok(())
+}
+
 /// Sequences every committed record, then signs and stores a checkpoint when the log has grown.
 ///
 /// # Errors
 /// When the ledger does not answer, or lacks nodes of its tree.
 pub async fn checkpoint(vault: &Vault) -> Result<Option<StoredCheckpoint>, Error> {
-    while vault.ledger.sequence(BATCH).await? > 0 {}
+    sequence(vault).await?;
     let size = vault.ledger.log_size().await?;
     if size == 0 {
         return Ok(None);

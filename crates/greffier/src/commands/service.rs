@@ -47,6 +47,9 @@ const WORK_STILL: Duration = Duration::from_secs(60);
 const RELAY_STILL: Duration = Duration::from_secs(180);
 const TICK_STILL: Duration = Duration::from_secs(600);
 
+/// How long the log goes on before it is signed again.
+const SIGNING: Duration = Duration::from_secs(60);
+
 /// How long a worker may go on before it notices that a promise was suspended, or taken up again.
 const SUSPENSIONS: Duration = Duration::from_secs(2);
 
@@ -321,6 +324,7 @@ async fn ticking(
         results: results
             .map(|(address, prefix)| Telling(Results::new(address, topology(&house, &prefix)))),
         turn: None,
+        signed: None,
         kept: None,
         silent_until: None,
     };
@@ -360,6 +364,8 @@ struct Ticking<'a> {
     results: Option<Telling>,
     /// The lease, while this process has it, and what it then keeps.
     turn: Option<Turn>,
+    /// When the log was last signed.
+    signed: Option<Instant>,
     /// When promises were last looked at.
     kept: Option<Instant>,
     /// A collector that does not answer is left alone for a while.
@@ -396,7 +402,14 @@ impl Ticking<'_> {
         let Some(Turn { weeks, traces, .. }) = &mut self.turn else {
             return Ok(false);
         };
-        pipeline::log::checkpoint(&desk.vault).await?;
+        // Records get their leaves at once, and one signature covers those of a minute.
+        let signs = self.signed.is_none_or(|signed| signed.elapsed() >= SIGNING);
+        if signs || when == When::AtOnce {
+            pipeline::log::checkpoint(&desk.vault).await?;
+            self.signed = Some(Instant::now());
+        } else {
+            pipeline::log::sequence(&desk.vault).await?;
+        }
         let log = desk.vault.ledger.log_size().await?;
         let began = desk.clock.now();
         let changes = followers::follow(house, &|_, _| self.pulse.beat()).await?;
