@@ -36,8 +36,9 @@ const INLINE_BYTES_MAX: usize = 8 << 20;
 /// How long it waits before it looks again whether there is room.
 const ROOM: Duration = Duration::from_secs(1);
 
-/// How long a message is held for want of room. RabbitMQ takes one back that is held for half an hour.
-const HELD_MAX: Duration = Duration::from_secs(600);
+/// How long a message is held for want of room. RabbitMQ takes one back that is held for half an hour,
+/// and several are in hand, one waiting behind the other.
+const HELD_MAX: Duration = Duration::from_secs(300);
 
 /// Why nothing is taken in.
 #[derive(Debug)]
@@ -193,53 +194,39 @@ impl Counter<'_> {
             source: event.source.clone(),
             id: event.id.clone(),
         };
-        match self.admit(*event).await {
+        let refusal = match self.admit(*event).await {
             Ok(Ok(Admitted::New { .. })) => {
                 self.seen.new += 1;
-                Taken::Kept
+                return Taken::Kept;
             }
             Ok(Ok(Admitted::Existing)) => {
                 self.seen.already_here += 1;
-                Taken::Kept
-            }
-            Ok(Err(refusal)) => {
-                tracing::warn!(
-                    source = of.source,
-                    id = of.id,
-                    reason = refusal.reason,
-                    "refused"
-                );
-                if self.refuse(of, &refusal).await.is_err() {
-                    return Taken::Later;
-                }
-                self.seen.refused += 1;
-                Taken::Refused(refusal.reason)
+                return Taken::Kept;
             }
             Err(error) if error.is_passing() => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "nothing is taken in"
                 );
-                Taken::Later
+                return Taken::Later;
             }
+            Ok(Err(refusal)) => refusal,
             Err(error) => {
-                let refusal = Refusal {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "a document cannot be kept");
+                Refusal {
                     reason: "cannot-be-kept",
-                    detail: pipeline::verify::chain(&error),
-                };
-                tracing::error!(
-                    source = of.source,
-                    id = of.id,
-                    detail = refusal.detail,
-                    "refused"
-                );
-                if self.refuse(of, &refusal).await.is_err() {
-                    return Taken::Later;
+                    detail: "the log of greffier intake says why".to_owned(),
                 }
-                self.seen.refused += 1;
-                Taken::Refused(refusal.reason)
             }
+        };
+        // Ids of other software may be names: they are in the event and in the parked message.
+        tracing::warn!(reason = refusal.reason, "a document is refused");
+        if self.refuse(of, &refusal).await.is_err() {
+            return Taken::Later;
         }
+        self.seen.refused += 1;
+        Taken::Refused(refusal.reason)
     }
 
     /// Waits until few enough tasks are owed; `false` when that takes too long, or it is to stop.
