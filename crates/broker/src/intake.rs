@@ -1,5 +1,7 @@
 //! Documents that other software hands in: one message a document, acknowledged once it is kept.
 
+use std::time::{Duration, Instant};
+
 use domain::event::{IntakeEvent, IntakeRef};
 use futures::StreamExt as _;
 use lapin::message::Delivery as Message;
@@ -7,6 +9,7 @@ use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, Bas
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Consumer};
 use pipeline::service::Stop;
+use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::backoff;
@@ -16,7 +19,17 @@ use crate::parked::{self, MALFORMED};
 use crate::topology::Topology;
 
 /// Messages in hand at a time: each may hold a document.
-const PREFETCH: u16 = 4;
+const PREFETCH: u16 = 1;
+
+/// How long a message is kept in hand for which it is not the time: RabbitMQ takes back after half an
+/// hour what is not settled, and counts what is given back.
+const HELD_MAX: Duration = Duration::from_secs(20 * 60);
+
+/// How long it waits before it is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How long making a session may take.
+const OPENING: Duration = Duration::from_secs(30);
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +45,15 @@ pub enum Taken {
 /// What comes in.
 pub enum Incoming<'a> {
     /// A document.
-    Event(Box<IntakeEvent>),
+    Event(&'a IntakeEvent),
     /// Something that is none: what of it tells who sent it, and what is wrong.
     Malformed {
         /// Its message, as far as that can be read.
         of: Option<IntakeRef>,
-        /// What is wrong.
-        why: &'a str,
+        /// Where it is wrong: what is there may be anything, and is told to nobody.
+        line: usize,
+        /// As above.
+        column: usize,
     },
 }
 
@@ -75,7 +90,10 @@ impl Intake {
         let mut attempt = 0;
         while !stop.is_said() {
             let opened = tokio::select! {
-                opened = self.open() => opened,
+                opened = timeout(OPENING, self.open()) => match opened {
+                    Ok(opened) => opened,
+                    Err(_elapsed) => Err(BrokerError::too_long("make a session")),
+                },
                 () = stop.said() => return Ok(()),
             };
             let broke = match opened {
@@ -148,8 +166,14 @@ impl Intake {
             };
             match serde_json::from_slice::<IntakeEvent>(&message.data) {
                 Ok(event) => {
-                    let taken = take(Incoming::Event(Box::new(event))).await;
-                    self.settle(&publisher, message, taken, stop).await?;
+                    let began = Instant::now();
+                    let mut taken = take(Incoming::Event(&event)).await;
+                    // Given back it would be counted, and parked in the end.
+                    while taken == Taken::Later && began.elapsed() < HELD_MAX && !stop.is_said() {
+                        stop.pause(AGAIN).await;
+                        taken = take(Incoming::Event(&event)).await;
+                    }
+                    self.settle(&publisher, message, taken).await?;
                 }
                 Err(error) => {
                     // Serde's words may quote a value, and a value may be anything.
@@ -161,7 +185,8 @@ impl Intake {
                     let of = serde_json::from_slice::<Sender>(&message.data).ok();
                     let malformed = Incoming::Malformed {
                         of: of.map(|Sender { source, id }| IntakeRef { source, id }),
-                        why: &error.to_string(),
+                        line: error.line(),
+                        column: error.column(),
                     };
                     take(malformed).await;
                     parked::park(&publisher, &self.topology, message, MALFORMED).await?;
@@ -177,7 +202,6 @@ impl Intake {
         publisher: &Channel,
         message: Message,
         taken: Taken,
-        stop: &mut Stop,
     ) -> Result<(), BrokerError> {
         const SETTLING: &str = "settle a message";
         match taken {
@@ -190,8 +214,6 @@ impl Intake {
                 parked::park(publisher, &self.topology, message, reason).await?;
             }
             Taken::Later => {
-                // The ledger or the store is away, for this message as for the next.
-                stop.pause(backoff::delay(self.seed, 3)).await;
                 let options = BasicNackOptions {
                     multiple: false,
                     requeue: true,

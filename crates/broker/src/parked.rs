@@ -5,7 +5,7 @@ use domain::message::TaskEvent;
 use lapin::message::Delivery as Message;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel};
+use lapin::{Acker, BasicProperties, Channel};
 use serde::Serialize;
 
 use crate::address::Address;
@@ -100,10 +100,15 @@ pub async fn list(address: &Address, topology: &Topology) -> Result<Vec<Parked>,
     link::declare(&connection, topology).await?;
     let lost = BrokerError::lost("open a channel");
     let channel = connection.create_channel().await.map_err(lost)?;
-    let messages = look(&channel, topology).await?;
-    let all = messages.iter().map(describe).collect();
-    for message in messages.into_iter().rev() {
-        give_back(message).await?;
+    let mut all = Vec::new();
+    let mut ackers = Vec::new();
+    while let Some(message) = next(&channel, topology, all.len()).await? {
+        all.push(describe(&message));
+        // Not its body: it may hold a document, and there may be many.
+        ackers.push(message.acker);
+    }
+    for acker in ackers.into_iter().rev() {
+        give_back(&acker).await?;
     }
     let _ = connection.close(200, "done".into()).await;
     Ok(all)
@@ -131,15 +136,17 @@ where
     let channel = connection.create_channel().await.map_err(lost)?;
     let mut found = None;
     let mut others = Vec::new();
-    for message in look(&channel, topology).await? {
-        if found.is_none() && describe(&message).id == id {
+    let mut seen = 0;
+    while let Some(message) = next(&channel, topology, seen).await? {
+        seen += 1;
+        if describe(&message).id == id {
             found = Some(message);
-        } else {
-            others.push(message);
+            break;
         }
+        others.push(message.acker);
     }
-    for message in others.into_iter().rev() {
-        give_back(message).await?;
+    for acker in others.into_iter().rev() {
+        give_back(&acker).await?;
     }
     let mut decided = None;
     if let Some(message) = found {
@@ -157,6 +164,8 @@ where
             let origin = word(&message, ORIGIN).or_else(|| word(&message, FIRST_ORIGIN));
             let exchange = match origin {
                 Some(origin) if origin == topology.intake() => origin,
+                // Published without an exchange, a message has its queue's name for a key.
+                _ if parked.key == topology.intake() => topology.intake(),
                 _ => topology.tasks(),
             };
             let key = parked.key.as_str();
@@ -171,28 +180,29 @@ where
     Ok(decided)
 }
 
-async fn look(channel: &Channel, topology: &Topology) -> Result<Vec<Message>, BrokerError> {
-    let mut messages = Vec::new();
-    while messages.len() < LOOKED_AT {
-        let options = BasicGetOptions { no_ack: false };
-        let found = channel
-            .basic_get(topology.parked().into(), options)
-            .await
-            .map_err(BrokerError::lost("look at parked messages"))?;
-        match found {
-            Some(message) => messages.push(message.delivery),
-            None => break,
-        }
+/// The next parked message, of so many at most.
+async fn next(
+    channel: &Channel,
+    topology: &Topology,
+    seen: usize,
+) -> Result<Option<Message>, BrokerError> {
+    if seen >= LOOKED_AT {
+        return Ok(None);
     }
-    Ok(messages)
+    let options = BasicGetOptions { no_ack: false };
+    let found = channel
+        .basic_get(topology.parked().into(), options)
+        .await
+        .map_err(BrokerError::lost("look at parked messages"))?;
+    Ok(found.map(|message| message.delivery))
 }
 
-async fn give_back(message: Message) -> Result<(), BrokerError> {
+async fn give_back(acker: &Acker) -> Result<(), BrokerError> {
     let options = BasicNackOptions {
         multiple: false,
         requeue: true,
     };
-    let given = message.acker.nack(options).await;
+    let given = acker.nack(options).await;
     given.map_err(BrokerError::lost("give a parked message back"))?;
     Ok(())
 }

@@ -42,7 +42,7 @@ const MOVING: Duration = Duration::from_secs(5);
 /// How long one queue may take to say that it is consumed. One whose leader is lost never does, and
 /// must not keep the others waiting: it is left alone for a while.
 const CONSUMING: Duration = Duration::from_secs(5);
-const LEFT_ALONE: Duration = Duration::from_secs(300);
+const LEFT_ALONE: Duration = Duration::from_secs(900);
 
 /// The media type of a CloudEvent in JSON.
 pub(crate) const MEDIA_TYPE: &str = "application/cloudevents+json";

@@ -1,14 +1,21 @@
 //! What happened, told to whoever listens.
 
+use std::time::Duration;
+
 use domain::event::ResultEvent;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Connection};
+use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::error::BrokerError;
 use crate::link;
 use crate::queue::MEDIA_TYPE;
 use crate::topology::Topology;
+
+/// How long making a session may take, and leaving one.
+const OPENING: Duration = Duration::from_secs(30);
+const LEAVING: Duration = Duration::from_secs(2);
 
 /// Publishes results. Its connection is made when it is needed, and made anew when it broke.
 pub struct Results {
@@ -42,12 +49,23 @@ impl Results {
             properties = properties.with_message_id(id);
         }
         let exchange = self.topology.results();
-        let publisher = self.publisher().await?;
-        let sent = link::announce(&publisher, exchange, key, &body, properties).await;
-        if sent.is_err() {
-            self.leave().await;
+        let publisher = match timeout(OPENING, self.publisher()).await {
+            Ok(publisher) => publisher?,
+            Err(_elapsed) => return Err(BrokerError::too_long("make a session")),
+        };
+        match link::announce(&publisher, exchange, key, &body, properties).await {
+            // Some queue that others bound has no room: that is theirs to mend, and keeps nobody else
+            // from hearing.
+            Err(BrokerError::NotTaken { .. }) => {
+                tracing::warn!(key, "a queue bound to the results did not take an event");
+                Ok(())
+            }
+            Err(error) => {
+                self.leave().await;
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
-        sent
     }
 
     async fn publisher(&mut self) -> Result<Channel, BrokerError> {
@@ -68,7 +86,7 @@ impl Results {
     /// Leaves the broker.
     pub async fn leave(&mut self) {
         if let Some((connection, _)) = self.session.take() {
-            let _ = connection.close(200, "done".into()).await;
+            let _ = timeout(LEAVING, connection.close(200, "done".into())).await;
         }
     }
 }

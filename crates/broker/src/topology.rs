@@ -47,6 +47,8 @@ const LENGTH_MAX: i64 = 1_000_000;
 /// Messages and bytes of documents that wait to be taken in, at most.
 const INTAKE_LENGTH_MAX: i64 = 10_000;
 const INTAKE_BYTES_MAX: i64 = 1 << 30;
+/// Bytes of messages that wait for a person, at most: beyond, nothing more is taken in until one looks.
+const PARKED_BYTES_MAX: i64 = 1 << 30;
 /// Looking at parked messages gives them back: the broker must never throw one away for it.
 const LOOKED_AT_MAX: i64 = 1_000_000_000;
 /// Copies of a queue, in a cluster of that many.
@@ -221,6 +223,8 @@ impl Topology {
 
     fn parking(&self) -> QueuePlan {
         let mut arguments = kept();
+        // What is refused of other software's comes here with all that it holds.
+        arguments.insert("x-max-length-bytes", Argument::Number(PARKED_BYTES_MAX));
         arguments.insert("x-delivery-limit", Argument::Number(LOOKED_AT_MAX));
         QueuePlan {
             name: self.parked(),

@@ -174,8 +174,9 @@ pub struct DocumentRef {
     pub run: RunKey,
     /// Its generation.
     pub generation: u32,
-    /// Its leaf in the log.
-    pub leaf: u64,
+    /// Its leaf in the log, once it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<u64>,
 }
 
 /// A document entered.
@@ -297,7 +298,7 @@ mod tests {
                     intake: None,
                     run: RunKey::from_bytes([1; 32]),
                     generation: 0,
-                    leaf: 3,
+                    leaf: Some(3),
                 },
                 outcome: Outcome::Review,
                 service: None,

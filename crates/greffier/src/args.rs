@@ -158,11 +158,7 @@ pub struct Watched {
 pub struct Told {
     /// Tell the life of documents to a collector of traces, by OTLP over HTTP in JSON: ids, stages and
     /// times. Else nothing is told to anybody.
-    #[arg(
-        long,
-        value_name = "http://HOST:4318",
-        env = "OTEL_EXPORTER_OTLP_ENDPOINT"
-    )]
+    #[arg(long, value_name = "http://HOST:4318", env = "GREFFIER_TRACES")]
     pub traces: Option<web::collector::Collector>,
 }
 

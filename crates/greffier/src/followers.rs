@@ -13,6 +13,7 @@ use pipeline::vault::{latest_among, latest_of, written_with};
 use search::{Change, Index, IndexedDocument, IndexedPassage, SearchError};
 
 use crate::house::House;
+use crate::passing::passes;
 
 /// Records read at a time.
 const BATCH: u32 = 1_000;
@@ -150,6 +151,8 @@ async fn follow_into(
             for subject in chunk {
                 match change(desk, collection, encoder, *subject).await {
                     Ok(change) => changes.extend(change),
+                    // Nothing is known of the document: passed over now, it would be for ever.
+                    Err(error) if passes(&error) => return Err(error),
                     // One document that does not open must not hide all others; `verify` names it.
                     Err(error) => {
                         tracing::error!(subject = %subject, error = format!("{error:#}"), "not indexed");

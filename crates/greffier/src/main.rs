@@ -28,6 +28,7 @@ mod metrics;
 mod models;
 mod moved;
 mod objects;
+mod passing;
 mod plot;
 mod print;
 mod progress;
@@ -79,6 +80,11 @@ fn main() -> ExitCode {
     }
     let filter = tracing_subscriber::EnvFilter::try_from_env("GREFFIER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
+    // What the broker gives back holds whole messages, and a message may hold a document.
+    let filter = match "lapin::returned_messages=off".parse() {
+        Ok(never) => filter.add_directive(never),
+        Err(_) => filter,
+    };
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

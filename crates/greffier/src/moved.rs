@@ -79,6 +79,15 @@ pub fn refuse(global: &Global) -> Result<()> {
             );
         }
     }
+    if let (Some(to), Some(given)) = (&moved.database, &global.database)
+        && without_password(given) != *to
+    {
+        bail!(
+            "the ledger of {} moved to {to}, and --database names another: what is written there is lost; where it is the same under another name, write that into {}",
+            data.display(),
+            data.join(MOVED).display()
+        );
+    }
     Ok(())
 }
 

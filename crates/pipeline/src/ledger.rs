@@ -8,8 +8,10 @@
 //! not finished). What finishes a task deletes its row, writes its record and inserts the next
 //! task at once, so a crash at any moment leaves either all of it or none.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
-use domain::message::Task;
+use domain::message::{Class, Task};
 use domain::{
     ArtifactName, CollectionName, Digest, DocumentId, Outcome, PipelineName, Probability, RunKey,
     RunOutcome, ServiceId, StageName, SubjectId, Timestamp,
@@ -378,7 +380,17 @@ pub trait Ledger: Send + Sync {
 
     /// Tasks that are due and not published: urgent ones first, bulk last, and the oldest first in
     /// each class.
-    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>>;
+    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>> {
+        self.due_except(now, limit, &BTreeSet::new()).await
+    }
+
+    /// As [`due`](Self::due), without the tasks of these stages and classes.
+    async fn due_except(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        except: &BTreeSet<(StageName, Class)>,
+    ) -> LedgerResult<Vec<Due>>;
 
     /// Marks what these rows owe as published. Tasks finished since, and owed again or not, or put
     /// off to later than `now`, are left alone: a worker may be faster than whoever published.

@@ -42,45 +42,64 @@ pub struct Told {
     pub events: u64,
     /// Records whose document could not be read: nothing was told of them, and the log says which.
     pub unreadable: u64,
+    /// Whether the log goes on.
+    pub more: bool,
 }
 
-/// Tells what the log holds since it was last told, up to its end.
+/// Tells what the log holds since it was last told: a part of it, so that whoever has other work does
+/// that in between.
 ///
 /// # Errors
-/// When the ledger or the store does not answer, or the event cannot be told: what was not told yet
-/// is told the next time.
+/// When the ledger or the store does not answer, or the event cannot be told: what was told is not
+/// told again, but for the last of it when its place could not be kept.
 pub async fn tell(desk: &Desk, to: &mut dyn Announce) -> Result<Told, Error> {
     let ledger = &desk.vault.ledger;
     let mut told = Told::default();
-    loop {
-        let from = ledger.position(FOLLOWER).await?;
-        let records = ledger.log(from, BATCH).await?;
-        if records.is_empty() {
-            return Ok(told);
-        }
-        let read = records.len() as u64;
-        for record in records {
-            match desk.result_of(&record).await {
-                Ok(None) => {}
-                Ok(Some(event)) => {
-                    to.announce(&event).await.map_err(Error::NotTold)?;
-                    told.events += 1;
-                }
-                Err(error) if error.is_passing() => return Err(error),
-                Err(error) => {
-                    tracing::warn!(
-                        subject = %record.record.subject, activity = %record.record.activity,
-                        error = &error as &dyn std::error::Error, "nothing is told of a record",
-                    );
-                    told.unreadable += 1;
-                }
+    let from = ledger.position(FOLLOWER).await?;
+    let records = ledger.log(from, BATCH).await?;
+    told.more = records.len() == BATCH as usize;
+    let mut position = from;
+    let mut failure = None;
+    for record in records {
+        match desk.tell_one(&record, to, &mut told).await {
+            Ok(()) => position += 1,
+            Err(error) => {
+                failure = Some(error);
+                break;
             }
         }
-        ledger.keep_position(FOLLOWER, from + read).await?;
     }
+    if position > from {
+        ledger.keep_position(FOLLOWER, position).await?;
+    }
+    failure.map_or(Ok(told), Err)
 }
 
 impl Desk {
+    async fn tell_one(
+        &self,
+        record: &StoredRecord,
+        to: &mut dyn Announce,
+        told: &mut Told,
+    ) -> Result<(), Error> {
+        match self.result_of(record).await {
+            Ok(None) => {}
+            Ok(Some(event)) => {
+                to.announce(&event).await.map_err(Error::NotTold)?;
+                told.events += 1;
+            }
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => {
+                tracing::warn!(
+                    subject = %record.record.subject, activity = %record.record.activity,
+                    error = &error as &dyn std::error::Error, "nothing is told of a record",
+                );
+                told.unreadable += 1;
+            }
+        }
+        Ok(())
+    }
+
     /// What a record of the log tells other software, if anything.
     ///
     /// # Errors
@@ -162,7 +181,7 @@ impl Desk {
             intake: self.intake_of(&row).await?,
             run: statement.run_key,
             generation: statement.generation,
-            leaf,
+            leaf: Some(leaf),
         };
         let pipeline = row.pipeline.clone();
         let what = if set_aside {

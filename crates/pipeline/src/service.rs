@@ -6,12 +6,12 @@
 //! settled only once what it did is durable, so a worker that dies has it delivered to another; and
 //! a message that comes twice finds its task gone, or its record there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Timestamp;
-use domain::message::TaskEvent;
+use domain::message::{Class, TaskEvent};
+use domain::{StageName, Timestamp};
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, watch};
 
@@ -137,12 +137,17 @@ pub async fn relay(
     Ok(relay.relayed)
 }
 
+/// How long tasks are held back whose queue takes nothing while others do.
+const HELD_BACK_MICROS: i64 = 30_000_000;
+
 /// A relay, a turn at a time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Relay {
     settings: RelaySettings,
     /// When it looks next for what was published long ago.
     reclaim_at: Option<Timestamp>,
+    /// Stages and classes whose queue takes nothing, until when they are held back.
+    held_back: BTreeMap<(StageName, Class), Timestamp>,
     /// What it did.
     pub relayed: Relayed,
 }
@@ -153,6 +158,7 @@ impl Relay {
         Self {
             settings,
             reclaim_at: None,
+            held_back: BTreeMap::new(),
             relayed: Relayed::default(),
         }
     }
@@ -175,26 +181,38 @@ impl Relay {
             relayed.reclaimed += ledger.reclaim(now.plus_micros(-micros)).await?;
             self.reclaim_at = Some(now.plus_micros(micros / 4));
         }
-        let due = ledger.due(now, settings.batch).await?;
+        self.held_back.retain(|_, until| *until > now);
+        let except = self.held_back.keys().cloned().collect();
+        let due = ledger.due_except(now, settings.batch, &except).await?;
         if due.is_empty() {
             return Ok(0);
         }
         let found = due.len();
-        let mut sent =
-            futures::stream::iter(due)
-                .map(|Due { task, row }| async move {
-                    (row, queue.publish(TaskEvent::from(task)).await)
-                })
-                .buffer_unordered(settings.in_flight.max(1));
+        let mut refused = BTreeSet::new();
+        let mut sent = futures::stream::iter(due)
+            .map(|Due { task, row }| async move {
+                let key = (task.stage.clone(), task.class);
+                (key, row, queue.publish(TaskEvent::from(task)).await)
+            })
+            .buffer_unordered(settings.in_flight.max(1));
         let mut confirmed: Vec<TaskRow> = Vec::with_capacity(found);
         let mut failure = None;
-        while let Some((row, answer)) = sent.next().await {
+        while let Some((key, row, answer)) = sent.next().await {
             match answer {
                 Ok(()) => confirmed.push(row),
-                Err(error) => failure = Some(error),
+                Err(error) => {
+                    refused.insert(key);
+                    failure = Some(error);
+                }
             }
         }
         drop(sent);
+        // Where some queues take messages, those that do not must not stand in front of them.
+        if !confirmed.is_empty() {
+            let until = now.plus_micros(HELD_BACK_MICROS);
+            let refused = refused.into_iter().map(|key| (key, until));
+            self.held_back.extend(refused);
+        }
         relayed.published += confirmed.len() as u64;
         ledger.published(&confirmed, now).await?;
         match failure {

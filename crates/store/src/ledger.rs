@@ -33,10 +33,10 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use domain::message::Task;
+use domain::message::{Class, Task};
 use domain::{Digest, DocumentId, PipelineName, RunKey, StageName, SubjectId, Timestamp};
 use pipeline::ledger::{
     ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow, Due,
@@ -257,10 +257,20 @@ impl Ledger for SqlLedger {
         Ok(())
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>> {
+    async fn due_except(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        except: &BTreeSet<(StageName, Class)>,
+    ) -> LedgerResult<Vec<Due>> {
+        // No stage has a point in its name.
+        let except: Vec<String> = (except.iter())
+            .map(|(stage, class)| format!("{stage}.{}", class.as_str()))
+            .collect();
         let found = sqlx::query(self.dialect.tasks_due)
             .bind(now.micros())
             .bind(i64::from(limit))
+            .bind(serde_json::Value::from(except).to_string())
             .fetch_all(&self.reader)
             .await
             .map_err(failed("read the tasks that are due"))?;

@@ -17,17 +17,6 @@ pub(crate) struct Workspace {
     root: PathBuf,
 }
 
-/// What makes the binary look elsewhere than in the repository: an experiment of the shell must not
-/// change what is shown or written here.
-const SETTINGS: [&str; 6] = [
-    "GREFFIER_DATA",
-    "GREFFIER_PIPELINES",
-    "GREFFIER_RUNTIME",
-    "GREFFIER_DATABASE",
-    "GREFFIER_DATABASE_FILE",
-    "GREFFIER_LANG",
-];
-
 impl Workspace {
     /// The repository that this tool was built from.
     pub(crate) fn here() -> Result<Self> {
@@ -185,8 +174,11 @@ impl Program<'_> {
         let mut command = Command::new(&self.path);
         command.current_dir(&self.workspace.root);
         command.args(args.into_iter().map(Into::into));
-        for name in SETTINGS {
-            command.env_remove(name);
+        // An experiment of the shell must not change what is shown, or write where it points.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("GREFFIER_") {
+                command.env_remove(name);
+            }
         }
         command
     }

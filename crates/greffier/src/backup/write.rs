@@ -28,13 +28,16 @@ const LOCK: &str = "backup.lock";
 
 /// What of a data directory is copied in another way, or not at all. Everything else is, so that what
 /// a later version keeps there is not forgotten.
-const NOT_COPIED: [&str; 7] = [
+const NOT_COPIED: [&str; 9] = [
     "greffier.db",
     "greffier.db-wal",
     "greffier.db-shm",
     "index",
     "objects",
     "secrets.json",
+    // How far these had come may be beyond the ledger that is copied: they are told from it anew.
+    "traces.json",
+    "weeks.json",
     "work.lock",
 ];
 

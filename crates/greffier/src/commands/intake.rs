@@ -1,19 +1,20 @@
 //! `intake`: documents that other software hands in by the broker.
 
+use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use base64::Engine as _;
 use broker::intake::Incoming as Message;
 use broker::{Address, BrokerError, Intake, Results, Taken};
 use domain::arrival::{ArrivalFormat, ROW_MEDIA_TYPE, RowColumns};
 use domain::event::{
-    DocumentRefused, Happened, IntakeEvent, IntakeRef, ResultEvent, Submission, SubmittedContent,
+    DocumentReceived, DocumentRef, DocumentRefused, Happened, IntakeEvent, IntakeRef, ResultEvent,
+    Submission, SubmittedContent,
 };
 use domain::message::{JsonContentType, SpecVersion};
-use domain::{Arrival, Digest, Lang, Source, Timestamp, canonical};
+use domain::{Arrival, Digest, DocumentId, Lang, Source, SubjectId, Timestamp, canonical};
 use pipeline::file::Accepts;
 use pipeline::intake::{Incoming, admit};
 use pipeline::ledger::Admitted;
@@ -33,12 +34,8 @@ use crate::print;
 /// The largest document that a message may hold; larger ones are claimed.
 const INLINE_BYTES_MAX: usize = 8 << 20;
 
-/// How long it waits before it looks again whether there is room.
-const ROOM: Duration = Duration::from_secs(1);
-
-/// How long a message is held for want of room. RabbitMQ takes one back that is held for half an hour,
-/// and several are in hand, one waiting behind the other.
-const HELD_MAX: Duration = Duration::from_secs(300);
+/// How far ahead of this machine's clock another's may be: a day.
+const AHEAD_MICROS: i64 = 86_400_000_000;
 
 /// Why nothing is taken in.
 #[derive(Debug)]
@@ -47,6 +44,17 @@ struct Refusal {
     reason: &'static str,
     /// What to do.
     detail: String,
+}
+
+/// Why nothing entered.
+#[derive(Debug)]
+enum Failed {
+    /// It never will.
+    Refused(Refusal),
+    /// The ledger, the store or the folder of claims does not answer.
+    NotNow(anyhow::Error),
+    /// Something of ours is broken.
+    Broken(pipeline::Error),
 }
 
 /// What is handed in, as it arrives.
@@ -105,7 +113,6 @@ pub async fn taking_in(
         claims: folder,
         owed_max: claims.owed_max,
         results: Results::new(address.clone(), topology.clone()),
-        stop: stop.clone(),
         health,
         seen: Seen::default(),
     };
@@ -153,7 +160,6 @@ struct Counter<'a> {
     claims: Option<PathBuf>,
     owed_max: u64,
     results: Results,
-    stop: Stop,
     health: &'a Arc<Health>,
     seen: Seen,
 }
@@ -172,13 +178,13 @@ impl Counter<'_> {
     async fn taken(&mut self, message: Message<'_>) -> Taken {
         let event = match message {
             Message::Event(event) => event,
-            Message::Malformed { of, why } => {
+            Message::Malformed { of, line, column } => {
                 self.seen.refused += 1;
                 if let Some(of) = of {
                     let refusal = Refusal {
                         reason: "malformed",
                         detail: format!(
-                            "the message is no intake event ({why}): see schemas/intake-event.schema.json"
+                            "the message is no intake event (line {line}, column {column}): see schemas/intake-event.schema.json"
                         ),
                     };
                     // It is parked whatever happens, and shown there.
@@ -190,28 +196,28 @@ impl Counter<'_> {
         if !self.has_room().await {
             return Taken::Later;
         }
-        let of = IntakeRef {
-            source: event.source.clone(),
-            id: event.id.clone(),
-        };
-        let refusal = match self.admit(*event).await {
-            Ok(Ok(Admitted::New { .. })) => {
+        let of = ref_of(event);
+        let refusal = match self.admit(event).await {
+            Ok((_, Admitted::New { .. })) => {
                 self.seen.new += 1;
                 return Taken::Kept;
             }
-            Ok(Ok(Admitted::Existing)) => {
-                self.seen.already_here += 1;
-                return Taken::Kept;
-            }
-            Err(error) if error.is_passing() => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "nothing is taken in"
-                );
+            Ok((id, Admitted::Existing)) => match self.known(id, &of).await {
+                Ok(()) => {
+                    self.seen.already_here += 1;
+                    return Taken::Kept;
+                }
+                Err(error) => {
+                    tracing::warn!(error = format!("{error:#}"), "nothing is taken in");
+                    return Taken::Later;
+                }
+            },
+            Err(Failed::Refused(refusal)) => refusal,
+            Err(Failed::NotNow(error)) => {
+                tracing::warn!(error = format!("{error:#}"), "nothing is taken in");
                 return Taken::Later;
             }
-            Ok(Err(refusal)) => refusal,
-            Err(error) => {
+            Err(Failed::Broken(error)) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, "a document cannot be kept");
                 Refusal {
@@ -229,87 +235,120 @@ impl Counter<'_> {
         Taken::Refused(refusal.reason)
     }
 
-    /// Waits until few enough tasks are owed; `false` when that takes too long, or it is to stop.
-    async fn has_room(&mut self) -> bool {
-        let began = std::time::Instant::now();
-        loop {
-            match self.house.desk.vault.ledger.counts().await {
-                Ok(counts) if counts.tasks <= self.owed_max => return true,
-                Ok(_) => {}
-                Err(_) => return false,
-            }
-            if self.stop.is_said() || began.elapsed() >= HELD_MAX {
-                return false;
-            }
-            self.stop.pause(ROOM).await;
+    /// Tells whoever hands in what is here already which document it is, unless the very message that
+    /// brought it came again.
+    async fn known(&mut self, id: DocumentId, of: &IntakeRef) -> Result<()> {
+        let desk = &self.house.desk;
+        let Some(row) = desk.vault.ledger.document(id).await? else {
+            return Ok(());
+        };
+        let subject = SubjectId::from(id);
+        let envelope = desk.vault.envelope(subject).await?;
+        let arrival: Arrival = (desk.vault)
+            .read_json(subject, &envelope, row.arrival)
+            .await?;
+        if arrival.intake.as_ref() == Some(of) {
+            return Ok(());
         }
+        let records = desk.vault.records(subject).await?;
+        let Some((received, leaf)) = records.first() else {
+            return Ok(());
+        };
+        let what = Happened::DocumentReceived(DocumentReceived {
+            of: DocumentRef {
+                document: id,
+                intake: Some(of.clone()),
+                run: received.statement().run_key,
+                generation: received.statement().generation,
+                leaf: *leaf,
+            },
+            parent: row.parent,
+            duplicate_of: row.duplicate_of,
+        });
+        let event = self.event(of, Some(subject), what);
+        Ok(self.results.publish(&event).await?)
     }
 
-    async fn admit(
-        &self,
-        event: IntakeEvent,
-    ) -> Result<Result<Admitted, Refusal>, pipeline::Error> {
+    /// Whether few enough tasks are owed.
+    async fn has_room(&self) -> bool {
+        let counts = self.house.desk.vault.ledger.counts().await;
+        counts.is_ok_and(|counts| counts.tasks <= self.owed_max)
+    }
+
+    async fn admit(&self, event: &IntakeEvent) -> Result<(DocumentId, Admitted), Failed> {
         let desk = &self.house.desk;
-        let of = IntakeRef {
-            source: event.source,
-            id: event.id,
+        let of = ref_of(event);
+        let submission = &event.data;
+        let refused = |reason, detail: &str| {
+            Failed::Refused(Refusal {
+                reason,
+                detail: detail.to_owned(),
+            })
         };
-        let submission = event.data;
         let Ok(pipeline) = desk.pipelines.get(&submission.pipeline) else {
-            return Ok(Err(Refusal {
-                reason: "unknown-pipeline",
-                detail: format!("no pipeline is named `{}`", submission.pipeline),
-            }));
+            let detail = format!("no pipeline is named `{}`", submission.pipeline);
+            return Err(refused("unknown-pipeline", &detail));
         };
-        let handed = match handed(&submission, &of, pipeline, self.claims.as_deref()) {
-            Ok(handed) => handed,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let handed = handed(submission, &of, pipeline, self.claims.as_deref())?;
         let (zone, _) = pipeline.source.zone();
         let received_at = match &handed.received_at {
             None => desk.clock.now(),
-            Some(text) => match Timestamp::parse_in(text, &zone) {
-                Ok(at) => at,
-                Err(error) => {
-                    return Ok(Err(Refusal {
-                        reason: "bad-date",
-                        detail: error.to_string(),
-                    }));
-                }
-            },
+            Some(text) => Timestamp::parse_in(text, &zone).map_err(|_| {
+                let detail = "the moment of reception is no date of RFC 3339 and no local one";
+                refused("bad-date", detail)
+            })?,
         };
+        // A week that is years ahead would never be over.
+        if received_at > desk.clock.now().plus_micros(AHEAD_MICROS) {
+            return Err(refused("bad-date", "the moment of reception is to come"));
+        }
         let arrival = Arrival {
             format: ArrivalFormat::V1,
             source: handed.source,
-            file_name: submission.file_name,
+            file_name: submission.file_name.clone(),
             media_type: handed.media_type,
             received_at,
-            channel: Some(submission.channel.unwrap_or_else(|| "api".to_owned())),
-            metadata: submission.metadata,
+            channel: Some((submission.channel.clone()).unwrap_or_else(|| "api".to_owned())),
+            metadata: submission.metadata.clone(),
             columns: handed.columns,
             intake: Some(of),
         };
         let incoming = Incoming::new(pipeline, arrival, handed.bytes);
-        let admitted = admit(&desk.vault, &incoming, desk.clock.as_ref(), &desk.build).await?;
-        Ok(Ok(admitted.1))
+        let admitted = admit(&desk.vault, &incoming, desk.clock.as_ref(), &desk.build);
+        admitted.await.map_err(|error| match error.is_passing() {
+            true => Failed::NotNow(error.into()),
+            false => Failed::Broken(error),
+        })
     }
 
     /// Tells whoever handed it in.
     async fn refuse(&mut self, intake: IntakeRef, refusal: &Refusal) -> Result<(), BrokerError> {
-        let event = ResultEvent {
+        let what = Happened::DocumentRefused(DocumentRefused {
+            intake: intake.clone(),
+            reason: refusal.reason.to_owned(),
+            detail: refusal.detail.clone(),
+        });
+        let event = self.event(&intake, None, what);
+        self.results.publish(&event).await
+    }
+
+    fn event(&self, of: &IntakeRef, subject: Option<SubjectId>, what: Happened) -> ResultEvent {
+        ResultEvent {
             specversion: SpecVersion::V1,
-            id: format!("{}/{}", intake.source, intake.id),
+            id: format!("{}/{}", of.source, of.id),
             source: "/greffier/intake".to_owned(),
             datacontenttype: JsonContentType::Json,
-            subject: None,
+            subject,
             time: self.house.desk.clock.now(),
-            what: Happened::DocumentRefused(DocumentRefused {
-                intake,
-                reason: refusal.reason.to_owned(),
-                detail: refusal.detail.clone(),
-            }),
-        };
-        self.results.publish(&event).await
+            what,
+        }
+    }
+}
+
+fn ref_of(event: &IntakeEvent) -> IntakeRef {
+    IntakeRef {
+        source: event.source.clone(),
+        id: event.id.clone(),
     }
 }
 
@@ -319,7 +358,7 @@ fn handed(
     of: &IntakeRef,
     pipeline: &Pipeline,
     claims: Option<&Path>,
-) -> Result<Content, Refusal> {
+) -> Result<Content, Failed> {
     let accepts = &pipeline.source.file.accepts;
     let wrong = |what: &str| Refusal {
         reason: "not-accepted",
@@ -328,15 +367,15 @@ fn handed(
     let bytes = match &submission.content {
         SubmittedContent::Row(row) => {
             if !accepts.contains(&Accepts::Rows) {
-                return Err(wrong("rows: hand in files"));
+                return Err(Failed::Refused(wrong("rows: hand in files")));
             }
-            return row_of(row, submission, of, pipeline);
+            return row_of(row, submission, of, pipeline).map_err(Failed::Refused);
         }
-        SubmittedContent::Inline(text) => inline(text)?,
+        SubmittedContent::Inline(text) => inline(text).map_err(Failed::Refused)?,
         SubmittedContent::Claim { path, sha256 } => claimed(claims, path, sha256)?,
     };
     if !accepts.contains(&Accepts::Files) {
-        return Err(wrong("files: hand in rows"));
+        return Err(Failed::Refused(wrong("files: hand in rows")));
     }
     Ok(Content {
         source: Source::External(name(submission.id.as_deref(), of)),
@@ -351,7 +390,7 @@ fn handed(
 fn name(given: Option<&str>, of: &IntakeRef) -> String {
     match given.map(str::trim).filter(|given| !given.is_empty()) {
         Some(given) => given.to_owned(),
-        None => format!("{}#{}", of.source, of.id),
+        None => format!("{}#{}", of.source.replace('#', "%23"), of.id),
     }
 }
 
@@ -383,9 +422,9 @@ fn row_of(
         });
     }
     let id = submission.id.clone().or_else(|| value(&columns.id));
-    let bytes = canonical::to_bytes(row).map_err(|error| Refusal {
+    let bytes = canonical::to_bytes(row).map_err(|_| Refusal {
         reason: "not-canonical",
-        detail: error.to_string(),
+        detail: "the row has a number that cannot be kept exactly".to_owned(),
     })?;
     Ok(Content {
         source: Source::External(name(id.as_deref(), of)),
@@ -409,9 +448,9 @@ fn inline(text: &str) -> Result<Vec<u8>, Refusal> {
     }
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(text)
-        .map_err(|error| Refusal {
+        .map_err(|_| Refusal {
             reason: "not-base64",
-            detail: error.to_string(),
+            detail: "the content is not base64 with padding (RFC 4648)".to_owned(),
         })?;
     match bytes.len() > INLINE_BYTES_MAX {
         true => Err(too_large()),
@@ -420,50 +459,61 @@ fn inline(text: &str) -> Result<Vec<u8>, Refusal> {
 }
 
 /// The bytes of a file that a message names: in the folder of claims and nowhere else, and what the
-/// message says it is.
-fn claimed(claims: Option<&Path>, path: &str, sha256: &Digest) -> Result<Vec<u8>, Refusal> {
-    let refuse = |reason, detail: String| Refusal { reason, detail };
-    let Some(claims) = claims else {
-        return Err(refuse(
-            "no-claims-here",
-            "no folder of claims is shared: greffier intake --claims DIR".to_owned(),
-        ));
+/// message says it is. Errors tell what is wrong and not the path, which may be a name.
+fn claimed(claims: Option<&Path>, path: &str, sha256: &Digest) -> Result<Vec<u8>, Failed> {
+    let refuse = |reason, detail: &str| {
+        Failed::Refused(Refusal {
+            reason,
+            detail: detail.to_owned(),
+        })
     };
-    read_claim(claims, path, sha256).map_err(|error| refuse("bad-claim", format!("{error:#}")))
+    let Some(claims) = claims else {
+        let detail = "no folder of claims is shared: greffier intake --claims DIR";
+        return Err(refuse("no-claims-here", detail));
+    };
+    let bad = |detail: &str| refuse("bad-claim", detail);
+    let mut parts = Path::new(path).components().peekable();
+    if parts.peek().is_none() || !parts.all(|part| matches!(part, Component::Normal(_))) {
+        return Err(bad("the path does not stay in the folder of claims"));
+    }
+    // Links may lead out of the folder.
+    let real = match std::fs::canonicalize(claims.join(path)) {
+        Ok(real) => real,
+        Err(error) if error.kind() == ErrorKind::NotFound && !is_empty(claims) => {
+            return Err(bad("there is no such file in the folder of claims"));
+        }
+        // Nothing at all is there: as when a folder that is shared is not mounted.
+        Err(error) => return Err(not_now(error)),
+    };
+    if !real.starts_with(claims) {
+        return Err(bad("the path leads out of the folder of claims"));
+    }
+    let meta = std::fs::metadata(&real).map_err(not_now)?;
+    // Opening anything else may wait for ever.
+    if !meta.is_file() {
+        return Err(bad("the claim is no file"));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(&real).map_err(not_now)?;
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
+    read.map_err(not_now)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(bad("the file is larger than what is taken in"));
+    }
+    if Digest::of(&bytes) != *sha256 {
+        return Err(bad(
+            "the file is not what the message says: its digest is another",
+        ));
+    }
+    Ok(bytes)
 }
 
-fn read_claim(claims: &Path, path: &str, sha256: &Digest) -> Result<Vec<u8>> {
-    let relative = Path::new(path);
-    let plain = relative
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    ensure!(
-        plain && relative.components().next().is_some(),
-        "`{path}` is no path within the folder of claims"
-    );
-    // Links may lead out of the folder.
-    let real = std::fs::canonicalize(claims.join(relative))
-        .with_context(|| format!("cannot open `{path}` in the folder of claims"))?;
-    ensure!(
-        real.starts_with(claims),
-        "`{path}` leads out of the folder of claims"
-    );
-    let size = std::fs::metadata(&real)
-        .with_context(|| format!("cannot read `{path}`"))?
-        .len();
-    ensure!(
-        size <= FILE_BYTES_MAX,
-        "`{path}` has {} MiB, more than the {} MiB that are taken in",
-        size >> 20,
-        FILE_BYTES_MAX >> 20
-    );
-    let bytes = std::fs::read(&real).with_context(|| format!("cannot read `{path}`"))?;
-    let found = Digest::of(&bytes);
-    ensure!(
-        found == *sha256,
-        "`{path}` is {found}, and the message says {sha256}"
-    );
-    Ok(bytes)
+fn not_now(error: std::io::Error) -> Failed {
+    Failed::NotNow(anyhow::Error::from(error).context("the folder of claims does not answer"))
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 #[cfg(test)]
@@ -482,8 +532,12 @@ mod tests {
         std::fs::write(claims.join("a/lettre.txt"), "bonjour").unwrap();
         std::os::unix::fs::symlink(outside.path(), claims.join("out")).unwrap();
         let digest = Digest::of(b"bonjour");
-        let read = |path: &str| claimed(Some(&claims), path, &digest).map_err(|r| r.detail);
+        let read = |path: &str| claimed(Some(&claims), path, &digest);
         assert_eq!(read("a/lettre.txt").unwrap(), b"bonjour");
+        let refused = |path: &str| match read(path) {
+            Err(Failed::Refused(refusal)) => refusal,
+            other => panic!("{path}: {other:?}"),
+        };
         for hostile in [
             "../secret",
             "/etc/passwd",
@@ -491,16 +545,26 @@ mod tests {
             "out/secret",
             "",
             "a",
+            "b",
         ] {
-            let why = read(hostile).unwrap_err();
-            assert!(why.contains(hostile), "{why}");
+            let refusal = refused(hostile);
+            assert_eq!(refusal.reason, "bad-claim", "{hostile}");
+            let told = hostile.len() > 1 && refusal.detail.contains(hostile);
+            assert!(!told, "{hostile} is told: {}", refusal.detail);
         }
         let other = claimed(Some(&claims), "a/lettre.txt", &Digest::of(b"autre"));
-        assert!(other.unwrap_err().detail.contains("the message says"));
-        assert_eq!(
-            claimed(None, "a/lettre.txt", &digest).unwrap_err().reason,
-            "no-claims-here"
+        assert!(
+            matches!(other, Err(Failed::Refused(refusal)) if refusal.detail.contains("digest"))
         );
+        let none = claimed(None, "a/lettre.txt", &digest);
+        assert!(
+            matches!(none, Err(Failed::Refused(refusal)) if refusal.reason == "no-claims-here")
+        );
+        // A folder without anything may be one that is not mounted.
+        let bare = tempfile::tempdir().unwrap();
+        let bare = std::fs::canonicalize(bare.path()).unwrap();
+        let absent = claimed(Some(&bare), "a/lettre.txt", &digest);
+        assert!(matches!(absent, Err(Failed::NotNow(_))));
     }
 
     #[test]

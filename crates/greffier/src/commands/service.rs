@@ -327,6 +327,8 @@ async fn ticking(
         signed: None,
         kept: None,
         silent_until: None,
+        unheard_until: None,
+        stop: stop.clone(),
     };
     let when = if once { When::AtOnce } else { When::Settled };
     while !stop.is_said() {
@@ -370,6 +372,9 @@ struct Ticking<'a> {
     kept: Option<Instant>,
     /// A collector that does not answer is left alone for a while.
     silent_until: Option<Instant>,
+    /// So is a broker that takes no results.
+    unheard_until: Option<Instant>,
+    stop: Stop,
 }
 
 /// What whoever has the lease keeps.
@@ -414,16 +419,6 @@ impl Ticking<'_> {
         let began = desk.clock.now();
         let changes = followers::follow(house, &|_, _| self.pulse.beat()).await?;
         metrics.followed(log, changes);
-        if let Some(results) = &mut self.results {
-            // The index and the promise are looked after while the broker is away.
-            match pipeline::results::tell(desk, results).await {
-                Ok(told) => metrics.told(told),
-                Err(error) => tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "results are told later",
-                ),
-            }
-        }
         if let Some(traces) = traces
             && self
                 .silent_until
@@ -448,6 +443,10 @@ impl Ticking<'_> {
                 outcome.made?;
             }
         }
+        self.tell_results(when).await;
+        let Some(Turn { weeks, .. }) = &mut self.turn else {
+            return Ok(true);
+        };
         let (alerts, syntheses) = weeks.owed();
         metrics.weeks_owed(alerts, syntheses);
         if self.kept.is_none_or(|kept| kept.elapsed() >= PROMISES) {
@@ -457,6 +456,44 @@ impl Ticking<'_> {
             metrics.suspended(suspensions::all_in_force(&house.data, names).len());
         }
         Ok(true)
+    }
+}
+
+impl Ticking<'_> {
+    /// Tells results, a part of them at a time: a broker that does not answer keeps nothing else from
+    /// being done, and is left alone for a while.
+    async fn tell_results(&mut self, when: When) {
+        let Some(results) = &mut self.results else {
+            return;
+        };
+        if self
+            .unheard_until
+            .is_some_and(|until| Instant::now() < until)
+        {
+            return;
+        }
+        loop {
+            self.pulse.beat();
+            let told = tokio::select! {
+                told = pipeline::results::tell(&self.house.desk, results) => told,
+                // What was not told is told when somebody starts this again.
+                () = self.stop.said() => return,
+            };
+            match told {
+                Ok(told) => {
+                    self.health.metrics.told(told);
+                    if !(told.more && when == When::AtOnce) {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "results are told later");
+                    self.unheard_until = Some(Instant::now() + SILENT);
+                    return;
+                }
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use domain::message::Task;
+use domain::message::{Class, Task};
 use domain::{
     ArtifactName, Digest, DocumentId, PipelineName, RunKey, StageName, SubjectId, Timestamp,
 };
@@ -431,12 +431,18 @@ impl Ledger for MemoryLedger {
         .await
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>> {
+    async fn due_except(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        except: &BTreeSet<(StageName, Class)>,
+    ) -> LedgerResult<Vec<Due>> {
         self.atomically("due", |s| {
             let mut rows: Vec<&OwedTask> = s
                 .tasks
                 .values()
                 .filter(|r| r.published_at.is_none() && r.not_before.is_none_or(|t| t <= now))
+                .filter(|r| !except.contains(&(r.task.stage.clone(), r.task.class)))
                 .collect();
             rows.sort_by_key(|r| (r.task.class, r.order));
             rows.into_iter()

@@ -1,9 +1,10 @@
 //! Parts that break one promise each. A simulation that does not notice them proves nothing.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::message::Task;
+use domain::message::{Class, Task};
 use domain::{
     ArtifactName, Digest, DocumentId, PipelineName, RunKey, StageName, SubjectId, Timestamp,
 };
@@ -107,8 +108,13 @@ impl Ledger for BrokenLedger {
     async fn begin(&self, task: &Task) -> LedgerResult<Option<u32>> {
         self.inner.begin(task).await
     }
-    async fn due(&self, now: Timestamp, limit: u32) -> LedgerResult<Vec<Due>> {
-        self.inner.due(now, limit).await
+    async fn due_except(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        except: &BTreeSet<(StageName, Class)>,
+    ) -> LedgerResult<Vec<Due>> {
+        self.inner.due_except(now, limit, except).await
     }
     async fn published(&self, rows: &[TaskRow], now: Timestamp) -> LedgerResult<()> {
         self.inner.published(rows, now).await

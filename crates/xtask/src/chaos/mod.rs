@@ -177,7 +177,7 @@ fn attempt(
     // A message that was given back three times waits five minutes.
     let (limit, stale) = match asked.minutes {
         Some(_) => (Duration::from_secs(1_200), Duration::from_secs(330)),
-        None => (Duration::from_secs(240), Duration::from_secs(40)),
+        None => (Duration::from_secs(360), Duration::from_secs(40)),
     };
     let settled = settle::wait(&mut world, limit, stale)?;
     let disorder = world.crew.dismiss()?;

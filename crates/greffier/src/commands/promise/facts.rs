@@ -9,6 +9,7 @@ use pipeline::ledger::{DocumentFilter, DocumentState};
 use pipeline::vault::latest_of;
 
 use crate::house::House;
+use crate::passing::passes;
 use crate::watch::{Fact, Scan};
 
 /// Which documents.
@@ -63,7 +64,7 @@ pub async fn facts(
             };
             match read {
                 Ok(fact) => all.extend(fact),
-                Err(error) if of_ledger(&error) => return Err(error),
+                Err(error) if passes(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(document.id = %id, error = format!("{error:#}"), "not counted");
                     unreadable += 1;
@@ -72,14 +73,6 @@ pub async fn facts(
         }
     }
     Ok((all, unreadable))
-}
-
-/// Whether the ledger did not answer, which says nothing of the document.
-fn of_ledger(error: &anyhow::Error) -> bool {
-    matches!(
-        error.downcast_ref::<pipeline::error::Error>(),
-        Some(pipeline::error::Error::Ledger(_))
-    )
 }
 
 async fn fact(house: &House, opened: &Opened) -> Result<Option<Fact>> {

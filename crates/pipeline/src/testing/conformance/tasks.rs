@@ -31,6 +31,7 @@ pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
         finished_tasks_are_not_brought_back,
         a_task_keeps_its_class_and_urgent_ones_overtake,
         a_task_is_owed_once,
+        tasks_of_some_stages_are_left_out,
         a_completion_that_saw_everything_finishes_the_task,
         a_completion_that_missed_something_leaves_the_task_owed,
         a_task_owed_while_it_is_finished_is_not_lost,
@@ -491,6 +492,30 @@ async fn a_task_keeps_its_class_and_urgent_ones_overtake(ledger: &dyn Ledger) {
     let overtaking: Vec<_> = [2, 4, 1, 3, 0].map(|at: usize| expected[at].clone()).into();
     assert_eq!(tasks_due(ledger, moment(0), 10).await, overtaking);
     assert_eq!(tasks_due(ledger, moment(0), 3).await, overtaking[..3]);
+}
+
+async fn tasks_of_some_stages_are_left_out(ledger: &dyn Ledger) {
+    for n in 0..3 {
+        let mut admission = admission(n);
+        if n == 0 {
+            admission.task.as_mut().unwrap().class = Class::Urgent;
+        }
+        ledger.admit(&admission).await.unwrap();
+    }
+    let done = completion(2, "extract", Some("split"));
+    ledger.complete(&done).await.unwrap();
+    let left = async |except: &[(&str, Class)]| {
+        let except = except.iter().map(|(stage, class)| (named(stage), *class));
+        let except = except.collect();
+        let due = ledger.due_except(moment(1), 10, &except).await.unwrap();
+        let due = due.into_iter();
+        due.map(|due| due.task.document).collect::<Vec<_>>()
+    };
+    let [first, second, third] = [0, 1, 2].map(|n| task(n, "extract").document);
+    assert_eq!(left(&[]).await, [first, second, third]);
+    assert_eq!(left(&[("extract", Class::Urgent)]).await, [second, third]);
+    let both = [("extract", Class::Normal), ("split", Class::Normal)];
+    assert_eq!(left(&both).await, [first]);
 }
 
 async fn a_task_is_owed_once(ledger: &dyn Ledger) {
