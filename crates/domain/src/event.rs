@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::alert::AlertKind;
 use crate::message::{JsonContentType, SpecVersion};
 use crate::{
     ArtifactName, Digest, DocumentId, Outcome, PipelineName, RunKey, ServiceId, StageName,
@@ -141,7 +142,7 @@ pub enum Happened {
     DocumentSetAside(DocumentSetAside),
     /// Alerts of a period were written.
     #[serde(rename = "greffier.alert.raised")]
-    AlertRaised(EditionWritten),
+    AlertRaised(AlertRaised),
     /// The synthesis of a period was written.
     #[serde(rename = "greffier.synthesis.published")]
     SynthesisPublished(EditionWritten),
@@ -247,6 +248,16 @@ pub struct DocumentSetAside {
     pub stage: StageName,
     /// Why, as a stable word.
     pub reason: String,
+}
+
+/// Alerts were written, at least one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertRaised {
+    /// Where they stand.
+    #[serde(flatten)]
+    pub edition: EditionWritten,
+    /// How many there are of each kind.
+    pub alerts: BTreeMap<AlertKind, u64>,
 }
 
 /// An edition was written.

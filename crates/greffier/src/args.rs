@@ -121,9 +121,14 @@ impl Global {
 
 /// A URL as given, else the one in a file.
 fn url(given: Option<&String>, file: Option<&Path>) -> anyhow::Result<Option<String>> {
-    let (None, Some(file)) = (given, file) else {
+    let Some(file) = file else {
         return Ok(given.cloned());
     };
+    ensure!(
+        given.is_none(),
+        "a URL is given twice, by itself and in {}: give one",
+        file.display()
+    );
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("cannot read the URL in {}", file.display()))?;
     let text = text.trim();

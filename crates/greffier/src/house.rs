@@ -118,11 +118,24 @@ impl House {
         };
         make(&data)?;
         only_ours(&data)?;
+        let new = !data.join("secrets.json").exists();
         let secrets = Arc::new(secrets(&data, secret_file)?);
         let sql = match &global.database {
             Some(url) => SqlLedger::open_service(url).await?,
             None => SqlLedger::open_embedded(&data.join("greffier.db")).await?,
         };
+        let ours = hex::encode(secrets.authority_id());
+        let theirs = sql.authority_or(&ours).await?;
+        if theirs != ours {
+            bail!(
+                "this ledger belongs to authority {theirs}, and {} has the keys of {ours}: copy the secrets.json of the former there, or name another database",
+                data.display()
+            );
+        }
+        if new && let Some(url) = &global.database {
+            // Without its database this directory must not begin another ledger.
+            crate::moved::say_begun(&data, url)?;
+        }
         let service = global.database.is_some().then(|| sql.clone());
         let ledger: Arc<dyn Ledger> = Arc::new(sql.clone());
         let objects = Place::of(global.objects.as_deref(), &data)?;

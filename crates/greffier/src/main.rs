@@ -79,7 +79,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let filter = tracing_subscriber::EnvFilter::try_from_env("GREFFIER_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error,lapin=off"));
     // What the broker gives back holds whole messages, and a message may hold a document.
     let filter = match "lapin::returned_messages=off".parse() {
         Ok(never) => filter.add_directive(never),

@@ -73,17 +73,17 @@ pub fn refuse(global: &Global) -> Result<()> {
     for (what, to, given, variable, option) in places {
         if let (Some(to), None) = (to, given) {
             bail!(
-                "the {what} of {} moved to {to}: set {variable} or give {option}; to go back to what was left here, which has not changed since, remove {} and run `greffier index rebuild`",
+                "the {what} of {} is in {to}: set {variable} or give {option}; where it moved there, to go back to what was left here, which has not changed since, remove {} and run `greffier index rebuild`",
                 data.display(),
                 data.join(MOVED).display()
             );
         }
     }
     if let (Some(to), Some(given)) = (&moved.database, &global.database)
-        && without_password(given) != *to
+        && name_of(given) != name_of(to)
     {
         bail!(
-            "the ledger of {} moved to {to}, and --database names another: what is written there is lost; where it is the same under another name, write that into {}",
+            "the ledger of {} is in {to}, and --database names another; where that is the same under another name, write it into {}",
             data.display(),
             data.join(MOVED).display()
         );
@@ -105,6 +105,24 @@ pub fn moved(data: &Path) -> Result<Moved> {
 /// When it cannot be written.
 pub fn say_moved(data: &Path, moved: &Moved) -> Result<()> {
     write(&data.join(MOVED), moved)
+}
+
+/// Says that the ledger of a new directory is in this database.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn say_begun(data: &Path, database: &str) -> Result<()> {
+    let moved = Moved {
+        database: Some(without_password(database)),
+        ..Moved::default()
+    };
+    say_moved(data, &moved)
+}
+
+/// The name of a database in its address: hosts have several.
+fn name_of(url: &str) -> &str {
+    let place = url.split('?').next().unwrap_or(url);
+    place.rsplit('/').next().unwrap_or(place)
 }
 
 /// The restore that has begun here and not ended.

@@ -113,7 +113,7 @@ fn containers_and_units_are_started_as_the_program_understands() {
             assert!(commands[&stem].contains("--health"), "{stem} has no health");
         }
     }
-    assert_eq!(roles, 5);
+    assert_eq!(roles, 6);
 }
 
 #[test]

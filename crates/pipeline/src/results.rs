@@ -1,14 +1,18 @@
 //! What happened, as other software hears of it: a follower of the log that makes an event of each
 //! record that says something to the outside.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use domain::act::{Act, Verdict};
 use domain::event::{
-    DocumentDecided, DocumentReceived, DocumentRef, DocumentRouted, DocumentSetAside,
+    AlertRaised, DocumentDecided, DocumentReceived, DocumentRef, DocumentRouted, DocumentSetAside,
     EditionWritten, Happened, IntakeRef, ResultEvent,
 };
 use domain::message::{JsonContentType, SpecVersion};
-use domain::{Arrival, Decision, Kind, Outcome, PipelineName, RunOutcome, Statement, SubjectId};
+use domain::{
+    AlertSet, Arrival, Decision, Kind, Outcome, PipelineName, RunOutcome, Statement, SubjectId,
+};
 
 use crate::desk::Desk;
 use crate::error::Error;
@@ -146,10 +150,24 @@ impl Desk {
                 run: edition.run_key,
                 leaf,
             };
-            let what = match activity.as_str() {
-                "alert" => Happened::AlertRaised(written),
-                _ => Happened::SynthesisPublished(written),
-            };
+            if activity.as_str() != "alert" {
+                let what = Happened::SynthesisPublished(written);
+                return Ok(Some((name.clone(), what)));
+            }
+            let subject = statement.subject;
+            let envelope = self.vault.envelope(subject).await?;
+            let set: AlertSet = (self.vault)
+                .read_json(subject, &envelope, written.artifact)
+                .await?;
+            let mut alerts = BTreeMap::new();
+            for alert in &set.alerts {
+                *alerts.entry(alert.kind).or_insert(0) += 1;
+            }
+            if alerts.is_empty() {
+                return Ok(None);
+            }
+            let edition = written;
+            let what = Happened::AlertRaised(AlertRaised { edition, alerts });
             return Ok(Some((name.clone(), what)));
         }
         Ok(None)

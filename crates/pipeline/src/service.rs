@@ -115,6 +115,7 @@ pub async fn relay(
     hearing: &(dyn Fn(&Relayed) + Sync),
 ) -> Result<Relayed, Error> {
     let mut relay = Relay::new(settings);
+    let mut failures: u64 = 0;
     while !stop.is_said() {
         let turn = tokio::select! {
             turn = relay.turn(ledger, queue, clock) => turn,
@@ -125,17 +126,28 @@ pub async fn relay(
         match turn {
             Ok(0) if until == Until::NothingDue => break,
             Ok(0) => stop.pause(settings.pause).await,
-            Ok(_) => {}
+            Ok(_) => failures = 0,
             Err(error) if error.is_passing() && until == Until::Stopped => {
                 relay.relayed.failed += 1;
-                tracing::warn!(error = &error as &dyn std::error::Error, "the relay waits");
-                stop.pause(settings.pause).await;
+                failures += 1;
+                if failures % FAILURES_TOLD == 1 {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        failures,
+                        "the relay waits"
+                    );
+                }
+                stop.pause(FAILED_PAUSE).await;
             }
             Err(error) => return Err(error),
         }
     }
     Ok(relay.relayed)
 }
+
+/// How long a relay waits after a turn that failed, and which of its failures in a row are told.
+const FAILED_PAUSE: Duration = Duration::from_millis(500);
+const FAILURES_TOLD: u64 = 120;
 
 /// How long tasks are held back whose queue takes nothing while others do.
 const HELD_BACK_MICROS: i64 = 30_000_000;

@@ -106,6 +106,27 @@ impl SqlLedger {
     }
 }
 
+impl SqlLedger {
+    /// The authority whose ledger this is: that which is given, unless it has one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn authority_or(&self, id: &str) -> LedgerResult<String> {
+        let doing = "read whose ledger it is";
+        let get = || sqlx::query(include_str!("../sql/authority/get.sql"));
+        if let Some(row) = self.read_one(doing, get()).await? {
+            return rows::text(&row, "id");
+        }
+        let keep = sqlx::query(include_str!("../sql/authority/keep.sql")).bind(id.to_owned());
+        self.write(doing, keep).await?;
+        // Another may have been faster.
+        match self.read_one(doing, get()).await? {
+            Some(row) => rows::text(&row, "id"),
+            None => Ok(id.to_owned()),
+        }
+    }
+}
+
 #[async_trait]
 impl Ledger for SqlLedger {
     async fn admit(&self, admission: &Admission) -> LedgerResult<Admitted> {

@@ -101,6 +101,9 @@ async fn goes_on(ledger: &SqlLedger) -> Observed {
 async fn from_sqlite_to_postgresql_and_back() {
     let first = common::embedded().await;
     work(&first.ledger).await;
+    let ours = "« odd » authority";
+    assert_eq!(first.ledger.authority_or(ours).await.unwrap(), ours);
+    assert_eq!(first.ledger.authority_or("another").await.unwrap(), ours);
     let copied = lines(&first.ledger).await;
     every_table_has_rows(&copied);
 

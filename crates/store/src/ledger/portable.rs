@@ -51,7 +51,7 @@ pub struct Table {
 use Kind::{Bytes, Integer, Text};
 
 /// Every table, in an order in which they may be filled: what is referred to comes first.
-pub static TABLES: [Table; 10] = [
+pub static TABLES: [Table; 11] = [
     Table {
         name: "documents",
         columns: &[
@@ -160,6 +160,12 @@ pub static TABLES: [Table; 10] = [
         name: "positions",
         columns: &[("follower", Text), ("leaves", Integer)],
         order: "follower",
+        numbered: false,
+    },
+    Table {
+        name: "authority",
+        columns: &[("one", Integer), ("id", Text)],
+        order: "one",
         numbered: false,
     },
 ];

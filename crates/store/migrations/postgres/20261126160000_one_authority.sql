@@ -1,0 +1,5 @@
+-- Whose ledger this is: keys of another authority open nothing in it, and must write nothing into it.
+create table authority (
+    one bigint not null primary key check (one = 1),
+    id text not null
+);
