@@ -390,7 +390,7 @@ fn a_data_directory_moves_to_a_server() {
     }
     data.run(&["documents"])
         .ended(1)
-        .said(&["moved to", "GREFFIER_DATABASE", "index rebuild"]);
+        .said(&["is in postgres://", "GREFFIER_DATABASE", "index rebuild"]);
     let with = |args: &[&str]| {
         let mut command = data.command(args);
         command.env("GREFFIER_DATABASE", &database.url);
