@@ -388,9 +388,11 @@ fn a_data_directory_moves_to_a_server() {
             moved.stdout
         );
     }
-    data.run(&["documents"])
-        .ended(1)
-        .said(&["is in postgres://", "GREFFIER_DATABASE", "index rebuild"]);
+    data.run(&["documents"]).ended(1).said(&[
+        "is in postgres://",
+        "GREFFIER_DATABASE",
+        "index rebuild",
+    ]);
     let with = |args: &[&str]| {
         let mut command = data.command(args);
         command.env("GREFFIER_DATABASE", &database.url);
