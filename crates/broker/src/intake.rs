@@ -43,7 +43,7 @@ pub enum Taken {
 }
 
 /// What comes in.
-pub enum Incoming<'a> {
+pub enum Submitted<'a> {
     /// A document.
     Event(&'a IntakeEvent),
     /// Something that is none: what of it tells who sent it, and what is wrong.
@@ -85,7 +85,7 @@ impl Intake {
     pub async fn run(
         &self,
         mut stop: Stop,
-        mut take: impl AsyncFnMut(Incoming<'_>) -> Taken,
+        mut take: impl AsyncFnMut(Submitted<'_>) -> Taken,
     ) -> Result<(), BrokerError> {
         let mut attempt = 0;
         while !stop.is_said() {
@@ -151,7 +151,7 @@ impl Intake {
         &self,
         (connection, publisher, mut consumer): (Connection, Channel, Consumer),
         stop: &mut Stop,
-        take: &mut impl AsyncFnMut(Incoming<'_>) -> Taken,
+        take: &mut impl AsyncFnMut(Submitted<'_>) -> Taken,
     ) -> Result<(), BrokerError> {
         loop {
             let message = tokio::select! {
@@ -167,11 +167,11 @@ impl Intake {
             match serde_json::from_slice::<IntakeEvent>(&message.data) {
                 Ok(event) => {
                     let began = Instant::now();
-                    let mut taken = take(Incoming::Event(&event)).await;
+                    let mut taken = take(Submitted::Event(&event)).await;
                     // Given back it would be counted, and parked in the end.
                     while taken == Taken::Later && began.elapsed() < HELD_MAX && !stop.is_said() {
                         stop.pause(AGAIN).await;
-                        taken = take(Incoming::Event(&event)).await;
+                        taken = take(Submitted::Event(&event)).await;
                     }
                     self.settle(&publisher, message, taken).await?;
                 }
@@ -183,7 +183,7 @@ impl Intake {
                         "a message hands in no document: parked"
                     );
                     let of = serde_json::from_slice::<Sender>(&message.data).ok();
-                    let malformed = Incoming::Malformed {
+                    let malformed = Submitted::Malformed {
                         of: of.map(|Sender { source, id }| IntakeRef { source, id }),
                         line: error.line(),
                         column: error.column(),

@@ -1,4 +1,4 @@
-//! What was typed. What it means is decided in [`crate::settings`].
+//! What was typed. What it means is decided in [`crate::house`] and [`crate::commands`].
 
 mod eval;
 mod queues;

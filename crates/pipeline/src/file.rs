@@ -699,27 +699,27 @@ impl AsRefStr for RuleId {
 }
 
 fn known_schedule(schedule: &str) -> bool {
-    const DAYS: [&str; 7] = [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-    ];
-    if matches!(schedule, "on-arrival" | "hourly") {
-        return true;
-    }
-    let Some((day, time)) = schedule.split_once(' ') else {
-        return false;
+    matches!(schedule, "on-arrival" | "hourly") || weekly(schedule).is_some()
+}
+
+/// The days after Monday and the time (`07:00`) of a schedule that comes once a week, such as
+/// `monday 07:00`; `None` for another schedule.
+pub fn weekly(schedule: &str) -> Option<(u8, &str)> {
+    let (day, time) = schedule.split_once(' ')?;
+    let after_monday = match day {
+        "monday" => 0,
+        "tuesday" => 1,
+        "wednesday" => 2,
+        "thursday" => 3,
+        "friday" => 4,
+        "saturday" => 5,
+        "sunday" => 6,
+        _ => return None,
     };
-    let Some((hour, minute)) = time.split_once(':') else {
-        return false;
-    };
+    let (hour, minute) = time.split_once(':')?;
     let number =
         |text: &str, below: u8| text.len() == 2 && text.parse::<u8>().is_ok_and(|n| n < below);
-    DAYS.contains(&day) && number(hour, 24) && number(minute, 60)
+    (number(hour, 24) && number(minute, 60)).then_some((after_monday, time))
 }
 
 #[cfg(test)]

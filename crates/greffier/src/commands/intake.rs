@@ -3,10 +3,11 @@
 use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use base64::Engine as _;
-use broker::intake::Incoming as Message;
+use broker::intake::Submitted;
 use broker::{Address, BrokerError, Intake, Results, Taken};
 use domain::arrival::{ArrivalFormat, ROW_MEDIA_TYPE, RowColumns};
 use domain::event::{
@@ -33,6 +34,9 @@ use crate::print;
 
 /// The largest document that a message may hold; larger ones are claimed.
 const INLINE_BYTES_MAX: usize = 8 << 20;
+
+/// How long there is taken to be room once there was.
+const ROOM: Duration = Duration::from_secs(1);
 
 /// How far ahead of this machine's clock another's may be: a day.
 const AHEAD_MICROS: i64 = 86_400_000_000;
@@ -112,6 +116,7 @@ pub async fn taking_in(
         house: &house,
         claims: folder,
         owed_max: claims.owed_max,
+        room_until: None,
         results: Results::new(address.clone(), topology.clone()),
         health,
         seen: Seen::default(),
@@ -159,13 +164,15 @@ struct Counter<'a> {
     house: &'a House,
     claims: Option<PathBuf>,
     owed_max: u64,
+    /// Until when there is taken to be room.
+    room_until: Option<Instant>,
     results: Results,
     health: &'a Arc<Health>,
     seen: Seen,
 }
 
 impl Counter<'_> {
-    async fn take(&mut self, message: Message<'_>) -> Taken {
+    async fn take(&mut self, message: Submitted<'_>) -> Taken {
         let taken = self.taken(message).await;
         self.health.metrics.taken_in(match &taken {
             Taken::Kept => Handed::Kept,
@@ -175,10 +182,10 @@ impl Counter<'_> {
         taken
     }
 
-    async fn taken(&mut self, message: Message<'_>) -> Taken {
+    async fn taken(&mut self, message: Submitted<'_>) -> Taken {
         let event = match message {
-            Message::Event(event) => event,
-            Message::Malformed { of, line, column } => {
+            Submitted::Event(event) => event,
+            Submitted::Malformed { of, line, column } => {
                 self.seen.refused += 1;
                 if let Some(of) = of {
                     let refusal = Refusal {
@@ -269,10 +276,16 @@ impl Counter<'_> {
         Ok(self.results.publish(&event).await?)
     }
 
-    /// Whether few enough tasks are owed.
-    async fn has_room(&self) -> bool {
+    /// Whether few enough tasks are owed. Counting reads all of the ledger: it is not done for each
+    /// message.
+    async fn has_room(&mut self) -> bool {
+        if self.room_until.is_some_and(|until| Instant::now() < until) {
+            return true;
+        }
         let counts = self.house.desk.vault.ledger.counts().await;
-        counts.is_ok_and(|counts| counts.tasks <= self.owed_max)
+        let room = counts.is_ok_and(|counts| counts.tasks <= self.owed_max);
+        self.room_until = room.then(|| Instant::now() + ROOM);
+        room
     }
 
     async fn admit(&self, event: &IntakeEvent) -> Result<(DocumentId, Admitted), Failed> {

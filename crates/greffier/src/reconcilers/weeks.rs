@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use domain::time::Zone;
 use domain::{IsoWeek, PipelineName, SubjectId, Timestamp};
 use pipeline::desk::Desk;
+use pipeline::file::weekly;
 use pipeline::ledger::DocumentState;
 use pipeline::pipelines::Pipeline;
 use serde::{Deserialize, Serialize};
@@ -316,21 +317,11 @@ fn settled((first, last): (Timestamp, Timestamp), now: Timestamp) -> bool {
 /// When what is made of a whole week is due: the first moment of its schedule after its end. A week
 /// outside the calendar is never due.
 fn due(schedule: &str, week: IsoWeek, zone: &Zone) -> Option<Timestamp> {
-    const DAYS: [&str; 7] = [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-    ];
     let (_, end) = week.bounds(zone)?;
     let moment = || {
-        let (day, time) = schedule.split_once(' ')?;
-        let place = DAYS.iter().position(|known| *known == day)?;
+        let (after_monday, time) = weekly(schedule)?;
         // Noon of that day, whatever the clocks did since Monday.
-        let noon = end.plus_micros(i64::try_from(place).ok()? * DAY + DAY / 2);
+        let noon = end.plus_micros(i64::from(after_monday) * DAY + DAY / 2);
         let text = format!("{}T{time}", noon.day_in(zone));
         Timestamp::parse_in(&text, zone).ok()
     };
