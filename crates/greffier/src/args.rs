@@ -2,6 +2,7 @@
 
 mod eval;
 mod queues;
+mod weeks;
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use eval::{EvalExtract, EvalRouting, EvalSearch, EvalWhat, EvalYear};
 pub use queues::{Broker, Claims, MaybeBroker, ParkedAction};
+pub use weeks::{Form, Synthesise};
 
 /// The clerk of a town hall: reads what arrives, proposes where it goes, finds it again, and can
 /// prove how each of its outputs came about. It informs; people decide.
@@ -416,14 +418,7 @@ pub enum Command {
         output: PathBuf,
     },
     /// Make the synthesis of a week, or show the one these reports already made.
-    Synthesise {
-        /// The pipeline.
-        #[arg(long, value_name = "P", default_value = "field-reports")]
-        pipeline: String,
-        /// The ISO week, such as 2026-W47.
-        #[arg(long, value_name = "WEEK")]
-        week: domain::IsoWeek,
-    },
+    Synthesise(Synthesise),
     /// Show alerts.
     Alerts {
         /// The pipeline.

@@ -47,8 +47,8 @@ use clap::Parser;
 
 use crate::args::{Cli, Command, EvalWhat, LogFormat};
 use crate::commands::{
-    Ending, admin, classify, doctor, documents, eval, extract, inbox, index, ingest, insight,
-    queues, search, service, trust,
+    Ending, admin, alerts, classify, doctor, documents, eval, extract, inbox, index, ingest,
+    queues, search, service, synthesise, trust,
 };
 use crate::house::Busy;
 
@@ -230,10 +230,8 @@ async fn run(cli: &Cli) -> Result<Ending> {
             input,
             output,
         } => classify::classify(global, pipeline, input, output).await,
-        Command::Synthesise { pipeline, week } => {
-            insight::synthesise(global, pipeline, *week).await
-        }
-        Command::Alerts { pipeline, week } => insight::alerts(global, pipeline, *week).await,
+        Command::Synthesise(args) => synthesise::synthesise(global, args).await,
+        Command::Alerts { pipeline, week } => alerts::alerts(global, pipeline, *week).await,
         Command::Why { document } => documents::why(global, document).await,
         Command::Replay { id, all: _ } => trust::replay(global, id.as_deref()).await,
         Command::Proof { run } => trust::proof(global, run).await,

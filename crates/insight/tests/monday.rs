@@ -7,12 +7,13 @@ mod field;
 
 use domain::Lang;
 use expect_test::expect_file;
+use insight::page::{Block, Line, Page};
 
 #[test]
 fn the_page_of_one_monday() {
     let corpus = field::corpus(field::entries());
     let (alerts, synthesis) = field::written(&corpus);
-    let page = |lang| insight::markdown(&synthesis, &alerts, &field::name, lang);
+    let page = |lang| insight::markdown(&Page::whole(&synthesis, &alerts, &field::name, lang));
     expect_file!["monday.fr.md"].assert_eq(&page(Lang::Fr));
     expect_file!["monday.en.md"].assert_eq(&page(Lang::En));
     assert_eq!(insight::verify(&synthesis, &corpus, &field::settings()), []);
@@ -27,7 +28,7 @@ fn a_week_without_reports_is_said_as_such() {
     let corpus = field::corpus_of("2026-W50".parse().unwrap(), field::entries());
     let (alerts, synthesis) = field::written(&corpus);
     assert!(alerts.alerts.is_empty() && synthesis.themes.is_empty());
-    let page = insight::markdown(&synthesis, &alerts, &field::name, Lang::Fr);
+    let page = insight::markdown(&Page::whole(&synthesis, &alerts, &field::name, Lang::Fr));
     assert!(page.contains("0 remontée reçue de 0 équipe"), "{page}");
     assert!(page.contains("L’équipe Centre n’a rien transmis"), "{page}");
     let empty = field::corpus(vec![]);
@@ -35,4 +36,80 @@ fn a_week_without_reports_is_said_as_such() {
     assert_eq!(synthesis.headline.len(), 1);
     assert_eq!(insight::verify(&synthesis, &empty, &field::settings()), []);
     assert!(alerts.alerts.is_empty());
+}
+
+#[test]
+fn a_briefing_says_nothing_that_the_synthesis_does_not() {
+    let corpus = field::corpus(field::entries());
+    let (alerts, synthesis) = field::written(&corpus);
+    for lang in [Lang::Fr, Lang::En] {
+        let whole = Page::whole(&synthesis, &alerts, &field::name, lang);
+        let briefing = Page::briefing(&synthesis, &alerts, &field::name, lang);
+        let said = lines(&whole);
+        for line in lines(&briefing) {
+            assert!(said.contains(&line), "{line:?}");
+        }
+        assert!(lines(&briefing).len() < said.len() / 2);
+    }
+    let briefing = Page::briefing(&synthesis, &alerts, &field::name, Lang::Fr);
+    expect_file!["briefing.fr.md"].assert_eq(&insight::markdown(&briefing));
+}
+
+#[test]
+fn a_text_document_is_the_same_bytes_and_holds_what_the_page_says() {
+    let corpus = field::corpus(field::entries());
+    let (alerts, synthesis) = field::written(&corpus);
+    let page = Page::whole(&synthesis, &alerts, &field::name, Lang::Fr);
+    let bytes = insight::odt(&page).unwrap();
+    assert_eq!(bytes, insight::odt(&page).unwrap());
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let first = archive.by_index(0).unwrap();
+    assert_eq!(first.name().unwrap(), "mimetype");
+    assert_eq!(first.compression(), zip::CompressionMethod::Stored);
+    drop(first);
+    let mut content = String::new();
+    std::io::Read::read_to_string(&mut archive.by_name("content.xml").unwrap(), &mut content)
+        .unwrap();
+    for line in lines(&page) {
+        let shown = line.replace('&', "&amp;").replace('"', "&quot;");
+        assert!(content.contains(&shown), "{line}");
+    }
+}
+
+#[test]
+fn two_weeks_side_by_side_differ_by_what_each_says() {
+    let now = field::written(&field::corpus(field::entries())).1;
+    let then = field::written(&field::corpus_of(
+        "2026-W46".parse().unwrap(),
+        field::entries(),
+    ))
+    .1;
+    let page = Page::beside(&then, &now, &field::name, Lang::Fr);
+    expect_file!["beside.fr.md"].assert_eq(&insight::markdown(&page));
+}
+
+/// Every figure and quote of a page.
+fn lines(page: &Page) -> Vec<String> {
+    let text = |line: &Line| match line {
+        Line::Figure(text) => text.clone(),
+        Line::Quote(quote) => quote.text.clone(),
+    };
+    let mut out = Vec::new();
+    for block in page.sections.iter().flat_map(|s| &s.blocks) {
+        match block {
+            Block::Nothing(_) | Block::Table(_) => {}
+            Block::Alert(alert) => {
+                out.push(alert.statement.clone());
+                out.extend(alert.evidence.iter().map(text));
+            }
+            Block::Theme(theme) => {
+                out.extend(theme.figures.iter().chain(&theme.quotes).map(text));
+            }
+            Block::Brief { themes, .. } => {
+                out.extend(themes.iter().flat_map(|t| &t.lines).map(text));
+            }
+            Block::List(lines) => out.extend(lines.iter().map(text)),
+        }
+    }
+    out
 }

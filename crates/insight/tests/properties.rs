@@ -93,7 +93,7 @@ proptest! {
 
         let ids: std::collections::BTreeSet<_> = alerts.alerts.iter().map(|a| a.id).collect();
         prop_assert_eq!(ids.len(), alerts.alerts.len());
-        let page = insight::markdown(&synthesis, &alerts, &field::name, domain::Lang::Fr);
+        let page = insight::markdown(&insight::Page::whole(&synthesis, &alerts, &field::name, domain::Lang::Fr));
         prop_assert!(!page.contains("Perrin"));
         for section in &synthesis.themes {
             let mut documents: Vec<_> = section.quotes.iter().filter_map(|s| match s {

@@ -8,6 +8,7 @@
 //! | `problem` | what goes wrong, in plain words and without internal detail |
 //! | `shown` | moments, weeks, highlights, missing pieces, sentences as people read them |
 //! | `inbox`, `document`, `review`, `why`, `search`, `synthesis` | the pages |
+//! | [`paper`] | a synthesis as a file that stands alone
 //! | `health`, `assets` | for machines: whether we live, the style sheet |
 //! | [`probes`], [`collector`] | apart from pages: health and metrics of any process of ours; where traces go |
 //!
@@ -35,6 +36,7 @@ mod document;
 mod guard;
 mod health;
 mod inbox;
+pub mod paper;
 pub mod probes;
 mod problem;
 mod review;
@@ -182,6 +184,7 @@ pub fn router(office: Office) -> Router {
         .route("/search", get(search::page))
         .route("/synthesis", get(synthesis::list))
         .route("/synthesis/{pipeline}/{week}", get(synthesis::page))
+        .route("/synthesis/{pipeline}/{week}/{file}", get(synthesis::file))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/assets/greffier.css", get(assets::style))

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse as _, Response};
 use domain::catalogue::Said as _;
 use domain::synthesis::ThemeSection;
 use domain::{Alert, AlertSet, DocumentId, IsoWeek, PipelineName, Sentence, StageName, Synthesis};
+use insight::page::{Page, reports_named};
 use pipeline::desk::Desk;
 use pipeline::ledger::Edition;
 use pipeline::pipelines::Pipeline;
@@ -17,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Office;
 use crate::inbox::Link;
+use crate::paper;
 use crate::problem::Problem;
 use crate::shown::{Calendar, Moment, render};
 use crate::visit::{Frame, Here, Visit};
@@ -148,6 +151,8 @@ struct WeekPage {
     alerts: Vec<AlertView>,
     synthesis: Option<SynthesisView>,
     issues: Vec<IssueLink>,
+    /// Files to save: the whole, and one sheet.
+    files: Vec<(&'static str, Vec<Link>)>,
 }
 
 struct IssueLink {
@@ -190,16 +195,16 @@ struct ThemeView {
 }
 
 /// Bars of counts, as tall as their share of the highest.
-struct Sparkline {
-    width: usize,
-    bars: Vec<Bar>,
-    text: String,
+pub(crate) struct Sparkline {
+    pub(crate) width: usize,
+    pub(crate) bars: Vec<Bar>,
+    pub(crate) text: String,
 }
 
-struct Bar {
-    x: usize,
-    y: u32,
-    height: u32,
+pub(crate) struct Bar {
+    pub(crate) x: usize,
+    pub(crate) y: u32,
+    pub(crate) height: u32,
 }
 
 /// A sentence, with where it leads.
@@ -208,6 +213,122 @@ struct Said {
     is_quote: bool,
     links: Vec<Link>,
     more: bool,
+}
+
+/// The editions of a week.
+struct Shelf<'a> {
+    pipeline: &'a Pipeline,
+    week: IsoWeek,
+    syntheses: Vec<Edition>,
+    /// Among them, the one asked for with `?edition=`, else the latest.
+    wanted: Option<usize>,
+    alerts: Vec<Edition>,
+}
+
+async fn shelf<'a>(
+    desk: &'a Desk,
+    name: &str,
+    week: &str,
+    visit: &Visit,
+) -> Result<Shelf<'a>, Problem> {
+    let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
+    let week: IsoWeek = week.parse().map_err(|_| Problem::NoSuchPage)?;
+    let pipeline = desk.pipelines.get(&name).map_err(|_| Problem::NoSuchPage)?;
+    let syntheses = editions(desk, SYNTHESISE, &name, Some(week)).await?;
+    let alerts = editions(desk, ALERT, &name, Some(week)).await?;
+    if syntheses.is_empty() && alerts.is_empty() {
+        return Err(Problem::NoSuchPage);
+    }
+    let wanted = match visit.asked("edition") {
+        None => syntheses.len().checked_sub(1),
+        Some(number) => {
+            let number: u32 = number.parse().map_err(|_| Problem::BadAddress)?;
+            let found = syntheses.iter().position(|e| e.number == number);
+            Some(found.ok_or(Problem::NoSuchPage)?)
+        }
+    };
+    Ok(Shelf {
+        pipeline,
+        week,
+        syntheses,
+        wanted,
+        alerts,
+    })
+}
+
+/// A synthesis as a file: `/synthesis/{pipeline}/{week}/synthese.odt`, `fiche.html` and so on, of the
+/// edition of `?edition=`. Always saved, never shown by the browser: it stands alone.
+pub(crate) async fn file(
+    State(office): State<Arc<Office>>,
+    path: Result<Path<(String, String, String)>, PathRejection>,
+    visit: Visit,
+) -> Result<Response, Problem> {
+    let desk = &office.desk;
+    let Ok(Path((name, week, file))) = path else {
+        return Err(Problem::NoSuchPage);
+    };
+    let (sheet, form) = file.split_once('.').ok_or(Problem::NoSuchPage)?;
+    if !matches!(sheet, "synthese" | "fiche") {
+        return Err(Problem::NoSuchPage);
+    }
+    let shelf = shelf(desk, &name, &week, &visit).await?;
+    let (Some(edition), Some(alerts)) = (
+        shelf.wanted.and_then(|at| shelf.syntheses.get(at)),
+        shelf.alerts.last(),
+    ) else {
+        return Err(Problem::NoSuchPage);
+    };
+    let synthesis: Synthesis = read(desk, edition).await?;
+    let set: AlertSet = read(desk, alerts).await?;
+    let (kind, bytes) = if form == "json" {
+        let bytes = serde_json::to_vec_pretty(&synthesis)
+            .map_err(|error| Problem::broken("write a synthesis", &error))?;
+        ("application/json", bytes)
+    } else {
+        let mut names = BTreeMap::new();
+        for report in reports_named(&synthesis, &set) {
+            // A document that is erased since keeps its place, without a name.
+            let name = desk.name(report).await.ok();
+            names.insert(
+                report,
+                name.unwrap_or_else(|| visit.words().document_gone().to_owned()),
+            );
+        }
+        let name = |id: DocumentId| names.get(&id).cloned().unwrap_or_else(|| id.short());
+        let mut page = if sheet == "fiche" {
+            Page::briefing(&synthesis, &set, &name, visit.lang)
+        } else {
+            Page::whole(&synthesis, &set, &name, visit.lang)
+        };
+        page.foot = Some(insight::page::foot(&edition.number.to_string(), visit.lang));
+        match form {
+            "md" => (
+                "text/markdown; charset=utf-8",
+                insight::markdown(&page).into_bytes(),
+            ),
+            "html" => (
+                "text/html; charset=utf-8",
+                paper::html(&page)
+                    .map_err(|error| Problem::broken("write a synthesis", &error))?
+                    .into_bytes(),
+            ),
+            "odt" => (
+                "application/vnd.oasis.opendocument.text",
+                insight::odt(&page)
+                    .map_err(|error| Problem::broken("write a synthesis", &error))?,
+            ),
+            _ => return Err(Problem::NoSuchPage),
+        }
+    };
+    let saved = format!("{sheet}-{}.{form}", shelf.week);
+    let headers = [
+        (CONTENT_TYPE, kind.to_owned()),
+        (
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{saved}\""),
+        ),
+    ];
+    Ok((headers, bytes).into_response())
 }
 
 /// `/synthesis/{pipeline}/{week}`, or one edition of it with `?edition=`.
@@ -220,27 +341,16 @@ pub(crate) async fn page(
     let Ok(Path((name, week))) = path else {
         return Err(Problem::NoSuchPage);
     };
-    let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
-    let week: IsoWeek = week.parse().map_err(|_| Problem::NoSuchPage)?;
-    let pipeline = desk.pipelines.get(&name).map_err(|_| Problem::NoSuchPage)?;
+    let Shelf {
+        pipeline,
+        week,
+        syntheses,
+        wanted,
+        alerts,
+    } = shelf(desk, &name, &week, &visit).await?;
+    let name = pipeline.name();
     let calendar = Calendar::of(Some(pipeline), visit.lang);
-    let syntheses = editions(desk, SYNTHESISE, &name, Some(week)).await?;
-    let alerts = editions(desk, ALERT, &name, Some(week)).await?;
-    if syntheses.is_empty() && alerts.is_empty() {
-        return Err(Problem::NoSuchPage);
-    }
-    let wanted = match visit.asked("edition") {
-        None => syntheses.last(),
-        Some(number) => {
-            let number: u32 = number.parse().map_err(|_| Problem::BadAddress)?;
-            Some(
-                syntheses
-                    .iter()
-                    .find(|e| e.number == number)
-                    .ok_or(Problem::NoSuchPage)?,
-            )
-        }
-    };
+    let wanted = wanted.and_then(|at| syntheses.get(at));
     let synthesis: Option<(Synthesis, &Edition)> = match wanted {
         Some(edition) => Some((read(desk, edition).await?, edition)),
         None => None,
@@ -271,6 +381,10 @@ pub(crate) async fn page(
         None => None,
     };
     let title = format!("{}, {}", pipeline.source.file.title, calendar.week(week));
+    let files = match wanted {
+        Some(edition) => files(&path, edition.number, &visit),
+        None => Vec::new(),
+    };
     let page = WeekPage {
         pipeline: pipeline.source.file.title.clone(),
         week: calendar.week(week),
@@ -285,9 +399,35 @@ pub(crate) async fn page(
             })
             .collect(),
         synthesis: view,
+        files,
         f: visit.frame(title, Here::Synthesis),
     };
     Ok(render(&page))
+}
+
+/// Where the files of an edition are.
+fn files(path: &str, edition: u32, visit: &Visit) -> Vec<(&'static str, Vec<Link>)> {
+    let edition = edition.to_string();
+    let w = visit.words();
+    let of = |sheet: &str, forms: &[&str]| -> Vec<Link> {
+        forms
+            .iter()
+            .map(|form| Link {
+                href: visit.to_with(
+                    &format!("{path}/{sheet}.{form}"),
+                    &[("edition", edition.as_str())],
+                ),
+                text: form.to_uppercase(),
+            })
+            .collect()
+    };
+    vec![
+        (
+            w.whole_synthesis(),
+            of("synthese", &["odt", "html", "md", "json"]),
+        ),
+        (w.briefing(), of("fiche", &["odt", "html", "md"])),
+    ]
 }
 
 /// Puts sentences in words, naming each document once.
@@ -416,7 +556,7 @@ const SPARK_HEIGHT: u32 = 24;
 /// From one bar to the next.
 const SPARK_STEP: usize = 8;
 
-fn sparkline(counts: &[u32], text: String) -> Option<Sparkline> {
+pub(crate) fn sparkline(counts: &[u32], text: String) -> Option<Sparkline> {
     let highest = counts.iter().copied().max().filter(|n| *n > 0)?;
     let bars = counts
         .iter()

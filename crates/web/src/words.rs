@@ -224,6 +224,8 @@ words! {
     made: "Établie le", "Made on";
     alerts: "Alertes", "Alerts";
     not_made_yet: "pas encore établie", "not made yet";
+    whole_synthesis: "À enregistrer, la synthèse entière", "To save, the whole synthesis";
+    briefing: "la fiche d’une page", "the briefing of one page";
     synthesis_not_made: "La synthèse de cette semaine n’est pas encore établie. Les alertes n’attendent pas.", "The synthesis of this week is not made yet. Alerts do not wait.";
     no_alerts: "Aucune alerte cette semaine.", "No alert this week.";
     no_alerts_made: "Les alertes de cette semaine n’ont pas encore été examinées.", "Alerts of this week have not been looked for yet.";

@@ -120,8 +120,9 @@ const WORLDS: [(&str, &[&str], &[&str]); 33] = [
         &["quick-xml", "mail-parser", "html5ever", "scraper"],
         &["extract"],
     ),
-    // xtask unpacks wheels with it and stores office files of the fixtures in it.
-    ("archives", &["zip"], &["extract", "xtask"]),
+    // xtask unpacks wheels with it and stores office files of the fixtures in it; insight packs the
+    // text document of a synthesis.
+    ("archives", &["zip"], &["extract", "insight", "xtask"]),
     // xtask writes letters of the fixtures in an old encoding.
     (
         "encodings",

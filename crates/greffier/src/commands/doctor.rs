@@ -1,11 +1,13 @@
 //! `doctor`: what is here, what is in force, and what to do about the rest.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use broker::depth::{Depth, Purpose};
 use domain::Lang;
+use domain::message::Task;
 use extract::Budgets;
 use extract::isolation::{Confinement, ProcessLimits};
 use extract::ocr::OcrSettings;
@@ -519,6 +521,8 @@ async fn ledger(global: &Global, doctor: &mut Doctor) {
         Finding::not(State::ToDo, found, "greffier work")
     };
     doctor.add("waiting-for-ocr", what, finding);
+    let what = ["remis à plus tard", "put off"];
+    doctor.add("put-off", what, put_off(&owed, lang));
 
     for collection in house.collections() {
         let dir = house.index_dir(&collection);
@@ -538,6 +542,31 @@ async fn ledger(global: &Global, doctor: &mut Doctor) {
         };
         doctor.add("index", ["index", "index"], finding);
     }
+}
+
+/// Tasks that could not be done yet, by stage and reason.
+fn put_off(owed: &[(Task, Option<String>)], lang: Lang) -> Finding {
+    let mut reasons: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (task, reason) in owed {
+        if let Some(reason) = reason {
+            *reasons.entry((task.stage.as_str(), reason)).or_default() += 1;
+        }
+    }
+    if reasons.is_empty() {
+        return Finding::ok("0");
+    }
+    let found: Vec<String> = reasons
+        .into_iter()
+        .map(|((stage, reason), tasks)| format!("{tasks} × {stage} ({reason})"))
+        .collect();
+    Finding::not(
+        State::ToDo,
+        found.join("; "),
+        lang.pick(
+            "lever ce que dit le motif ; greffier work reprend de lui-même",
+            "mend what the reason says; greffier work takes it up again by itself",
+        ),
+    )
 }
 
 /// The broker: whether it answers, whether what waits there has somebody who takes it, and whether

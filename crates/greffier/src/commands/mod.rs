@@ -1,6 +1,7 @@
 //! The commands, one short file a subject.
 
 pub mod admin;
+pub mod alerts;
 pub mod backup;
 pub mod classify;
 pub mod doctor;
@@ -10,7 +11,6 @@ pub mod extract;
 pub mod inbox;
 pub mod index;
 pub mod ingest;
-pub mod insight;
 pub mod intake;
 pub mod models;
 pub mod promise;
@@ -20,6 +20,7 @@ pub mod reading;
 pub mod reprocess;
 pub mod search;
 pub mod service;
+pub mod synthesise;
 pub mod tables;
 pub mod trust;
 

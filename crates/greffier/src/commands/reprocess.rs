@@ -1,8 +1,9 @@
 //! `reprocess`: a stage is run again on documents that are here, after its settings or its model
-//! have changed. Where nothing has, the records answer and it costs nothing.
+//! have changed. Where nothing has, the records answer and it costs nothing. What is taken up again
+//! passes after what arrives meanwhile, and goes on by itself where it was stopped.
 
 use anyhow::{Result, ensure};
-use domain::message::Task;
+use domain::message::{Class, Task};
 use domain::{Lang, StageName};
 use pipeline::ledger::{DocumentFilter, DocumentState};
 
@@ -80,7 +81,8 @@ pub async fn reprocess(global: &Global, args: &Reprocess) -> Result<Ending> {
                 pipeline: pipeline.name().clone(),
                 stage: from.clone(),
                 generation: generations.max().unwrap_or(0),
-                class: pipeline.source.file.class,
+                // After the day's mail, however many they are.
+                class: Class::Bulk,
             })
             .await?;
         owed += 1;

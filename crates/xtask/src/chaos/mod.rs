@@ -43,7 +43,7 @@ use storm::{Weather, World};
 use town::{Clocks, Disk, Service, Town};
 
 /// Documents of the short form, and of the long one.
-pub(crate) const SHORT: usize = 200;
+pub(crate) const SHORT: usize = 300;
 pub(crate) const LONG: usize = 1_000;
 
 /// What is asked for.

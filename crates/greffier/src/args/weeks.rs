@@ -1,0 +1,52 @@
+//! What is typed about weeks of field reports.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use domain::IsoWeek;
+
+/// A week and how it is shown.
+#[derive(Debug, Args)]
+pub struct Synthesise {
+    /// The pipeline.
+    #[arg(long, value_name = "P", default_value = "field-reports")]
+    pub pipeline: String,
+    /// The ISO week, such as 2026-W47.
+    #[arg(long, value_name = "WEEK")]
+    pub week: IsoWeek,
+    /// One sheet for who has a minute: what cannot wait, what rose, what is missing.
+    #[arg(long, conflicts_with = "json")]
+    pub briefing: bool,
+    /// Set it beside this earlier week, theme by theme.
+    #[arg(long, value_name = "WEEK", conflicts_with_all = ["json", "briefing"])]
+    pub beside: Option<IsoWeek>,
+    /// As what; else what the end of the file's name says, else Markdown.
+    #[arg(long = "as", value_name = "FORM", conflicts_with = "json")]
+    pub form: Option<Form>,
+    /// The file to write; a text document needs one.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub out: Option<PathBuf>,
+}
+
+/// The form of a synthesis that leaves the house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Text with light marks.
+    Markdown,
+    /// One file that needs nothing else, and prints on A4.
+    Html,
+    /// An OpenDocument text, for LibreOffice and Word.
+    Odt,
+}
+
+impl Form {
+    /// The form that the end of a file's name says.
+    pub fn of(name: &str) -> Option<Self> {
+        match name.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
+            "md" | "markdown" => Some(Self::Markdown),
+            "html" | "htm" => Some(Self::Html),
+            "odt" => Some(Self::Odt),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `synthesise`: what the field said in a week, in the terminal or as a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use domain::{AlertSet, DocumentId, IsoWeek, Lang, Synthesis};
+use insight::page::{Page, foot, reports_named};
+use pipeline::ledger::DocumentState;
+use pipeline::pipelines::Pipeline;
+use serde::Serialize;
+
+use super::Ending;
+use crate::args::{Form, Global, Synthesise};
+use crate::house::House;
+use crate::{print, reconcilers};
+
+/// What `synthesise --json` prints.
+#[derive(Debug, Serialize)]
+struct Printed<'a> {
+    edition: u32,
+    synthesis: &'a Synthesis,
+    alerts: &'a AlertSet,
+}
+
+/// The latest edition of a week.
+struct Made {
+    edition: u32,
+    synthesis: Synthesis,
+    alerts: AlertSet,
+}
+
+/// Makes the synthesis of a week, or shows the one the same reports made.
+pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
+    let said = args
+        .out
+        .as_deref()
+        .and_then(Path::to_str)
+        .and_then(Form::of);
+    let form = args.form.or(said).unwrap_or(Form::Markdown);
+    ensure!(
+        form != Form::Odt || args.out.is_some(),
+        "a text document is not written to the terminal: give its file, as in --out semaine.odt"
+    );
+    let house = House::open_existing(global).await?;
+    let pipeline = house.pipeline(&args.pipeline)?.clone();
+    ensure!(
+        reconcilers::reconciles(&pipeline),
+        "pipeline `{}` makes no synthesis: its file has no [reconcile.synthesise]",
+        pipeline.name()
+    );
+    let made = made(global, &house, &pipeline, args.week).await?;
+    if global.json {
+        print::json(&Printed {
+            edition: made.edition,
+            synthesis: &made.synthesis,
+            alerts: &made.alerts,
+        })?;
+        return Ok(Ending::Done);
+    }
+    let lang = global.lang;
+    let earlier = match args.beside {
+        Some(week) => Some(self::made(global, &house, &pipeline, week).await?),
+        None => None,
+    };
+    let mut reports = reports_named(&made.synthesis, &made.alerts);
+    for other in &earlier {
+        reports.extend(reports_named(&other.synthesis, &other.alerts));
+    }
+    let names = names(&house, reports).await?;
+    let name = |id: DocumentId| names.get(&id).cloned().unwrap_or_else(|| id.short());
+    let (synthesis, alerts) = (&made.synthesis, &made.alerts);
+    let mut page = match &earlier {
+        Some(earlier) => Page::beside(&earlier.synthesis, synthesis, &name, lang),
+        None if args.briefing => Page::briefing(synthesis, alerts, &name, lang),
+        None => Page::whole(synthesis, alerts, &name, lang),
+    };
+    let editions = match &earlier {
+        Some(earlier) => format!("{}, {}", earlier.edition, made.edition),
+        None => made.edition.to_string(),
+    };
+    page.foot = Some(foot(&editions, lang));
+    let bytes = match form {
+        Form::Markdown => insight::markdown(&page).into_bytes(),
+        Form::Html => web::paper::html(&page)?.into_bytes(),
+        Form::Odt => insight::odt(&page)?,
+    };
+    match &args.out {
+        Some(file) => write(file, &bytes, lang)?,
+        None => print::raw(&String::from_utf8_lossy(&bytes)),
+    }
+    Ok(Ending::Done)
+}
+
+async fn made(global: &Global, house: &House, pipeline: &Pipeline, week: IsoWeek) -> Result<Made> {
+    let made = reconcilers::synthesise(&house.desk, pipeline, week).await?;
+    let set_aside =
+        reconcilers::standing(&house.desk, pipeline, week, DocumentState::Quarantined).await?;
+    if set_aside > 0 {
+        print::note(match global.lang {
+            Lang::Fr => format!(
+                "{set_aside} remontée(s) de la semaine {week}, mise(s) de côté, n’y sont pas comptées : greffier documents"
+            ),
+            Lang::En => format!(
+                "{set_aside} report(s) of week {week}, set aside, are not counted in it: greffier documents"
+            ),
+        });
+    }
+    Ok(Made {
+        edition: made.synthesis.1.edition.number,
+        synthesis: made.synthesis.0,
+        alerts: made.alerts.0,
+    })
+}
+
+/// Writes a file that is whole or not there, and replaces no folder.
+fn write(file: &Path, bytes: &[u8], lang: Lang) -> Result<()> {
+    if file.is_dir() {
+        bail!("{} is a folder: give a file within it", file.display());
+    }
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut whole = tempfile::NamedTempFile::new_in(folder)
+        .with_context(|| format!("cannot write into {}", folder.display()))?;
+    std::io::Write::write_all(&mut whole, bytes)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    whole
+        .persist(file)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    print::note(match lang {
+        Lang::Fr => format!("{} écrit ({} octets)", file.display(), bytes.len()),
+        Lang::En => format!("{} written ({} bytes)", file.display(), bytes.len()),
+    });
+    Ok(())
+}
+
+/// The names of reports.
+async fn names(
+    house: &House,
+    reports: BTreeSet<DocumentId>,
+) -> Result<BTreeMap<DocumentId, String>> {
+    let mut names = BTreeMap::new();
+    for id in reports {
+        names.insert(id, house.desk.name(id).await?);
+    }
+    Ok(names)
+}

@@ -1,0 +1,567 @@
+//! A synthesis put in words, in one language, before it is Markdown, HTML or a text document: what
+//! is said and in which order is decided here, once, and writers only dress it.
+//!
+//! [`Page::whole`] is what a team reads on Monday in five minutes; [`Page::briefing`] is the one
+//! sheet for who has one minute, made of sentences of the same synthesis; [`Page::beside`] sets two
+//! weeks side by side, with what each said of itself.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::catalogue::Said;
+use domain::synthesis::{ThemeSection, Trend};
+use domain::{Alert, AlertKind, AlertSet, DocumentId, IsoWeek, Lang, Sentence, Synthesis};
+
+use crate::quotes::line;
+
+/// Themes that a briefing names beside those that rose or are new.
+const BRIEFED_THEMES: usize = 5;
+/// Headline figures of a briefing.
+const BRIEFED_FIGURES: usize = 3;
+
+/// A synthesis in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its language.
+    pub lang: Lang,
+    /// What it is.
+    pub title: String,
+    /// The period, its time zone, the pipeline.
+    pub about: String,
+    /// What every sentence is.
+    pub promise: String,
+    /// In reading order.
+    pub sections: Vec<Section>,
+    /// Edition, and how to check it; for files that travel alone.
+    pub foot: Option<String>,
+}
+
+/// A part of a page under a title.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The title.
+    pub title: String,
+    /// What it holds.
+    pub blocks: Vec<Block>,
+}
+
+/// A part of a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// That there is nothing to show.
+    Nothing(String),
+    /// An alert.
+    Alert(AlertBlock),
+    /// A theme.
+    Theme(ThemeBlock),
+    /// Themes in one line each.
+    Brief {
+        /// What they have in common.
+        title: Option<String>,
+        /// The themes.
+        themes: Vec<BriefTheme>,
+    },
+    /// Figures and quotes.
+    List(Vec<Line>),
+    /// Counts side by side.
+    Table(Table),
+}
+
+/// A table whose first column names each row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// What it shows.
+    pub caption: String,
+    /// A title a column.
+    pub header: Vec<String>,
+    /// As many cells a row.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A figure or a quote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A template filled by a query.
+    Figure(String),
+    /// What someone wrote.
+    Quote(Quote),
+}
+
+/// What someone wrote, on one line, with what is masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The words.
+    pub text: String,
+    /// What people call the report.
+    pub report: String,
+    /// The report.
+    pub document: DocumentId,
+}
+
+/// An alert in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertBlock {
+    /// Its rank.
+    pub number: usize,
+    /// Kind, subject and place.
+    pub title: String,
+    /// What is said.
+    pub statement: String,
+    /// The quotes it rests on.
+    pub evidence: Vec<Line>,
+    /// To whom, and on what ground.
+    pub facts: Vec<(String, String)>,
+    /// Whether it cannot wait.
+    pub pressing: bool,
+}
+
+/// A theme in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThemeBlock {
+    /// Its name.
+    pub name: String,
+    /// Its trend.
+    pub trend: String,
+    /// Reports of the weeks before, oldest first, then of this one.
+    pub counts: Vec<u32>,
+    /// The same in words, for who does not see the plot.
+    pub counts_said: String,
+    /// Size, history, trend.
+    pub figures: Vec<Line>,
+    /// What was written.
+    pub quotes: Vec<Line>,
+}
+
+/// A theme in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BriefTheme {
+    /// Its name.
+    pub name: String,
+    /// Its trend, or its size.
+    pub said: String,
+    /// What was written; without a note, that.
+    pub lines: Vec<Line>,
+}
+
+impl Page {
+    /// The whole synthesis. `names` gives each report the name people know it by.
+    pub fn whole(
+        synthesis: &Synthesis,
+        alerts: &AlertSet,
+        names: &dyn Fn(DocumentId) -> String,
+        lang: Lang,
+    ) -> Self {
+        let w = Wording { names, lang };
+        let title = lang.pick("Synthèse de la semaine", "Synthesis of week");
+        let mut sections = vec![w.alerts(synthesis, alerts)];
+        sections.extend(w.list(lang.pick("Chiffres", "Figures"), &synthesis.headline));
+        sections.push(w.themes(&synthesis.themes));
+        for (title, sentences) in [
+            (
+                lang.pick("Voix isolées", "Lone voices"),
+                &synthesis.lone_voices,
+            ),
+            (
+                lang.pick("Suites données", "Done since"),
+                &synthesis.done_since,
+            ),
+            (
+                lang.pick("Ce qui manque", "What is missing"),
+                &synthesis.missing,
+            ),
+        ] {
+            sections.extend(w.list(title, sentences));
+        }
+        w.page(title, synthesis, sections)
+    }
+
+    /// One sheet: what cannot wait, what rose or is new, the figures, what is mentioned most, what is
+    /// missing. Each sentence is one of the synthesis.
+    pub fn briefing(
+        synthesis: &Synthesis,
+        alerts: &AlertSet,
+        names: &dyn Fn(DocumentId) -> String,
+        lang: Lang,
+    ) -> Self {
+        let w = Wording { names, lang };
+        let of_week: Vec<&Alert> = synthesis
+            .alerts
+            .iter()
+            .filter_map(|id| alerts.alerts.iter().find(|a| a.id == *id))
+            .collect();
+        let mut blocks: Vec<Block> = of_week
+            .iter()
+            .filter(|a| !moves(a.kind))
+            .enumerate()
+            .map(|(i, alert)| {
+                let mut block = w.alert(i + 1, alert);
+                block.evidence.truncate(1);
+                // What it rests on is on the whole page.
+                block.facts.truncate(usize::from(alert.recipient.is_some()));
+                Block::Alert(block)
+            })
+            .collect();
+        if blocks.is_empty() {
+            blocks.push(w.nothing("Rien qui n’attende pas.", "Nothing that cannot wait."));
+        }
+        let mut sections = vec![Section {
+            title: lang.pick("À voir aujourd’hui", "To see today").to_owned(),
+            blocks,
+        }];
+        let (moving, others): (Vec<_>, Vec<_>) = synthesis
+            .themes
+            .iter()
+            .partition(|t| matches!(t.trend, Trend::New | Trend::Rising));
+        let brief = |theme: &&ThemeSection| BriefTheme {
+            name: theme.theme.clone(),
+            said: w.size(theme),
+            lines: theme.quotes.iter().take(1).map(|q| w.line(q)).collect(),
+        };
+        let mut themes = |title: &str, themes: Vec<BriefTheme>, none: Option<Block>| {
+            let block = if themes.is_empty() {
+                none
+            } else {
+                Some(Block::Brief {
+                    title: None,
+                    themes,
+                })
+            };
+            sections.extend(block.map(|block| Section {
+                title: title.to_owned(),
+                blocks: vec![block],
+            }));
+        };
+        themes(
+            lang.pick("Ce qui monte, ce qui est nouveau", "What rose, what is new"),
+            moving.iter().map(brief).collect(),
+            Some(w.nothing(
+                "Aucune hausse, aucun thème nouveau.",
+                "No rise, no new theme.",
+            )),
+        );
+        themes(
+            lang.pick("Le plus souvent mentionné", "Mentioned most"),
+            others.iter().take(BRIEFED_THEMES).map(brief).collect(),
+            None,
+        );
+        let figures = &synthesis.headline[..synthesis.headline.len().min(BRIEFED_FIGURES)];
+        sections.extend(w.list(lang.pick("Chiffres", "Figures"), figures));
+        sections.extend(w.list(
+            lang.pick("Ce qui manque", "What is missing"),
+            &synthesis.missing,
+        ));
+        let title = lang.pick("Fiche de la semaine", "Briefing of week");
+        w.page(title, synthesis, sections)
+    }
+
+    /// Two weeks side by side: their themes, those that differ most first, and their figures. `names`
+    /// gives each report the name people know it by.
+    pub fn beside(
+        then: &Synthesis,
+        now: &Synthesis,
+        names: &dyn Fn(DocumentId) -> String,
+        lang: Lang,
+    ) -> Self {
+        let w = Wording { names, lang };
+        let mut themes: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
+        for theme in &then.themes {
+            themes.entry(&theme.theme).or_default().0 = observed(theme);
+        }
+        for theme in &now.themes {
+            themes.entry(&theme.theme).or_default().1 = observed(theme);
+        }
+        let mut rows: Vec<(&str, (u32, u32))> = themes.into_iter().collect();
+        rows.sort_by_key(|(name, (then, now))| (Reverse(then.abs_diff(*now)), *name));
+        let week = |synthesis: &Synthesis| synthesis.period.week.to_string();
+        let table = Table {
+            caption: lang
+                .pick("Remontées par thème", "Reports by theme")
+                .to_owned(),
+            header: vec![
+                lang.pick("thème", "theme").to_owned(),
+                week(then),
+                week(now),
+                lang.pick("écart", "difference").to_owned(),
+            ],
+            rows: rows
+                .into_iter()
+                .map(|(name, (then, now))| {
+                    let difference = i64::from(now) - i64::from(then);
+                    vec![
+                        name.to_owned(),
+                        then.to_string(),
+                        now.to_string(),
+                        match difference {
+                            0 => "=".to_owned(),
+                            more @ 1.. => format!("+{more}"),
+                            fewer => format!("−{}", fewer.unsigned_abs()),
+                        },
+                    ]
+                })
+                .collect(),
+        };
+        let mut sections = vec![Section {
+            title: lang.pick("Thèmes", "Themes").to_owned(),
+            blocks: if table.rows.is_empty() {
+                vec![w.nothing("Aucun thème.", "No theme.")]
+            } else {
+                vec![Block::Table(table)]
+            },
+        }];
+        for synthesis in [then, now] {
+            let title = lang.pick("Chiffres", "Figures");
+            sections.extend(w.list(
+                &format!("{title}, {}", synthesis.period.week),
+                &synthesis.headline,
+            ));
+        }
+        let title = match lang {
+            Lang::Fr => format!("Semaine {} comparée à", week(now)),
+            Lang::En => format!("Week {} beside", week(now)),
+        };
+        let mut page = w.page(&title, then, sections);
+        page.promise = lang
+            .pick(
+                "Une semaine de peu de remontées n’est pas une semaine calme : voir combien chacune en a reçu.",
+                "A week of few reports is not a calm week: see how many each received.",
+            )
+            .to_owned();
+        page
+    }
+}
+
+/// Reports of a theme in its week.
+fn observed(theme: &ThemeSection) -> u32 {
+    theme.counts.last().copied().unwrap_or(0)
+}
+
+/// The reports that a synthesis and its alerts name.
+pub fn reports_named(synthesis: &Synthesis, alerts: &AlertSet) -> BTreeSet<DocumentId> {
+    let of_alerts = alerts
+        .alerts
+        .iter()
+        .flat_map(|a| std::iter::once(&a.statement).chain(&a.evidence));
+    let mut named = BTreeSet::new();
+    for sentence in synthesis.sentences().chain(of_alerts) {
+        match sentence {
+            Sentence::Quote(evidence) => {
+                named.insert(evidence.document);
+            }
+            Sentence::Counted(counted) => named.extend(counted.documents()),
+        }
+    }
+    named
+}
+
+/// Whether an alert is about a movement of themes, which a briefing says in a section of its own.
+const fn moves(kind: AlertKind) -> bool {
+    matches!(kind, AlertKind::Rising | AlertKind::NewTheme)
+}
+
+struct Wording<'a> {
+    names: &'a dyn Fn(DocumentId) -> String,
+    lang: Lang,
+}
+
+impl Wording<'_> {
+    fn page(&self, title: &str, synthesis: &Synthesis, sections: Vec<Section>) -> Page {
+        let period = &synthesis.period;
+        let (monday, sunday) = days(period.week, self.lang);
+        let (from, to) = match self.lang {
+            Lang::Fr => ("Du", "au"),
+            Lang::En => ("From", "to"),
+        };
+        Page {
+            lang: self.lang,
+            title: format!("{title} {}", period.week),
+            about: format!(
+                "{from} {monday} {to} {sunday} ({}), {}.",
+                period.time_zone, synthesis.pipeline
+            ),
+            promise: self
+                .lang
+                .pick(
+                    "Chaque phrase est une citation ou un chiffre recalculable.",
+                    "Every sentence is a quote or a figure that can be counted again.",
+                )
+                .to_owned(),
+            sections,
+            foot: None,
+        }
+    }
+
+    fn nothing(&self, fr: &'static str, en: &'static str) -> Block {
+        Block::Nothing(self.lang.pick(fr, en).to_owned())
+    }
+
+    fn alerts(&self, synthesis: &Synthesis, set: &AlertSet) -> Section {
+        let mut blocks = Vec::new();
+        if synthesis.alerts.is_empty() {
+            blocks.push(self.nothing("Aucune alerte.", "No alert."));
+        }
+        for (i, id) in synthesis.alerts.iter().enumerate() {
+            blocks.push(match set.alerts.iter().find(|a| a.id == *id) {
+                Some(alert) => Block::Alert(self.alert(i + 1, alert)),
+                // Said rather than left out: a count and its list must agree.
+                None => Block::Nothing(format!("{}. {id}", i + 1)),
+            });
+        }
+        let title = self.lang.pick("Alertes", "Alerts");
+        Section {
+            title: format!("{title} ({})", synthesis.alerts.len()),
+            blocks,
+        }
+    }
+
+    fn alert(&self, number: usize, alert: &Alert) -> AlertBlock {
+        let lang = self.lang;
+        let place = alert
+            .place
+            .as_ref()
+            .map(|p| format!(" · {p}"))
+            .unwrap_or_default();
+        let kind = capital(alert.kind.say(lang));
+        let mut facts = Vec::new();
+        if let Some(recipient) = &alert.recipient {
+            facts.push((lang.pick("Pour", "To").to_owned(), recipient.clone()));
+        }
+        facts.push((
+            lang.pick("Fondement", "Basis").to_owned(),
+            alert.basis.clone(),
+        ));
+        AlertBlock {
+            number,
+            title: format!("{kind} · {}{place}", alert.about),
+            statement: alert.statement.text(lang),
+            evidence: alert.evidence.iter().map(|s| self.line(s)).collect(),
+            facts,
+            pressing: matches!(alert.kind, AlertKind::ChildInDanger | AlertKind::Urgent),
+        }
+    }
+
+    fn themes(&self, themes: &[ThemeSection]) -> Section {
+        let lang = self.lang;
+        let (once, several): (Vec<_>, Vec<_>) = themes.iter().partition(|t| observed(t) <= 1);
+        let mut blocks = Vec::new();
+        if themes.is_empty() {
+            blocks.push(self.nothing("Aucun thème.", "No theme."));
+        }
+        blocks.extend(several.into_iter().map(|t| Block::Theme(self.theme(t))));
+        if !once.is_empty() {
+            blocks.push(Block::Brief {
+                title: Some(
+                    lang.pick("Mentionnés une fois", "Mentioned once")
+                        .to_owned(),
+                ),
+                themes: once
+                    .into_iter()
+                    .map(|theme| BriefTheme {
+                        name: theme.theme.clone(),
+                        said: theme.trend.say(lang).to_owned(),
+                        lines: theme.quotes.iter().map(|q| self.line(q)).collect(),
+                    })
+                    .collect(),
+            });
+        }
+        Section {
+            title: lang.pick("Thèmes", "Themes").to_owned(),
+            blocks,
+        }
+    }
+
+    fn theme(&self, theme: &ThemeSection) -> ThemeBlock {
+        let counts: Vec<String> = theme.counts.iter().map(u32::to_string).collect();
+        let counts_said = match self.lang {
+            Lang::Fr => format!("Remontées par semaine : {}", counts.join(", ")),
+            Lang::En => format!("Reports a week: {}", counts.join(", ")),
+        };
+        ThemeBlock {
+            name: theme.theme.clone(),
+            trend: theme.trend.say(self.lang).to_owned(),
+            counts: theme.counts.clone(),
+            counts_said,
+            figures: theme.figures.iter().map(|s| self.line(s)).collect(),
+            quotes: theme.quotes.iter().map(|s| self.line(s)).collect(),
+        }
+    }
+
+    /// The trend and how many reports.
+    fn size(&self, theme: &ThemeSection) -> String {
+        let n = observed(theme);
+        let trend = theme.trend.say(self.lang);
+        match (self.lang, n) {
+            (Lang::Fr, 0 | 1) => format!("{trend}, {n} remontée"),
+            (Lang::Fr, _) => format!("{trend}, {n} remontées"),
+            (Lang::En, 1) => format!("{trend}, 1 report"),
+            (Lang::En, _) => format!("{trend}, {n} reports"),
+        }
+    }
+
+    fn list(&self, title: &str, sentences: &[Sentence]) -> Option<Section> {
+        (!sentences.is_empty()).then(|| Section {
+            title: title.to_owned(),
+            blocks: vec![Block::List(
+                sentences.iter().map(|s| self.line(s)).collect(),
+            )],
+        })
+    }
+
+    fn line(&self, sentence: &Sentence) -> Line {
+        match sentence {
+            Sentence::Counted(counted) => Line::Figure(counted.text(self.lang)),
+            Sentence::Quote(evidence) => Line::Quote(Quote {
+                text: line(evidence),
+                report: (self.names)(evidence.document),
+                document: evidence.document,
+            }),
+        }
+    }
+}
+
+/// What stands under a page that leaves the house: which editions it is, and how to check it.
+pub fn foot(editions: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Fr => format!(
+            "Édition {editions}. Chaque phrase est une citation vérifiée ou un décompte : `greffier verify` les relit."
+        ),
+        Lang::En => format!(
+            "Edition {editions}. Every sentence is a verified quote or a count: `greffier verify` reads them again."
+        ),
+    }
+}
+
+/// Between a label and what it labels.
+pub const fn colon(lang: Lang) -> &'static str {
+    lang.pick(" :", ":")
+}
+
+/// What a brief theme says when nobody wrote about it.
+pub const fn without_note(lang: Lang) -> &'static str {
+    lang.pick("sans note", "without a note")
+}
+
+/// The marks around a quote.
+pub const fn quotation_marks(lang: Lang) -> (&'static str, &'static str) {
+    match lang {
+        Lang::Fr => ("« ", " »"),
+        Lang::En => ("“", "”"),
+    }
+}
+
+/// The first and last day of a week as the language writes them.
+fn days(week: IsoWeek, lang: Lang) -> (String, String) {
+    let (monday, sunday) = week.days();
+    let written = |iso: String| match lang {
+        Lang::Fr => iso.split('-').rev().collect::<Vec<_>>().join("/"),
+        Lang::En => iso,
+    };
+    (written(monday), written(sunday))
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
