@@ -263,14 +263,7 @@ impl Page {
         lang: Lang,
     ) -> Self {
         let w = Wording { names, lang };
-        let mut themes: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
-        for theme in &then.themes {
-            themes.entry(&theme.theme).or_default().0 = observed(theme);
-        }
-        for theme in &now.themes {
-            themes.entry(&theme.theme).or_default().1 = observed(theme);
-        }
-        let mut rows: Vec<(&str, (u32, u32))> = themes.into_iter().collect();
+        let mut rows = themes_of_both(then, now);
         rows.sort_by_key(|(name, (then, now))| (Reverse(then.abs_diff(*now)), *name));
         let week = |synthesis: &Synthesis| synthesis.period.week.to_string();
         let table = Table {
@@ -320,6 +313,11 @@ impl Page {
             Lang::En => format!("Week {} beside", week(now)),
         };
         let mut page = w.page(&title, then, sections);
+        let (from, to) = days(now.period.week, lang);
+        page.about = match lang {
+            Lang::Fr => format!("{} Et du {from} au {to}.", page.about),
+            Lang::En => format!("{} And from {from} to {to}.", page.about),
+        };
         page.promise = lang
             .pick(
                 "Une semaine de peu de remontées n’est pas une semaine calme : voir combien chacune en a reçu.",
@@ -328,6 +326,93 @@ impl Page {
             .to_owned();
         page
     }
+
+    /// Puts first what differs from an earlier edition of the same period, which stays as it was.
+    pub fn say_changes(
+        &mut self,
+        number: u32,
+        earlier: &Synthesis,
+        now: &Synthesis,
+        alerts: &AlertSet,
+    ) {
+        let lang = self.lang;
+        let mut blocks = Vec::new();
+        let mut lines = Vec::new();
+        if earlier.headline.first() != now.headline.first()
+            && let Some(received) = earlier.headline.first()
+        {
+            let edition = lang.pick("Édition", "Edition");
+            lines.push(Line::Figure(format!(
+                "{edition} {number}{} {}",
+                colon(lang),
+                received.text(lang)
+            )));
+        }
+        let added = now.alerts.iter().filter(|id| !earlier.alerts.contains(id));
+        let added = added.filter_map(|id| alerts.alerts.iter().find(|a| a.id == *id));
+        let new = lang.pick("Alerte nouvelle", "New alert");
+        lines.extend(added.map(|alert| {
+            let said = alert.statement.text(lang);
+            Line::Figure(format!("{new}{} {said}", colon(lang)))
+        }));
+        let gone = earlier.alerts.iter().filter(|id| !now.alerts.contains(id));
+        let gone = gone.count();
+        if gone > 0 {
+            let what = lang.pick("Alertes qui ne valent plus", "Alerts that no longer hold");
+            lines.push(Line::Figure(format!("{what}{} {gone}.", colon(lang))));
+        }
+        if !lines.is_empty() {
+            blocks.push(Block::List(lines));
+        }
+        let rows: Vec<Vec<String>> = themes_of_both(earlier, now)
+            .into_iter()
+            .filter(|(_, (then, now))| then != now)
+            .map(|(name, (then, now))| vec![name.to_owned(), then.to_string(), now.to_string()])
+            .collect();
+        if !rows.is_empty() {
+            let edition = lang.pick("édition", "edition");
+            blocks.push(Block::Table(Table {
+                caption: lang
+                    .pick(
+                        "Thèmes dont le nombre de remontées change",
+                        "Themes whose number of reports changes",
+                    )
+                    .to_owned(),
+                header: vec![
+                    lang.pick("thème", "theme").to_owned(),
+                    format!("{edition} {number}"),
+                    lang.pick("celle-ci", "this one").to_owned(),
+                ],
+                rows,
+            }));
+        }
+        if blocks.is_empty() {
+            blocks.push(Block::Nothing(
+                lang.pick(
+                    "Ni les nombres ni les alertes n’ont changé.",
+                    "Neither numbers nor alerts have changed.",
+                )
+                .to_owned(),
+            ));
+        }
+        let title = match lang {
+            Lang::Fr => format!("Ce qui change depuis l’édition {number}"),
+            Lang::En => format!("What changes since edition {number}"),
+        };
+        self.sections.insert(0, Section { title, blocks });
+    }
+}
+
+/// How many reports each theme has in two syntheses, by name.
+fn themes_of_both<'a>(then: &'a Synthesis, now: &'a Synthesis) -> Vec<(&'a str, (u32, u32))> {
+    let mut themes: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
+    for theme in &then.themes {
+        themes.entry(&theme.theme).or_default().0 = observed(theme);
+    }
+    for theme in &now.themes {
+        themes.entry(&theme.theme).or_default().1 = observed(theme);
+    }
+    themes.into_iter().collect()
 }
 
 /// Reports of a theme in its week.

@@ -88,6 +88,23 @@ fn two_weeks_side_by_side_differ_by_what_each_says() {
     expect_file!["beside.fr.md"].assert_eq(&insight::markdown(&page));
 }
 
+#[test]
+fn a_later_edition_says_first_what_changes() {
+    let mut early = field::entries();
+    let late = early.pop().unwrap();
+    let late_is_current = field::corpus(vec![late]).documents().count() == 1;
+    assert!(late_is_current, "the last entry is of the period");
+    let (_, first) = field::written(&field::corpus(early));
+    let (alerts, second) = field::written(&field::corpus(field::entries()));
+    let mut page = Page::whole(&second, &alerts, &field::name, Lang::Fr);
+    page.say_changes(1, &first, &second, &alerts);
+    expect_file!["edition-2.fr.md"]
+        .assert_eq(insight::markdown(&page).split("## Alertes").next().unwrap());
+    let mut same = Page::whole(&second, &alerts, &field::name, Lang::Fr);
+    same.say_changes(1, &second, &second, &alerts);
+    assert!(matches!(same.sections[0].blocks[..], [Block::Nothing(_)]));
+}
+
 /// Every figure and quote of a page.
 fn lines(page: &Page) -> Vec<String> {
     let text = |line: &Line| match line {

@@ -300,6 +300,11 @@ pub(crate) async fn file(
         } else {
             Page::whole(&synthesis, &set, &name, visit.lang)
         };
+        let before = shelf.wanted.and_then(|at| at.checked_sub(1));
+        if let Some(before) = before.and_then(|at| shelf.syntheses.get(at)) {
+            let earlier: Synthesis = read(desk, before).await?;
+            page.say_changes(before.number, &earlier, &synthesis, &set);
+        }
         page.foot = Some(insight::page::foot(&edition.number.to_string(), visit.lang));
         match form {
             "md" => (

@@ -28,6 +28,8 @@ struct Made {
     edition: u32,
     synthesis: Synthesis,
     alerts: AlertSet,
+    /// The edition before it, if any.
+    before: Option<(u32, Synthesis)>,
 }
 
 /// Makes the synthesis of a week, or shows the one the same reports made.
@@ -75,6 +77,9 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
         None if args.briefing => Page::briefing(synthesis, alerts, &name, lang),
         None => Page::whole(synthesis, alerts, &name, lang),
     };
+    if let (None, Some((number, before))) = (&earlier, &made.before) {
+        page.say_changes(*number, before, synthesis, alerts);
+    }
     let editions = match &earlier {
         Some(earlier) => format!("{}, {}", earlier.edition, made.edition),
         None => made.edition.to_string(),
@@ -106,8 +111,30 @@ async fn made(global: &Global, house: &House, pipeline: &Pipeline, week: IsoWeek
             ),
         });
     }
+    let number = made.synthesis.1.edition.number;
+    let period = week.to_string();
+    let vault = &house.desk.vault;
+    let editions = vault
+        .ledger
+        .editions(
+            &reconcilers::SYNTHESISE.parse()?,
+            pipeline.name(),
+            Some(&period),
+        )
+        .await?;
+    let before = match editions.iter().rfind(|e| e.number < number) {
+        Some(edition) => {
+            let envelope = vault.envelope(edition.subject).await?;
+            let synthesis = vault
+                .read_json(edition.subject, &envelope, edition.artifact)
+                .await?;
+            Some((edition.number, synthesis))
+        }
+        None => None,
+    };
     Ok(Made {
-        edition: made.synthesis.1.edition.number,
+        edition: number,
+        before,
         synthesis: made.synthesis.0,
         alerts: made.alerts.0,
     })

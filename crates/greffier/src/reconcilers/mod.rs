@@ -30,7 +30,7 @@ const ALERT_VERSION: u32 = 1;
 
 /// The reconcilers, as pipeline files and records name them.
 const ALERT: &str = "alert";
-const SYNTHESISE: &str = "synthesise";
+pub const SYNTHESISE: &str = "synthesise";
 
 /// Whether records of this activity are those of a reconciler.
 pub fn is_reconciler(activity: &str) -> bool {
