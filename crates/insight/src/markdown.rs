@@ -104,10 +104,13 @@ impl Writer<'_> {
 
     fn theme(&mut self, theme: &ThemeBlock) {
         self.push(format_args!(
-            "\n### {} ({})\n\n",
+            "\n### {} ({})\n",
             escape(&theme.name),
             theme.trend
         ));
+        if !theme.figures.is_empty() {
+            self.push(format_args!("\n"));
+        }
         for figure in &theme.figures {
             let said = self.said(figure);
             self.push(format_args!("- {said}\n"));

@@ -3,7 +3,7 @@
 //!
 //! [`Page::whole`] is what a team reads on Monday in five minutes; [`Page::briefing`] is the one
 //! sheet for who has one minute, made of sentences of the same synthesis; [`Page::beside`] sets two
-//! weeks side by side, with what each said of itself.
+//! weeks side by side, and [`Page::over`] goes through several, with what each said of itself.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,8 @@ use crate::quotes::line;
 const BRIEFED_THEMES: usize = 5;
 /// Headline figures of a briefing.
 const BRIEFED_FIGURES: usize = 3;
+/// Quotes of a theme over several weeks.
+const QUOTES_OVER: usize = 4;
 
 /// A synthesis in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -327,6 +329,75 @@ impl Page {
         page
     }
 
+    /// Several weeks in a row, oldest first, as each said itself: their alerts, their figures, their
+    /// themes week by week with quotes of each, and what was missing. `None` without a week.
+    pub fn over(
+        weeks: &[(Synthesis, AlertSet)],
+        names: &dyn Fn(DocumentId) -> String,
+        lang: Lang,
+    ) -> Option<Self> {
+        let ((first, _), (last, _)) = (weeks.first()?, weeks.last()?);
+        let w = Wording { names, lang };
+        let colon = colon(lang);
+        let dated = |synthesis: &Synthesis, said: String| {
+            Line::Figure(format!("{}{colon} {said}", synthesis.period.week))
+        };
+        let mut alerts = Vec::new();
+        let mut figures = Vec::new();
+        let mut missing = Vec::new();
+        for (synthesis, set) in weeks {
+            for alert in synthesis
+                .alerts
+                .iter()
+                .filter_map(|id| set.alerts.iter().find(|a| a.id == *id))
+            {
+                alerts.push(dated(synthesis, alert.statement.text(lang)));
+            }
+            if let Some(received) = synthesis.headline.first() {
+                figures.push(dated(synthesis, received.text(lang)));
+            }
+            let lacks = synthesis.missing.iter();
+            missing.extend(lacks.map(|sentence| dated(synthesis, sentence.text(lang))));
+        }
+        let listed = |title: &str, lines: Vec<Line>| {
+            (!lines.is_empty()).then(|| Section {
+                title: title.to_owned(),
+                blocks: vec![Block::List(lines)],
+            })
+        };
+        let mut sections = Vec::new();
+        let title = lang.pick("Alertes", "Alerts");
+        sections.extend(listed(&format!("{title} ({})", alerts.len()), alerts));
+        sections.extend(listed(lang.pick("Chiffres", "Figures"), figures));
+        sections.push(Section {
+            title: lang.pick("Thèmes", "Themes").to_owned(),
+            blocks: w.themes_over(weeks),
+        });
+        sections.extend(listed(
+            lang.pick("Ce qui manque", "What is missing"),
+            missing,
+        ));
+        let title = lang.pick("Synthèse des semaines", "Synthesis of weeks");
+        let mut page = w.page(title, last, sections);
+        let (from, to) = (
+            days(first.period.week, lang).0,
+            days(last.period.week, lang).1,
+        );
+        let (through, until) = match lang {
+            Lang::Fr => ("Du", "au"),
+            Lang::En => ("From", "to"),
+        };
+        page.title = match lang {
+            Lang::Fr => format!("{title} {} à {}", first.period.week, last.period.week),
+            Lang::En => format!("{title} {} to {}", first.period.week, last.period.week),
+        };
+        page.about = format!(
+            "{through} {from} {until} {to} ({}), {}.",
+            last.period.time_zone, last.pipeline
+        );
+        Some(page)
+    }
+
     /// Puts first what differs from an earlier edition of the same period, which stays as it was.
     pub fn say_changes(
         &mut self,
@@ -554,17 +625,74 @@ impl Wording<'_> {
         }
     }
 
+    /// Themes of several weeks, most reports first; those mentioned once only in the table.
+    fn themes_over(&self, weeks: &[(Synthesis, AlertSet)]) -> Vec<Block> {
+        let lang = self.lang;
+        let mut themes: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+        for (at, (synthesis, _)) in weeks.iter().enumerate() {
+            for theme in &synthesis.themes {
+                let counts = themes
+                    .entry(&theme.theme)
+                    .or_insert_with(|| vec![0; weeks.len()]);
+                counts[at] = observed(theme);
+            }
+        }
+        if themes.is_empty() {
+            return vec![self.nothing("Aucun thème.", "No theme.")];
+        }
+        let total = |counts: &[u32]| counts.iter().map(|n| u64::from(*n)).sum::<u64>();
+        let mut themes: Vec<(&str, Vec<u32>)> = themes.into_iter().collect();
+        themes.sort_by_key(|(name, counts)| (Reverse(total(counts)), *name));
+        let mut header = vec![lang.pick("thème", "theme").to_owned()];
+        header.extend(weeks.iter().map(|(s, _)| s.period.week.to_string()));
+        header.push(lang.pick("en tout", "in all").to_owned());
+        let rows = themes.iter().map(|(name, counts)| {
+            let mut row = vec![(*name).to_owned()];
+            row.extend(counts.iter().map(u32::to_string));
+            row.push(total(counts).to_string());
+            row
+        });
+        let mut blocks = vec![Block::Table(Table {
+            caption: lang
+                .pick(
+                    "Remontées par thème et par semaine",
+                    "Reports by theme and week",
+                )
+                .to_owned(),
+            header,
+            rows: rows.collect(),
+        })];
+        for (name, counts) in themes.into_iter().filter(|(_, counts)| total(counts) > 1) {
+            // The latest week first: what is still so matters most.
+            let quotes = weeks
+                .iter()
+                .rev()
+                .filter_map(|(synthesis, _)| synthesis.themes.iter().find(|t| t.theme == name))
+                .filter_map(|theme| theme.quotes.first())
+                .take(QUOTES_OVER)
+                .map(|quote| self.line(quote))
+                .collect();
+            blocks.push(Block::Theme(ThemeBlock {
+                name: name.to_owned(),
+                trend: match (lang, total(&counts)) {
+                    (Lang::Fr, n) => format!("{n} remontées"),
+                    (Lang::En, n) => format!("{n} reports"),
+                },
+                counts_said: counts_said(&counts, lang),
+                counts,
+                figures: Vec::new(),
+                quotes,
+            }));
+        }
+        blocks
+    }
+
     fn theme(&self, theme: &ThemeSection) -> ThemeBlock {
-        let counts: Vec<String> = theme.counts.iter().map(u32::to_string).collect();
-        let counts_said = match self.lang {
-            Lang::Fr => format!("Remontées par semaine : {}", counts.join(", ")),
-            Lang::En => format!("Reports a week: {}", counts.join(", ")),
-        };
         ThemeBlock {
             name: theme.theme.clone(),
             trend: theme.trend.say(self.lang).to_owned(),
             counts: theme.counts.clone(),
-            counts_said,
+            counts_said: counts_said(&theme.counts, self.lang),
             figures: theme.figures.iter().map(|s| self.line(s)).collect(),
             quotes: theme.quotes.iter().map(|s| self.line(s)).collect(),
         }
@@ -612,6 +740,15 @@ pub fn foot(editions: &str, lang: Lang) -> String {
         Lang::En => format!(
             "Edition {editions}. Every sentence is a verified quote or a count: `greffier verify` reads them again."
         ),
+    }
+}
+
+/// A plot in words.
+fn counts_said(counts: &[u32], lang: Lang) -> String {
+    let counts: Vec<String> = counts.iter().map(u32::to_string).collect();
+    match lang {
+        Lang::Fr => format!("Remontées par semaine : {}", counts.join(", ")),
+        Lang::En => format!("Reports a week: {}", counts.join(", ")),
     }
 }
 

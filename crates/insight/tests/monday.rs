@@ -89,6 +89,21 @@ fn two_weeks_side_by_side_differ_by_what_each_says() {
 }
 
 #[test]
+fn several_weeks_are_told_as_each_said_itself() {
+    let weeks: Vec<_> = ["2026-W45", "2026-W46", "2026-W47"]
+        .iter()
+        .map(|week| {
+            let corpus = field::corpus_of(week.parse().unwrap(), field::entries());
+            let (alerts, synthesis) = field::written(&corpus);
+            (synthesis, alerts)
+        })
+        .collect();
+    let page = Page::over(&weeks, &field::name, Lang::Fr).unwrap();
+    expect_file!["over.fr.md"].assert_eq(&insight::markdown(&page));
+    assert_eq!(Page::over(&[], &field::name, Lang::Fr), None);
+}
+
+#[test]
 fn a_later_edition_says_first_what_changes() {
     let mut early = field::entries();
     let late = early.pop().unwrap();

@@ -20,6 +20,9 @@ pub struct Synthesise {
     /// Set it beside this earlier week, theme by theme.
     #[arg(long, value_name = "WEEK", conflicts_with_all = ["json", "briefing"])]
     pub beside: Option<IsoWeek>,
+    /// All weeks from this one on, in one page.
+    #[arg(long, value_name = "WEEK", conflicts_with_all = ["json", "briefing", "beside"])]
+    pub since: Option<IsoWeek>,
     /// As what; else what the end of the file's name says, else Markdown.
     #[arg(long = "as", value_name = "FORM", conflicts_with = "json")]
     pub form: Option<Form>,

@@ -15,6 +15,9 @@ use crate::args::{Form, Global, Synthesise};
 use crate::house::House;
 use crate::{print, reconcilers};
 
+/// Weeks that one page goes through, at most.
+const WEEKS_MAX: usize = 60;
+
 /// What `synthesise --json` prints.
 #[derive(Debug, Serialize)]
 struct Printed<'a> {
@@ -61,30 +64,54 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
         return Ok(Ending::Done);
     }
     let lang = global.lang;
-    let earlier = match args.beside {
-        Some(week) => Some(self::made(global, &house, &pipeline, week).await?),
-        None => None,
-    };
+    // Those before it, oldest first.
+    let mut others = Vec::new();
+    if let Some(week) = args.beside {
+        others.push(self::made(global, &house, &pipeline, week).await?);
+    }
+    if let Some(since) = args.since {
+        for week in weeks_before(since, args.week)? {
+            others.push(self::made(global, &house, &pipeline, week).await?);
+        }
+    }
     let mut reports = reports_named(&made.synthesis, &made.alerts);
-    for other in &earlier {
+    for other in &others {
         reports.extend(reports_named(&other.synthesis, &other.alerts));
     }
     let names = names(&house, reports).await?;
     let name = |id: DocumentId| names.get(&id).cloned().unwrap_or_else(|| id.short());
-    let (synthesis, alerts) = (&made.synthesis, &made.alerts);
-    let mut page = match &earlier {
-        Some(earlier) => Page::beside(&earlier.synthesis, synthesis, &name, lang),
-        None if args.briefing => Page::briefing(synthesis, alerts, &name, lang),
-        None => Page::whole(synthesis, alerts, &name, lang),
+    let editions: Vec<String> = others
+        .iter()
+        .chain([&made])
+        .map(|made| made.edition.to_string())
+        .collect();
+    let Made {
+        synthesis,
+        alerts,
+        before,
+        ..
+    } = made;
+    let mut page = if args.since.is_some() {
+        let mut weeks: Vec<(Synthesis, AlertSet)> = others
+            .into_iter()
+            .map(|other| (other.synthesis, other.alerts))
+            .collect();
+        weeks.push((synthesis, alerts));
+        Page::over(&weeks, &name, lang).context("no week")?
+    } else if let Some(earlier) = others.first() {
+        Page::beside(&earlier.synthesis, &synthesis, &name, lang)
+    } else {
+        let mut page = if args.briefing {
+            Page::briefing(&synthesis, &alerts, &name, lang)
+        } else {
+            Page::whole(&synthesis, &alerts, &name, lang)
+        };
+        if let Some((number, before)) = &before {
+            page.say_changes(*number, before, &synthesis, &alerts);
+        }
+        page
     };
-    if let (None, Some((number, before))) = (&earlier, &made.before) {
-        page.say_changes(*number, before, synthesis, alerts);
-    }
-    let editions = match &earlier {
-        Some(earlier) => format!("{}, {}", earlier.edition, made.edition),
-        None => made.edition.to_string(),
-    };
-    page.foot = Some(foot(&editions, lang));
+    page.foot = Some(foot(&editions.join(", "), lang));
     let bytes = match form {
         Form::Markdown => insight::markdown(&page).into_bytes(),
         Form::Html => web::paper::html(&page)?.into_bytes(),
