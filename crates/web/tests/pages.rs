@@ -519,7 +519,36 @@ async fn syntheses() {
             .is(200)
             .says_nothing_of(&["<mark"]);
     }
+    // The same as files, which stand alone.
+    for (file, kind, says) in [
+        ("synthese.html", "text/html; charset=utf-8", "<style>"),
+        ("synthese.md", "text/markdown; charset=utf-8", "## Thèmes"),
+        (
+            "synthese.odt",
+            "application/vnd.oasis.opendocument.text",
+            "application/vnd.oasis.opendocument.text",
+        ),
+        ("synthese.json", "application/json", "greffier.synthesis/1"),
+        (
+            "fiche.html",
+            "text/html; charset=utf-8",
+            "Fiche de la semaine",
+        ),
+    ] {
+        let saved = house.get(&format!("{address}/{file}")).await;
+        saved.is(200).says(&[says]).says_nothing_of(&["Mme Durand"]);
+        assert_eq!(saved.header("content-type"), kind);
+        let disposition = saved.header("content-disposition");
+        assert!(disposition.starts_with("attachment;"), "{disposition}");
+        page.says(&[&format!("{address}/{file}?edition=2")]);
+    }
+    house
+        .get(&format!("{address}/synthese.md"))
+        .await
+        .says(&["Ce qui change depuis l’édition 1"]);
     for missing in [
+        "/synthesis/mediation/2026-W47/synthese.exe",
+        "/synthesis/mediation/2026-W47/autre.odt",
         "/synthesis/nope/2026-W47",
         "/synthesis/mediation/2026-W46",
         "/synthesis/mediation/2026-W99",

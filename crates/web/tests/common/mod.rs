@@ -350,7 +350,7 @@ impl Page {
         Self {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: String::from_utf8(bytes.to_vec()).unwrap(),
+            body: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 
