@@ -432,6 +432,9 @@ pub enum Command {
     Why {
         /// The document.
         document: String,
+        /// As PROV-JSON, for tools that draw or check provenance.
+        #[arg(long)]
+        prov: bool,
     },
     /// Run records again and compare bytes.
     Replay {

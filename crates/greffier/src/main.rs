@@ -232,7 +232,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
         } => classify::classify(global, pipeline, input, output).await,
         Command::Synthesise(args) => synthesise::synthesise(global, args).await,
         Command::Alerts { pipeline, week } => alerts::alerts(global, pipeline, *week).await,
-        Command::Why { document } => documents::why(global, document).await,
+        Command::Why { document, prov } => documents::why(global, document, *prov).await,
         Command::Replay { id, all: _ } => trust::replay(global, id.as_deref()).await,
         Command::Proof { run } => trust::proof(global, run).await,
         Command::Verify { checkpoint } => trust::verify(global, checkpoint.as_deref()).await,

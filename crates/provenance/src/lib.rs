@@ -6,9 +6,10 @@
 //! | [`note`] | signed notes (C2SP `signed-note`), Ed25519 keys and their written form |
 //! | [`checkpoint`] | what a log promises at a size (C2SP `tlog-checkpoint`): origin, size, root |
 //! | [`proof`] | one file that proves one record, and its verification offline |
+//! | [`prov`] | records as PROV-JSON, for the tools of others |
 //!
-//! A record's leaf is its stored bytes, verbatim: nothing here parses, re-encodes or reads a
-//! record. Which records exist and in which order is the ledger's business; this crate is given
+//! A record's leaf is its stored bytes, verbatim: nothing but [`prov`] reads a record, and nothing
+//! re-encodes one. Which records exist and in which order is the ledger's business; this crate is given
 //! leaf hashes and answers with tree nodes, roots and proofs.
 //!
 //! Invariants:
@@ -24,8 +25,10 @@ pub mod checkpoint;
 pub mod merkle;
 pub mod note;
 pub mod proof;
+pub mod prov;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use merkle::{Appended, Frontier, MerkleError, NodeId};
 pub use note::{Note, NoteError, SigningKey, VerifierKey};
 pub use proof::{Proof, ProofError, VerifiedProof, verify_proof};
+pub use prov::prov_json;

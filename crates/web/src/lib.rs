@@ -179,6 +179,7 @@ pub fn router(office: Office) -> Router {
         .route("/", get(inbox::page))
         .route("/documents/{id}", get(document::page).post(review::record))
         .route("/documents/{id}/why", get(why::page))
+        .route("/documents/{id}/prov.json", get(why::prov))
         .route("/documents/{id}/text", get(document::text))
         .route("/documents/{id}/original", get(document::original))
         .route("/search", get(search::page))

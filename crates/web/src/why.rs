@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use domain::explanation::{DataSource, Explanation, Operation};
 use domain::record::ModelRef;
 
@@ -34,6 +35,19 @@ struct OperationLine {
     version: String,
     leaf: String,
     models: Vec<String>,
+}
+
+/// `/documents/{id}/prov.json`: what was done to a document, as PROV-JSON.
+pub(crate) async fn prov(
+    State(office): State<Arc<Office>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let Ok(Path(id)) = path else {
+        return Err(Problem::NoSuchDocument);
+    };
+    let opened = open(&office.desk, &id).await?;
+    let records = opened.records.iter().map(|(record, leaf)| (record, *leaf));
+    Ok(Json(provenance::prov_json(records)).into_response())
 }
 
 /// `/documents/{id}/why`

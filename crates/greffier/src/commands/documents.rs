@@ -643,10 +643,15 @@ struct ShownPrecedent {
 }
 
 /// Why a document was routed so.
-pub async fn why(global: &Global, document: &str) -> Result<Ending> {
+pub async fn why(global: &Global, document: &str, prov: bool) -> Result<Ending> {
     let house = House::open_existing(global).await?;
     let row = find(&house, document).await?;
     let opened = house.desk.open(row).await?;
+    if prov {
+        let records = opened.records.iter().map(|(record, leaf)| (record, *leaf));
+        print::json(&provenance::prov_json(records))?;
+        return Ok(Ending::Done);
+    }
     let explanation = pipeline::explain::explain(&house.desk, &opened, global.lang).await?;
     let (zone, _) = house
         .desk
