@@ -2,7 +2,6 @@
 //! prints on A4 and reads well in the dark.
 
 use askama::Template;
-use domain::Lang;
 use insight::page::{Block, Line, Page, ThemeBlock, colon, quotation_marks, without_note};
 
 use crate::synthesis::{Sparkline, sparkline};
@@ -45,26 +44,25 @@ pub fn html(page: &Page) -> Result<String, askama::Error> {
 }
 
 impl Paper<'_> {
-    fn line(&self, line: &Line) -> Result<String, askama::Error> {
-        written(self.page.lang, line, false)
+    fn line<'a>(&self, line: &'a Line) -> Written<'a> {
+        self.written(line, false)
     }
 
-    fn quote(&self, line: &Line) -> Result<String, askama::Error> {
-        written(self.page.lang, line, true)
+    fn quote<'a>(&self, line: &'a Line) -> Written<'a> {
+        self.written(line, true)
+    }
+
+    fn written<'a>(&self, line: &'a Line, apart: bool) -> Written<'a> {
+        let (open, close) = quotation_marks(self.page.lang);
+        Written {
+            line,
+            open,
+            close,
+            apart,
+        }
     }
 
     fn plot(&self, theme: &ThemeBlock) -> Option<Sparkline> {
         sparkline(&theme.counts, theme.counts_said.clone())
     }
-}
-
-fn written(lang: Lang, line: &Line, apart: bool) -> Result<String, askama::Error> {
-    let (open, close) = quotation_marks(lang);
-    Written {
-        line,
-        open,
-        close,
-        apart,
-    }
-    .render()
 }

@@ -124,6 +124,26 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
+/// The weeks from `since` to the one before `week`, oldest first.
+fn weeks_before(since: IsoWeek, week: IsoWeek) -> Result<Vec<IsoWeek>> {
+    let mut weeks = Vec::new();
+    let mut at = week;
+    while at > since {
+        ensure!(
+            weeks.len() < WEEKS_MAX,
+            "--since {since} is more than {WEEKS_MAX} weeks before {week}: give a later one"
+        );
+        at = at.plus(-1);
+        weeks.push(at);
+    }
+    ensure!(
+        !weeks.is_empty(),
+        "--since {since} is not before {week}: give an earlier week"
+    );
+    weeks.reverse();
+    Ok(weeks)
+}
+
 async fn made(global: &Global, house: &House, pipeline: &Pipeline, week: IsoWeek) -> Result<Made> {
     let made = reconcilers::synthesise(&house.desk, pipeline, week).await?;
     let set_aside =
