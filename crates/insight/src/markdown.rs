@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::page::{
-    AlertBlock, Block, BriefTheme, Line, Page, Table, ThemeBlock, colon, quotation_marks,
-    without_note,
+    AlertBlock, Block, Brief, Line, Page, Table, ThemeBlock, colon, quotation_marks, without_note,
 };
 
 /// The page in CommonMark.
@@ -47,13 +46,13 @@ impl Writer<'_> {
             Block::Nothing(text) => self.push(format_args!("\n{}\n", escape(text))),
             Block::Alert(alert) => self.alert(alert),
             Block::Theme(theme) => self.theme(theme),
-            Block::Brief { title, themes } => {
+            Block::Brief { title, lines } => {
                 match title {
                     Some(title) => self.push(format_args!("\n### {title}\n\n")),
                     None => self.push(format_args!("\n")),
                 }
-                for theme in themes {
-                    self.brief(theme);
+                for line in lines {
+                    self.brief(line);
                 }
             }
             Block::List(lines) => {
@@ -125,15 +124,15 @@ impl Writer<'_> {
         }
     }
 
-    fn brief(&mut self, theme: &BriefTheme) {
-        let mut said: Vec<String> = theme.lines.iter().map(|line| self.said(line)).collect();
+    fn brief(&mut self, brief: &Brief) {
+        let mut said: Vec<String> = brief.lines.iter().map(|line| self.said(line)).collect();
         if said.is_empty() {
             said.push(without_note(self.page.lang).to_owned());
         }
         self.push(format_args!(
             "- **{}** ({}){} {}\n",
-            escape(&theme.name),
-            theme.said,
+            escape(&brief.name),
+            brief.said,
             colon(self.page.lang),
             said.join(" ")
         ));

@@ -11,8 +11,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::page::{
-    AlertBlock, Block, BriefTheme, Line, Page, Table, ThemeBlock, colon, quotation_marks,
-    without_note,
+    AlertBlock, Block, Brief, Line, Page, Table, ThemeBlock, colon, quotation_marks, without_note,
 };
 
 const MEDIA_TYPE: &str = "application/vnd.oasis.opendocument.text";
@@ -142,11 +141,11 @@ impl Writer {
             Block::Nothing(text) => self.paragraph("Standard", &escape(text)),
             Block::Alert(alert) => self.alert(alert),
             Block::Theme(theme) => self.theme(theme),
-            Block::Brief { title, themes } => {
+            Block::Brief { title, lines } => {
                 if let Some(title) = title {
                     self.heading(3, title);
                 }
-                let items: Vec<String> = themes.iter().map(|theme| self.brief(theme)).collect();
+                let items: Vec<String> = lines.iter().map(|line| self.brief(line)).collect();
                 self.bullets(items.into_iter());
             }
             Block::List(lines) => {
@@ -208,15 +207,15 @@ impl Writer {
         }
     }
 
-    fn brief(&self, theme: &BriefTheme) -> String {
-        let mut said: Vec<String> = theme.lines.iter().map(|line| self.said(line)).collect();
+    fn brief(&self, brief: &Brief) -> String {
+        let mut said: Vec<String> = brief.lines.iter().map(|line| self.said(line)).collect();
         if said.is_empty() {
             said.push(without_note(self.lang).to_owned());
         }
         format!(
             "<text:span text:style-name=\"Strong\">{}</text:span> ({}){} {}",
-            escape(&theme.name),
-            escape(&theme.said),
+            escape(&brief.name),
+            escape(&brief.said),
             colon(self.lang),
             said.join(" ")
         )

@@ -18,6 +18,8 @@ use crate::quotes::line;
 const BRIEFED_THEMES: usize = 5;
 /// Headline figures of a briefing.
 const BRIEFED_FIGURES: usize = 3;
+/// Alerts of a briefing that can wait until the whole is read.
+const BRIEFED_ALERTS: usize = 5;
 /// Quotes of a theme over several weeks.
 const QUOTES_OVER: usize = 4;
 
@@ -56,12 +58,12 @@ pub enum Block {
     Alert(AlertBlock),
     /// A theme.
     Theme(ThemeBlock),
-    /// Themes in one line each.
+    /// Themes or alerts in one line each.
     Brief {
         /// What they have in common.
         title: Option<String>,
-        /// The themes.
-        themes: Vec<BriefTheme>,
+        /// The lines.
+        lines: Vec<Brief>,
     },
     /// Figures and quotes.
     List(Vec<Line>),
@@ -134,12 +136,12 @@ pub struct ThemeBlock {
     pub quotes: Vec<Line>,
 }
 
-/// A theme in one line.
+/// A theme or an alert in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BriefTheme {
+pub struct Brief {
     /// Its name.
     pub name: String,
-    /// Its trend, or its size.
+    /// Its trend, its size, or to whom it goes.
     pub said: String,
     /// What was written; without a note, that.
     pub lines: Vec<Line>,
@@ -191,20 +193,30 @@ impl Page {
             .iter()
             .filter_map(|id| alerts.alerts.iter().find(|a| a.id == *id))
             .collect();
-        let mut blocks: Vec<Block> = of_week
+        // A report in which a child may be in danger is also urgent: that is said once.
+        let children: Vec<&str> = of_week
             .iter()
-            .filter(|a| !moves(a.kind))
-            .enumerate()
-            .map(|(i, alert)| {
-                let mut block = w.alert(i + 1, alert);
-                block.evidence.truncate(1);
-                // What it rests on is on the whole page.
-                block.facts.truncate(usize::from(alert.recipient.is_some()));
-                Block::Alert(block)
-            })
+            .filter(|a| a.kind == AlertKind::ChildInDanger)
+            .map(|a| a.about.as_str())
             .collect();
-        if blocks.is_empty() {
-            blocks.push(w.nothing("Rien qui n’attende pas.", "Nothing that cannot wait."));
+        let said_above =
+            |a: &Alert| a.kind == AlertKind::Urgent && children.contains(&a.about.as_str());
+        let seen = of_week.iter().filter(|a| !moves(a.kind) && !said_above(a));
+        let (pressing, others): (Vec<&Alert>, Vec<&Alert>) = seen.partition(|a| presses(a.kind));
+        let left_out = others.len().saturating_sub(BRIEFED_ALERTS);
+        let shown = pressing.iter().chain(others.iter().take(BRIEFED_ALERTS));
+        let mut blocks = vec![Block::Brief {
+            title: None,
+            lines: shown.map(|alert| w.brief_alert(alert)).collect(),
+        }];
+        if left_out > 0 {
+            blocks.push(Block::Nothing(match lang {
+                Lang::Fr => format!("Et {left_out} autre(s), dans la synthèse entière."),
+                Lang::En => format!("And {left_out} more, in the whole synthesis."),
+            }));
+        }
+        if pressing.is_empty() && others.is_empty() {
+            blocks = vec![w.nothing("Rien qui n’attende pas.", "Nothing that cannot wait.")];
         }
         let mut sections = vec![Section {
             title: lang.pick("À voir aujourd’hui", "To see today").to_owned(),
@@ -214,18 +226,18 @@ impl Page {
             .themes
             .iter()
             .partition(|t| matches!(t.trend, Trend::New | Trend::Rising));
-        let brief = |theme: &&ThemeSection| BriefTheme {
+        let brief = |theme: &&ThemeSection| Brief {
             name: theme.theme.clone(),
             said: w.size(theme),
             lines: theme.quotes.iter().take(1).map(|q| w.line(q)).collect(),
         };
-        let mut themes = |title: &str, themes: Vec<BriefTheme>, none: Option<Block>| {
+        let mut themes = |title: &str, themes: Vec<Brief>, none: Option<Block>| {
             let block = if themes.is_empty() {
                 none
             } else {
                 Some(Block::Brief {
                     title: None,
-                    themes,
+                    lines: themes,
                 })
             };
             sections.extend(block.map(|block| Section {
@@ -514,6 +526,11 @@ const fn moves(kind: AlertKind) -> bool {
     matches!(kind, AlertKind::Rising | AlertKind::NewTheme)
 }
 
+/// Whether an alert cannot wait.
+const fn presses(kind: AlertKind) -> bool {
+    matches!(kind, AlertKind::ChildInDanger | AlertKind::Urgent)
+}
+
 struct Wording<'a> {
     names: &'a dyn Fn(DocumentId) -> String,
     lang: Lang,
@@ -591,7 +608,26 @@ impl Wording<'_> {
             statement: alert.statement.text(lang),
             evidence: alert.evidence.iter().map(|s| self.line(s)).collect(),
             facts,
-            pressing: matches!(alert.kind, AlertKind::ChildInDanger | AlertKind::Urgent),
+            pressing: presses(alert.kind),
+        }
+    }
+
+    /// An alert in one line, with its first quote where it cannot wait.
+    fn brief_alert(&self, alert: &Alert) -> Brief {
+        let quotes = usize::from(presses(alert.kind));
+        let place = alert.place.iter().map(|place| format!(" · {place}"));
+        Brief {
+            name: format!("{}{}", alert.about, place.collect::<String>()),
+            said: match &alert.recipient {
+                Some(recipient) => {
+                    let to = self.lang.pick("pour", "to");
+                    format!("{to}{} {recipient}", colon(self.lang))
+                }
+                None => alert.kind.say(self.lang).to_owned(),
+            },
+            lines: std::iter::once(self.line(&alert.statement))
+                .chain(alert.evidence.iter().take(quotes).map(|q| self.line(q)))
+                .collect(),
         }
     }
 
@@ -609,9 +645,9 @@ impl Wording<'_> {
                     lang.pick("Mentionnés une fois", "Mentioned once")
                         .to_owned(),
                 ),
-                themes: once
+                lines: once
                     .into_iter()
-                    .map(|theme| BriefTheme {
+                    .map(|theme| Brief {
                         name: theme.theme.clone(),
                         said: theme.trend.say(lang).to_owned(),
                         lines: theme.quotes.iter().map(|q| self.line(q)).collect(),

@@ -137,8 +137,8 @@ fn lines(page: &Page) -> Vec<String> {
             Block::Theme(theme) => {
                 out.extend(theme.figures.iter().chain(&theme.quotes).map(text));
             }
-            Block::Brief { themes, .. } => {
-                out.extend(themes.iter().flat_map(|t| &t.lines).map(text));
+            Block::Brief { lines, .. } => {
+                out.extend(lines.iter().flat_map(|brief| &brief.lines).map(text));
             }
             Block::List(lines) => out.extend(lines.iter().map(text)),
         }
