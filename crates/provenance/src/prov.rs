@@ -236,8 +236,8 @@ mod tests {
                 quality: None,
             },
             Circumstances {
-                started_at: Timestamp::from_micros(0),
-                ended_at: Timestamp::from_micros(1),
+                started_at: Timestamp::from_micros(0).unwrap(),
+                ended_at: Timestamp::from_micros(1).unwrap(),
                 attempt: 1,
                 build: "greffier 0.1.0".to_owned(),
                 platform: "x86_64-linux".to_owned(),
