@@ -26,7 +26,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::get;
-use domain::{DocumentId, Span, Timestamp};
+use domain::{ArtifactName, DocumentId, Span, Timestamp};
 use pipeline::desk::{Desk, Opened};
 use pipeline::progress::Watch;
 
@@ -65,6 +65,8 @@ pub struct Found {
     pub service: Option<String>,
     /// The page of the snippet, from 1.
     pub page: u32,
+    /// Where the snippet stands: a stored text and a range of its bytes. The document opens there.
+    pub place: Option<(ArtifactName, Span)>,
     /// A part of its text.
     pub snippet: String,
     /// What answers the query, as bytes of `snippet`.

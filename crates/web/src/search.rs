@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use domain::DocumentId;
+use domain::{ArtifactName, DocumentId, Span};
 use pipeline::desk::Desk;
 
 use crate::problem::{Problem, chain};
@@ -219,7 +219,7 @@ fn hit(desk: &Desk, found: Found, visit: &Visit) -> Hit {
     Hit {
         like: Some(visit.to_with("/search", &[("q", about), ("like", &id)])),
         same: (found.same > 0).then(|| visit.words().same(found.same)),
-        href: address(found.document, visit),
+        href: opened_at(found.document, found.place, visit),
         title: Some(found.title).filter(|t| !t.trim().is_empty() && *t != found.name),
         name: found.name,
         received: Calendar::of(None, visit.lang).moment(found.received_at),
@@ -263,6 +263,22 @@ async fn named(desk: &Desk, query: &str, visit: &Visit) -> Result<Vec<Hit>, Prob
         }
     }
     Ok(hits)
+}
+
+/// Where a document opens with what was found in it marked and in sight.
+fn opened_at(document: DocumentId, place: Option<(ArtifactName, Span)>, visit: &Visit) -> String {
+    let Some((text, span)) = place.filter(|(_, span)| span.start < span.end) else {
+        return address(document, visit);
+    };
+    let (text, from, to) = (
+        text.to_string(),
+        span.start.to_string(),
+        span.end.to_string(),
+    );
+    let place = [("text", text.as_str()), ("from", &from), ("to", &to)];
+    let mut href = visit.to_with(&format!("/documents/{document}"), &place);
+    href.push_str("#cited");
+    href
 }
 
 fn address(document: DocumentId, visit: &Visit) -> String {

@@ -23,6 +23,7 @@ struct WhyPage {
     name: String,
     id: String,
     back: String,
+    prov: String,
     sentences: Vec<String>,
     data: Vec<DataSource>,
     parameters: Vec<(String, String)>,
@@ -68,6 +69,7 @@ pub(crate) async fn page(
     let page = WhyPage {
         id: opened.row.id.to_string(),
         back: visit.to(&format!("/documents/{}", opened.row.id)),
+        prov: format!("/documents/{}/prov.json", opened.row.id),
         sentences: explanation.contribution.sentences,
         data: explanation.data,
         parameters: explanation

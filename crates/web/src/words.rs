@@ -189,6 +189,7 @@ words! {
     why_data: "2. Données traitées et leurs sources", "2. Data processed and their sources";
     why_parameters: "3. Paramètres et pondération", "3. Parameters and weights";
     why_operations: "4. Opérations effectuées", "4. Operations carried out";
+    as_prov: "Ces opérations au format PROV-JSON, pour d’autres logiciels", "These operations as PROV-JSON, for other software";
     why_basis: "Base : code des relations entre le public et l’administration, art. R311-3-1-2 (décret 2017-330). Fiche établie à partir de l’historique enregistré.",
         "Basis: Code of relations between the public and the administration, art. R311-3-1-2 (decree 2017-330). Drawn up from the recorded history.";
     datum: "Donnée", "Datum";

@@ -13,7 +13,42 @@ use crate::program::{self, Program, Workspace};
 /// Says that a data directory is a demonstration's and may be emptied.
 const MARKER: &str = "DEMONSTRATION";
 /// The week of the field reports that is shown.
-const WEEK: &str = "2026-W47";
+pub(crate) const WEEK: &str = "2026-W47";
+/// Secrets that are the same each time.
+pub(crate) const INIT: [&str; 3] = ["init", "--secret-file", "fixtures/demo.secret"];
+/// The classifier learns.
+pub(crate) const TRAIN: [&str; 5] = [
+    "train",
+    "--pipeline",
+    "forms",
+    "--labelled",
+    "fixtures/forms/labelled.tsv",
+];
+/// Mail, six weeks of field reports, archives.
+pub(crate) const ARRIVALS: [&[&str]; 3] = [
+    &[
+        "ingest",
+        "--pipeline",
+        "forms",
+        "fixtures/forms/documents",
+        "--manifest",
+        "fixtures/forms/manifest.jsonl",
+    ],
+    &[
+        "ingest",
+        "--pipeline",
+        "field-reports",
+        "fixtures/field-reports/reports.jsonl",
+    ],
+    &[
+        "ingest",
+        "--pipeline",
+        "archives",
+        "fixtures/archives/documents",
+        "--manifest",
+        "fixtures/archives/manifest.jsonl",
+    ],
+];
 /// Why a document goes by itself where the classifier alone proposes it.
 const ABOVE_THRESHOLD: &str = "assez sûr, d’après les mots du texte";
 /// Searches: what is shown by each, the query, the mode.
@@ -49,36 +84,12 @@ pub(crate) fn run(workspace: &Workspace, data: &Path) -> Result<ExitCode> {
     };
 
     show.title("Un répertoire de données, ses secrets et ses clés")?;
-    show.run(&["init", "--secret-file", "fixtures/demo.secret"])?;
+    show.run(&INIT)?;
     show.title("Le classement apprend de textes étiquetés")?;
-    show.run(&[
-        "train",
-        "--pipeline",
-        "forms",
-        "--labelled",
-        "fixtures/forms/labelled.tsv",
-    ])?;
+    show.run(&TRAIN)?;
     show.title("Arrivent : le courrier, six semaines de remontées de terrain, les archives")?;
-    for (pipeline, what, manifest) in [
-        (
-            "forms",
-            "fixtures/forms/documents",
-            Some("fixtures/forms/manifest.jsonl"),
-        ),
-        (
-            "field-reports",
-            "fixtures/field-reports/reports.jsonl",
-            None,
-        ),
-        (
-            "archives",
-            "fixtures/archives/documents",
-            Some("fixtures/archives/manifest.jsonl"),
-        ),
-    ] {
-        let mut args = vec!["ingest", "--pipeline", pipeline, what];
-        args.extend(manifest.iter().flat_map(|m| ["--manifest", m]));
-        show.run(&args)?;
+    for args in ARRIVALS {
+        show.run(args)?;
     }
     show.title(
         "Où va chaque demande : ce qui est proposé, ce qui attend une personne, et pourquoi",

@@ -6,6 +6,7 @@
 //! | [`demo`] | the three pipelines on `fixtures/`, from file to proof |
 //! | [`test`], [`postgres`], [`rabbitmq`] | every test, with a PostgreSQL and a RabbitMQ that answer |
 //! | [`chaos`] | the house over processes, disturbed by a plan drawn from a seed |
+//! | [`browser`] | the pages in a browser, as people use them, and what keeps somebody out |
 //! | [`fixtures`] | makes `fixtures/` |
 //! | [`deb`] | the Debian package |
 //! | [`encoder`] | trains and measures the encoder of our own |
@@ -15,6 +16,7 @@
 //! It links none of the crates it works on, so that it builds in seconds and can set up the
 //! machine that builds them.
 
+mod browser;
 mod chaos;
 mod deb;
 mod demo;
@@ -126,7 +128,7 @@ enum Command {
         /// What documents and faults are drawn from: the same seed has the same plan.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// Documents, of which a tenth is broken and a twentieth long; else 1000, or 200 in short.
+        /// Documents, of which a tenth is broken and a twentieth long; else 1000, or 300 in short.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(20..=100_000))]
         documents: Option<u64>,
         /// Minutes of faults.
@@ -141,6 +143,16 @@ enum Command {
         /// Keep the folder of the run even if everything holds.
         #[arg(long)]
         keep: bool,
+        /// The binary; else it is built.
+        #[arg(long, value_name = "FILE")]
+        binary: Option<PathBuf>,
+    },
+    /// Open the pages in Chromium: by mouse, by keyboard alone, without scripts, and against the rules
+    /// of axe-core.
+    Browser {
+        /// Keep a picture of each page there.
+        #[arg(long, value_name = "DIR")]
+        screenshots: Option<PathBuf>,
         /// The binary; else it is built.
         #[arg(long, value_name = "FILE")]
         binary: Option<PathBuf>,
@@ -219,6 +231,22 @@ fn main() -> Result<ExitCode> {
             }
             tesseract::provide()?;
             if !chaos::run(&greffier, workspace.root(), &asked)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Browser {
+            screenshots,
+            binary,
+        } => {
+            program::set_up_if_needed(&workspace)?;
+            let greffier = match binary {
+                Some(path) => workspace.built(path)?,
+                None => workspace.build()?,
+            };
+            if let Some(missing) = browser::missing() {
+                anyhow::bail!("{missing}");
+            }
+            if !browser::run(&greffier, workspace.root(), screenshots.as_deref())? {
                 return Ok(ExitCode::FAILURE);
             }
         }

@@ -6,6 +6,7 @@ use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
+use crate::browser;
 use crate::chaos;
 use crate::deb;
 use crate::postgres::{self, is_root};
@@ -63,6 +64,7 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     }
     // Whoever asks for some tests by name asks for those.
     let undisturbed = !args.is_empty() || endures(&greffier, workspace, full)?;
+    let opens = !args.is_empty() || opens(&greffier, workspace)?;
     let nextest = has_nextest(workspace);
     let mut runner = workspace.cargo();
     if nextest {
@@ -85,9 +87,11 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> Result<
     }
     let done = runner.status().context("cannot run the tests")?;
     drop(postgres);
-    if done.success() && !undisturbed {
-        note("the tests passed, and chaos did not: see above");
-        return Ok(ExitCode::FAILURE);
+    for (holds, what) in [(undisturbed, "chaos"), (opens, "the pages in a browser")] {
+        if done.success() && !holds {
+            note(&format!("the tests passed, and {what} did not: see above"));
+            return Ok(ExitCode::FAILURE);
+        }
     }
     Ok(program::exit_code(done))
 }
@@ -110,6 +114,15 @@ fn package(workspace: &Workspace, greffier: &program::Program<'_>) -> Result<()>
         None => deb::try_out(workspace, &package)?,
     }
     std::fs::remove_dir_all(&out).context("cannot remove the package")
+}
+
+/// Whether the pages can be used in a browser by everybody.
+fn opens(greffier: &Program<'_>, workspace: &Workspace) -> Result<bool> {
+    if let Some(missing) = browser::missing() {
+        note(&format!("the pages are not opened in a browser: {missing}"));
+        return Ok(true);
+    }
+    browser::run(greffier, workspace.root(), None)
 }
 
 /// Whether a house spread over processes endures what is done to it.

@@ -726,6 +726,10 @@ impl Finder {
                 received_at: shown.received_at,
                 service: shown.service.map(|s| s.to_string()),
                 page: shown.page,
+                place: Some((
+                    shown.evidence.text_version,
+                    Span::new(shown.evidence.start, shown.evidence.end),
+                )),
                 snippet: shown.evidence.text,
                 highlights: shown.highlights,
                 same: shown.same.len(),

@@ -445,6 +445,7 @@ impl Find for Scan {
                     .and_then(|r| r.service)
                     .map(|s| s.to_string()),
                 page: 1,
+                place: None,
                 snippet: line.to_owned(),
                 highlights: vec![Span::new(at, at + query.len() as u32)],
                 same: 0,
