@@ -1,0 +1,306 @@
+//! What a series leads to expect of its last weeks, and how surprising they are.
+//!
+//! The idea is Farrington's ("A statistical algorithm for the early detection of outbreaks of
+//! infectious disease", JRSS A 1996), as Noufaily and others improved it (Statistics in Medicine
+//! 2013): the weeks just before are compared with reference weeks, counts vary more than chance,
+//! and past outbreaks weigh little. Here the comparison is exact and conditional on the total: of
+//! all mentions, those of the last week are as many as its share of the exposure explains
+//! ([`share_tail`]), whatever the mean, so that a short reference is uncertain by itself.
+//!
+//! Exposure is what a week would lead to expect if nothing happened: how much was reported about
+//! anything else (a week of holidays has few reports of all kinds), and the season, where the
+//! history is long enough to know one.
+
+use serde::Serialize;
+
+use super::chance::share_tail;
+use super::climb;
+
+/// A series of weeks, oldest first, the week that is judged last.
+#[derive(Clone, Copy, Debug)]
+pub struct Series<'a> {
+    /// Mentions of each week.
+    pub counts: &'a [u32],
+    /// What else was reported in each week: the reporting effort. Empty when it is not known, and
+    /// then held to be even.
+    pub effort: &'a [u32],
+}
+
+/// Which weeks were found surprising.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Look {
+    /// The last week.
+    Week,
+    /// The last two together.
+    TwoWeeks,
+    /// A climb through a history too short for reference weeks.
+    Climb,
+}
+
+/// What is expected of the last week, and how surprising what was observed is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Surprise {
+    /// The chance of as much or more if nothing happened, all looks taken into account.
+    pub p_value: f64,
+    /// Mentions expected in the last week.
+    pub expected: f64,
+    /// Variance over mean, at least 1.
+    pub dispersion: f64,
+    /// The look that is most surprising.
+    pub look: Look,
+    /// Weeks it is compared with.
+    pub weeks: u32,
+    /// Whether the season is accounted for.
+    pub seasonal: bool,
+}
+
+/// The last weeks that reference weeks leave out: those judged, so that what began a week ago does
+/// not hide itself.
+const JUDGED: usize = 2;
+/// Reference weeks below which a history is short.
+const SHORT: usize = 7;
+/// Weeks that a climb is looked for in, the last included.
+const CLIMB: usize = 7;
+/// Reference weeks, at most: half a year follows a level that moves slowly.
+pub const REFERENCE: usize = 26;
+/// Weeks in a year, and how far around a week its season reaches.
+const YEAR: usize = 52;
+const SEASON: usize = 3;
+/// Mentions that the season of each week is held to have had beforehand, as expected: a season is
+/// believed as far as it was seen.
+const SEASON_PRIOR: f64 = 15.0;
+/// Weeks that the dispersion common to all series counts for beside that of a series itself.
+const POOLED: f64 = 12.0;
+/// A past week this many standard deviations above what was expected is held to be an outbreak.
+const OUTBREAK: f64 = 2.58;
+
+/// A series made ready: its exposure, and the weeks it is compared with.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready<'a> {
+    counts: &'a [u32],
+    exposure: Vec<f64>,
+    /// Where reference weeks begin and end; empty when the history is short.
+    reference: std::ops::Range<usize>,
+    seasonal: bool,
+    /// Variance over mean of these weeks alone; chance may make it smaller than 1.
+    dispersion: f64,
+}
+
+impl<'a> Ready<'a> {
+    pub(crate) fn new(series: Series<'a>) -> Self {
+        let counts = series.counts;
+        let n = counts.len();
+        let mut exposure = effort(series.effort, n);
+        let seasonal = n >= YEAR + REFERENCE + JUDGED;
+        if seasonal {
+            let season = season(counts, &exposure);
+            for (e, s) in exposure.iter_mut().zip(season) {
+                *e *= s;
+            }
+        }
+        let end = n.saturating_sub(JUDGED);
+        let reference = match end >= SHORT {
+            true => end.saturating_sub(REFERENCE)..end,
+            false => 0..0,
+        };
+        let own = match reference.is_empty() {
+            true => 0..n.saturating_sub(1),
+            false => reference.clone(),
+        };
+        let dispersion = variance_over_mean(&counts[own.clone()], &exposure[own]);
+        Self {
+            counts,
+            exposure,
+            reference,
+            seasonal,
+            dispersion,
+        }
+    }
+
+    /// The dispersion of the reference weeks alone with how many weeks it rests on; none for a
+    /// short history.
+    pub(crate) fn own_dispersion(&self) -> Option<(f64, f64)> {
+        let weeks = self.reference.len();
+        let any = self.counts[self.reference.clone()].iter().any(|c| *c > 0);
+        (weeks > 0 && any).then_some((self.dispersion, weeks as f64 - 1.0))
+    }
+
+    /// How surprising the last weeks are, when series like this one have the dispersion `pooled`.
+    pub(crate) fn surprise(&self, pooled: f64) -> Surprise {
+        if self.reference.is_empty() {
+            return self.climb();
+        }
+        let weeks = self.reference.len() as f64 - 1.0;
+        let dispersion = ((POOLED * pooled + weeks * self.dispersion) / (POOLED + weeks)).max(1.0);
+        let (before, exposure) = self.before(dispersion);
+        let last = self.counts.len() - 1;
+        let tail = |from: usize| {
+            let y: u64 = self.counts[from..].iter().map(|c| u64::from(*c)).sum();
+            let e: f64 = self.exposure[from..].iter().sum();
+            // Only more than expected is a rise.
+            match y as f64 * exposure > before * e {
+                true => share_tail(y, y + before.round() as u64, e / (e + exposure), dispersion),
+                false => 1.0,
+            }
+        };
+        let (one, two) = (tail(last), tail(last - 1));
+        let (p, look) = match one <= two {
+            true => (one, Look::Week),
+            false => (two, Look::TwoWeeks),
+        };
+        Surprise {
+            // Two looks (Bonferroni).
+            p_value: (2.0 * p).min(1.0),
+            expected: before / exposure * self.exposure[last],
+            dispersion,
+            look,
+            weeks: self.reference.len() as u32,
+            seasonal: self.seasonal,
+        }
+    }
+
+    fn climb(&self) -> Surprise {
+        let n = self.counts.len();
+        let from = n.saturating_sub(CLIMB);
+        let (counts, exposure) = (&self.counts[from..], &self.exposure[from..]);
+        let dispersion = self.dispersion.max(1.0);
+        let split = counts.len().saturating_sub(1);
+        let before: f64 = counts[..split].iter().map(|c| f64::from(*c)).sum();
+        let whole: f64 = exposure[..split].iter().sum();
+        let expected = match split {
+            0 => 0.0,
+            _ => before / whole * exposure[split],
+        };
+        // A climb that is over is not a rise.
+        let above = counts.last().is_some_and(|y| f64::from(*y) > expected);
+        Surprise {
+            p_value: match above {
+                true => climb::upper_tail(counts, exposure, dispersion),
+                false => 1.0,
+            },
+            expected,
+            dispersion,
+            look: Look::Climb,
+            weeks: split as u32,
+            seasonal: false,
+        }
+    }
+
+    /// Mentions and exposure of the reference weeks, in which outbreaks weigh little.
+    fn before(&self, dispersion: f64) -> (f64, f64) {
+        let weeks = || {
+            self.reference
+                .clone()
+                .map(|i| (f64::from(self.counts[i]), self.exposure[i]))
+        };
+        let sums = |weights: &dyn Fn(f64, f64) -> f64| {
+            weeks().fold((0.0, 0.0), |(c, e), (count, exposure)| {
+                let w = weights(count, exposure);
+                (c + w * count, e + w * exposure)
+            })
+        };
+        let (count, exposure) = sums(&|_, _| 1.0);
+        if count == 0.0 {
+            return (count, exposure);
+        }
+        let rate = count / exposure;
+        sums(&|c, e| {
+            let mean = rate * e;
+            let above = (c - mean) / (dispersion * mean).sqrt();
+            match above > OUTBREAK {
+                true => (OUTBREAK / above) * (OUTBREAK / above),
+                false => 1.0,
+            }
+        })
+    }
+}
+
+/// Variance over mean of counts whose means are in proportion to `exposure` (Pearson, with n - 1),
+/// at least 1; 1 for fewer than two weeks or a history of zeros.
+pub fn dispersion(counts: &[u32], exposure: &[f64]) -> f64 {
+    variance_over_mean(counts, exposure).max(1.0)
+}
+
+/// The same, which chance may make smaller than 1.
+fn variance_over_mean(counts: &[u32], exposure: &[f64]) -> f64 {
+    let total: f64 = counts.iter().map(|c| f64::from(*c)).sum();
+    if counts.len() < 2 || total == 0.0 {
+        return 1.0;
+    }
+    let rate = total / exposure.iter().sum::<f64>();
+    let squares: f64 = counts
+        .iter()
+        .zip(exposure)
+        .map(|(c, e)| {
+            let mean = rate * e;
+            (f64::from(*c) - mean) * (f64::from(*c) - mean) / mean
+        })
+        .sum();
+    squares / (counts.len() as f64 - 1.0)
+}
+
+/// The exposure of each week by its reporting effort, 1 on average: as far as the effort varies
+/// more than chance would have it, since the rest says nothing of how much was gone out.
+fn effort(effort: &[u32], weeks: usize) -> Vec<f64> {
+    let n = effort.len() as f64;
+    let mean = effort.iter().map(|e| f64::from(*e)).sum::<f64>() / n;
+    if effort.len() != weeks || weeks < 2 || mean == 0.0 {
+        return vec![1.0; weeks];
+    }
+    let variance = effort
+        .iter()
+        .map(|e| (f64::from(*e) - mean) * (f64::from(*e) - mean))
+        .sum::<f64>()
+        / (n - 1.0);
+    let believed = ((variance - mean) / variance).max(0.0);
+    effort
+        .iter()
+        // A week without any report is no proof that nothing could be seen.
+        .map(|e| (1.0 + believed * (f64::from(*e) / mean - 1.0)).max(0.05))
+        .collect()
+}
+
+/// How much more or less than the year's level each week usually has: from the weeks around it in
+/// earlier years, drawn towards 1 as far as little was seen. The reference weeks and those judged
+/// teach nothing of their own season.
+fn season(counts: &[u32], exposure: &[f64]) -> Vec<f64> {
+    let n = counts.len();
+    let taught = n - REFERENCE - JUDGED;
+    // The level of each week: a year around it, or what there is of it.
+    let level: Vec<f64> = (0..taught)
+        .map(|i| {
+            let around = i.saturating_sub(YEAR / 2).min(taught.saturating_sub(YEAR))
+                ..(i + YEAR / 2).max(YEAR).min(taught);
+            let count: f64 = counts[around.clone()].iter().map(|c| f64::from(*c)).sum();
+            count / exposure[around].iter().sum::<f64>()
+        })
+        .collect();
+    (0..n)
+        .map(|i| {
+            let (mut seen, mut usual) = (SEASON_PRIOR, SEASON_PRIOR);
+            for j in 0..taught {
+                let apart = i.abs_diff(j) % YEAR;
+                if apart <= SEASON || YEAR - apart <= SEASON {
+                    seen += f64::from(counts[j]);
+                    usual += level[j] * exposure[j];
+                }
+            }
+            seen / usual
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dispersion_is_at_least_that_of_chance() {
+        assert_eq!(dispersion(&[2, 2, 2], &[1.0; 3]), 1.0);
+        assert_eq!(dispersion(&[0, 0, 0], &[1.0; 3]), 1.0);
+        assert_eq!(dispersion(&[9], &[1.0]), 1.0);
+        // Mean 2, squares 4+4+4+4 over 3, over 2.
+        assert_eq!(dispersion(&[0, 4, 0, 4], &[1.0; 4]), 16.0 / 3.0 / 2.0);
+    }
+}
