@@ -3,30 +3,32 @@
 //! `libm` where sums and products do not suffice: its functions are the same on every machine,
 //! those of the standard library are not.
 
-/// The chance that, of `total` mentions, `observed` or more fall into a part that expects the
-/// share `share` of them.
+/// The chance of `observed` mentions or more where `before` mentions were counted over an exposure
+/// that is `ratio` times smaller, all mentions together being what they are.
 ///
 /// With `dispersion` 1 mentions fall independently: the binomial tail, which is the exact test
 /// that two Poisson counts have means in this proportion (Przyborowski and Wilenski 1940). With
 /// more, they come in clusters: counts whose variance is `dispersion` times their mean (the
-/// negative binomial with that property) fall, given their total, as the beta-binomial law says,
-/// whatever their mean.
-pub fn share_tail(observed: u64, total: u64, share: f64, dispersion: f64) -> f64 {
-    if observed == 0 {
+/// negative binomial with that property) fall, given their total, as the beta-binomial law says.
+/// How clustered that law is depends on the mean, which is taken from `before` alone, with half a
+/// mention more so that a history of zeros has one.
+pub fn excess_tail(observed: u64, before: u64, ratio: f64, dispersion: f64) -> f64 {
+    if observed == 0 || !ratio.is_finite() {
         return 1.0;
     }
-    if observed > total || share <= 0.0 {
+    if ratio <= 0.0 {
         return 0.0;
     }
-    if share >= 1.0 {
-        return 1.0;
-    }
-    let (y, n) = (observed as f64, total as f64);
+    let share = ratio / (1.0 + ratio);
+    let (y, n) = (observed as f64, (observed + before) as f64);
     let spread = dispersion - 1.0;
     // Within rounding of 1 the two laws cannot be told apart.
     let clustered = spread > 1e-6;
     let (a, b) = match clustered {
-        true => (n * share / spread, n * (1.0 - share) / spread),
+        true => {
+            let mean = before as f64 + 0.5;
+            (mean * ratio / spread, mean / spread)
+        }
         false => (0.0, 0.0),
     };
     let choose = libm::lgamma(n + 1.0) - libm::lgamma(y + 1.0) - libm::lgamma(n - y + 1.0);
@@ -103,27 +105,27 @@ mod tests {
     }
 
     #[test]
-    fn shares_by_enumeration() {
+    fn excesses_by_enumeration() {
         // Two of two in a quarter; at least one of two; three of four in a half.
-        close(share_tail(2, 2, 0.25, 1.0), 1.0 / 16.0);
-        close(share_tail(1, 2, 0.25, 1.0), 7.0 / 16.0);
-        close(share_tail(3, 4, 0.5, 1.0), 5.0 / 16.0);
-        close(share_tail(0, 4, 0.5, 1.0), 1.0);
-        close(share_tail(5, 4, 0.5, 1.0), 0.0);
-        // Beta-binomial with a = b = 1 is uniform: 2 mentions, dispersion 2 makes a = b = 1.
-        close(share_tail(2, 2, 0.5, 2.0), 1.0 / 3.0);
-        close(share_tail(1, 2, 0.5, 2.0), 2.0 / 3.0);
+        close(excess_tail(2, 0, 1.0 / 3.0, 1.0), 1.0 / 16.0);
+        close(excess_tail(1, 1, 1.0 / 3.0, 1.0), 7.0 / 16.0);
+        close(excess_tail(3, 1, 1.0, 1.0), 5.0 / 16.0);
+        close(excess_tail(0, 4, 1.0, 1.0), 1.0);
+        // Beta-binomial with a = b = 1 is uniform: half a mention and dispersion 1.5 make it so.
+        close(excess_tail(2, 0, 1.0, 1.5), 1.0 / 3.0);
+        // a = b = 3/2, of two mentions: at least one is 1 - (3/2 · 5/2) / (3 · 4).
+        close(excess_tail(1, 1, 1.0, 2.0), 1.0 - 3.75 / 12.0);
     }
 
     #[test]
     fn clusters_make_surprises_less_surprising() {
         let mut last = 0.0;
         for dispersion in [1.0, 1.000_002, 1.1, 1.5, 2.0, 4.0] {
-            let p = share_tail(9, 60, 1.0 / 27.0, dispersion);
+            let p = excess_tail(9, 51, 1.0 / 26.0, dispersion);
             assert!(p >= last, "{p} at {dispersion}");
             last = p;
         }
-        assert!(share_tail(400, 400, 0.01, 1.0) < 1e-300);
+        assert!(excess_tail(400, 0, 0.01, 1.0) < 1e-300);
     }
 
     #[test]

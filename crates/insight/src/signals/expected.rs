@@ -1,19 +1,24 @@
-//! What a series leads to expect of its last weeks, and how surprising they are.
+//! What a series leads to expect of its last week, and how surprising that week is.
 //!
 //! The idea is Farrington's ("A statistical algorithm for the early detection of outbreaks of
 //! infectious disease", JRSS A 1996), as Noufaily and others improved it (Statistics in Medicine
-//! 2013): the weeks just before are compared with reference weeks, counts vary more than chance,
-//! and past outbreaks weigh little. Here the comparison is exact and conditional on the total: of
-//! all mentions, those of the last week are as many as its share of the exposure explains
-//! ([`share_tail`]), whatever the mean, so that a short reference is uncertain by itself.
+//! 2013): the last week is compared with reference weeks, counts vary more than chance, and past
+//! outbreaks weigh little. Here the comparison is exact and conditional on the total
+//! ([`excess_tail`]), so that a short reference is uncertain by itself.
 //!
 //! Exposure is what a week would lead to expect if nothing happened: how much was reported about
 //! anything else (a week of holidays has few reports of all kinds), and the season, where the
 //! history is long enough to know one.
+//!
+//! The week before the last is left out of the reference, so that what began a week ago does not
+//! hide itself, and is not part of what is judged: on real series, where bursts last, a look at two
+//! weeks together finds fewer outbreaks at the same false alarms (`greffier eval alerts`).
+
+use std::ops::Range;
 
 use serde::Serialize;
 
-use super::chance::share_tail;
+use super::chance::excess_tail;
 use super::climb;
 
 /// A series of weeks, oldest first, the week that is judged last.
@@ -26,38 +31,35 @@ pub struct Series<'a> {
     pub effort: &'a [u32],
 }
 
-/// Which weeks were found surprising.
+/// What the last week was compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Look {
-    /// The last week.
-    Week,
-    /// The last two together.
-    TwoWeeks,
-    /// A climb through a history too short for reference weeks.
+    /// Reference weeks.
+    Reference,
+    /// A history too short for them, through which a climb is looked for.
     Climb,
 }
 
 /// What is expected of the last week, and how surprising what was observed is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Surprise {
-    /// The chance of as much or more if nothing happened, all looks taken into account.
+    /// The chance of as much or more if nothing happened.
     pub p_value: f64,
     /// Mentions expected in the last week.
     pub expected: f64,
     /// Variance over mean, at least 1.
     pub dispersion: f64,
-    /// The look that is most surprising.
+    /// What it is compared with.
     pub look: Look,
-    /// Weeks it is compared with.
+    /// How many weeks that is.
     pub weeks: u32,
     /// Whether the season is accounted for.
     pub seasonal: bool,
 }
 
-/// The last weeks that reference weeks leave out: those judged, so that what began a week ago does
-/// not hide itself.
-const JUDGED: usize = 2;
+/// The last weeks that reference weeks leave out: the one judged and the one before.
+const LAST: usize = 2;
 /// Reference weeks below which a history is short.
 const SHORT: usize = 7;
 /// Weeks that a climb is looked for in, the last included.
@@ -68,10 +70,10 @@ pub const REFERENCE: usize = 26;
 const YEAR: usize = 52;
 const SEASON: usize = 3;
 /// Mentions that the season of each week is held to have had beforehand, as expected: a season is
-/// believed as far as it was seen.
-const SEASON_PRIOR: f64 = 15.0;
+/// believed as far as it was seen, and most that is seen in small counts is chance.
+const SEASON_PRIOR: f64 = 60.0;
 /// Weeks that the dispersion common to all series counts for beside that of a series itself.
-const POOLED: f64 = 12.0;
+const COMMON: f64 = 12.0;
 /// A past week this many standard deviations above what was expected is held to be an outbreak.
 const OUTBREAK: f64 = 2.58;
 
@@ -81,7 +83,7 @@ pub(crate) struct Ready<'a> {
     counts: &'a [u32],
     exposure: Vec<f64>,
     /// Where reference weeks begin and end; empty when the history is short.
-    reference: std::ops::Range<usize>,
+    reference: Range<usize>,
     seasonal: bool,
     /// Variance over mean of these weeks alone; chance may make it smaller than 1.
     dispersion: f64,
@@ -92,122 +94,114 @@ impl<'a> Ready<'a> {
         let counts = series.counts;
         let n = counts.len();
         let mut exposure = effort(series.effort, n);
-        let seasonal = n >= YEAR + REFERENCE + JUDGED;
+        let seasonal = n >= YEAR + REFERENCE + LAST;
         if seasonal {
             let season = season(counts, &exposure);
             for (e, s) in exposure.iter_mut().zip(season) {
                 *e *= s;
             }
         }
-        let end = n.saturating_sub(JUDGED);
+        let end = n.saturating_sub(LAST);
         let reference = match end >= SHORT {
             true => end.saturating_sub(REFERENCE)..end,
             false => 0..0,
         };
-        let own = match reference.is_empty() {
-            true => 0..n.saturating_sub(1),
-            false => reference.clone(),
-        };
-        let dispersion = variance_over_mean(&counts[own.clone()], &exposure[own]);
-        Self {
+        let mut ready = Self {
             counts,
             exposure,
             reference,
             seasonal,
-            dispersion,
-        }
+            dispersion: 1.0,
+        };
+        let before = ready.before_it();
+        ready.dispersion = variance_over_mean(&counts[before.clone()], &ready.exposure[before]);
+        ready
     }
 
-    /// The dispersion of the reference weeks alone with how many weeks it rests on; none for a
-    /// short history.
+    /// Variance over mean of the weeks before, with how many weeks that rests on; none for a
+    /// history of zeros.
     pub(crate) fn own_dispersion(&self) -> Option<(f64, f64)> {
-        let weeks = self.reference.len();
-        let any = self.counts[self.reference.clone()].iter().any(|c| *c > 0);
-        (weeks > 0 && any).then_some((self.dispersion, weeks as f64 - 1.0))
+        let before = self.before_it();
+        let any = self.counts[before.clone()].iter().any(|c| *c > 0);
+        (before.len() > 1 && any).then_some((self.dispersion, before.len() as f64 - 1.0))
     }
 
-    /// How surprising the last weeks are, when series like this one have the dispersion `pooled`.
-    pub(crate) fn surprise(&self, pooled: f64) -> Surprise {
-        if self.reference.is_empty() {
-            return self.climb();
-        }
-        let weeks = self.reference.len() as f64 - 1.0;
-        let dispersion = ((POOLED * pooled + weeks * self.dispersion) / (POOLED + weeks)).max(1.0);
-        let (before, exposure) = self.before(dispersion);
-        let last = self.counts.len() - 1;
-        let tail = |from: usize| {
-            let y: u64 = self.counts[from..].iter().map(|c| u64::from(*c)).sum();
-            let e: f64 = self.exposure[from..].iter().sum();
-            // Only more than expected is a rise.
-            match y as f64 * exposure > before * e {
-                true => share_tail(y, y + before.round() as u64, e / (e + exposure), dispersion),
-                false => 1.0,
+    /// The weeks that the last one is compared with.
+    fn before_it(&self) -> Range<usize> {
+        match self.reference.is_empty() {
+            true => {
+                let n = self.counts.len();
+                n.saturating_sub(CLIMB)..n.saturating_sub(1)
             }
-        };
-        let (one, two) = (tail(last), tail(last - 1));
-        let (p, look) = match one <= two {
-            true => (one, Look::Week),
-            false => (two, Look::TwoWeeks),
-        };
-        Surprise {
-            // Two looks (Bonferroni).
-            p_value: (2.0 * p).min(1.0),
-            expected: before / exposure * self.exposure[last],
-            dispersion,
-            look,
-            weeks: self.reference.len() as u32,
-            seasonal: self.seasonal,
+            false => self.reference.clone(),
         }
     }
 
-    fn climb(&self) -> Surprise {
-        let n = self.counts.len();
-        let from = n.saturating_sub(CLIMB);
-        let (counts, exposure) = (&self.counts[from..], &self.exposure[from..]);
-        let dispersion = self.dispersion.max(1.0);
-        let split = counts.len().saturating_sub(1);
-        let before: f64 = counts[..split].iter().map(|c| f64::from(*c)).sum();
-        let whole: f64 = exposure[..split].iter().sum();
-        let expected = match split {
-            0 => 0.0,
-            _ => before / whole * exposure[split],
+    /// How surprising the last week is, when series like this one have the dispersion `common`.
+    pub(crate) fn surprise(&self, common: f64) -> Surprise {
+        let (n, before) = (self.counts.len(), self.before_it());
+        let weeks = before.len() as f64 - 1.0;
+        // A variance that was estimated is uncertain, and surprises are judged by more than its
+        // middle: as for Student's t, by the mean of what it may be.
+        let known = COMMON + weeks.max(0.0);
+        let dispersion = (COMMON * common + weeks.max(0.0) * self.dispersion) / known;
+        let dispersion = (dispersion * known / (known - 2.0)).max(1.0);
+        let observed = self.counts.last().copied().unwrap_or(0);
+        let (count, exposure) = match self.reference.is_empty() {
+            true => self.sums(before.clone(), |_, _| 1.0),
+            false => self.usual(dispersion),
         };
-        // A climb that is over is not a rise.
-        let above = counts.last().is_some_and(|y| f64::from(*y) > expected);
+        let expected = match self.exposure.last() {
+            Some(last) if exposure > 0.0 => count / exposure * last,
+            _ => 0.0,
+        };
+        let (look, p_value) = match self.reference.is_empty() {
+            true => (Look::Climb, {
+                let from = before.start.min(n);
+                climb::upper_tail(&self.counts[from..], &self.exposure[from..], dispersion)
+            }),
+            false => (
+                Look::Reference,
+                excess_tail(
+                    u64::from(observed),
+                    count.round() as u64,
+                    self.exposure[n - 1] / exposure,
+                    dispersion,
+                ),
+            ),
+        };
         Surprise {
-            p_value: match above {
-                true => climb::upper_tail(counts, exposure, dispersion),
+            // Only more than expected is a rise, and a climb that is over is none.
+            p_value: match f64::from(observed) > expected {
+                true => p_value,
                 false => 1.0,
             },
             expected,
             dispersion,
-            look: Look::Climb,
-            weeks: split as u32,
-            seasonal: false,
+            look,
+            weeks: before.len() as u32,
+            seasonal: self.seasonal,
         }
     }
 
+    /// Mentions and exposure of these weeks, each weighed by its count and exposure.
+    fn sums(&self, weeks: Range<usize>, weight: impl Fn(f64, f64) -> f64) -> (f64, f64) {
+        weeks.fold((0.0, 0.0), |(count, exposure), i| {
+            let (c, e) = (f64::from(self.counts[i]), self.exposure[i]);
+            let w = weight(c, e);
+            (count + w * c, exposure + w * e)
+        })
+    }
+
     /// Mentions and exposure of the reference weeks, in which outbreaks weigh little.
-    fn before(&self, dispersion: f64) -> (f64, f64) {
-        let weeks = || {
-            self.reference
-                .clone()
-                .map(|i| (f64::from(self.counts[i]), self.exposure[i]))
-        };
-        let sums = |weights: &dyn Fn(f64, f64) -> f64| {
-            weeks().fold((0.0, 0.0), |(c, e), (count, exposure)| {
-                let w = weights(count, exposure);
-                (c + w * count, e + w * exposure)
-            })
-        };
-        let (count, exposure) = sums(&|_, _| 1.0);
+    fn usual(&self, dispersion: f64) -> (f64, f64) {
+        let (count, exposure) = self.sums(self.reference.clone(), |_, _| 1.0);
         if count == 0.0 {
             return (count, exposure);
         }
         let rate = count / exposure;
-        sums(&|c, e| {
-            let mean = rate * e;
-            let above = (c - mean) / (dispersion * mean).sqrt();
+        self.sums(self.reference.clone(), |c, e| {
+            let above = (c - rate * e) / (dispersion * rate * e).sqrt();
             match above > OUTBREAK {
                 true => (OUTBREAK / above) * (OUTBREAK / above),
                 false => 1.0,
@@ -266,7 +260,7 @@ fn effort(effort: &[u32], weeks: usize) -> Vec<f64> {
 /// teach nothing of their own season.
 fn season(counts: &[u32], exposure: &[f64]) -> Vec<f64> {
     let n = counts.len();
-    let taught = n - REFERENCE - JUDGED;
+    let taught = n - REFERENCE - LAST;
     // The level of each week: a year around it, or what there is of it.
     let level: Vec<f64> = (0..taught)
         .map(|i| {

@@ -102,6 +102,17 @@ pub fn judge(series: &[Series<'_>], lessons: &[Lesson], settings: &TrendSettings
         .collect()
 }
 
+/// The dispersion common to series of the same weeks: variance over mean, at least 1.
+pub fn common_dispersion(series: &[Series<'_>]) -> f64 {
+    let ready: Vec<Ready<'_>> = series.iter().map(|s| Ready::new(*s)).collect();
+    pooled(ready.iter())
+}
+
+/// How surprising the last weeks of one series are, when series like it have this dispersion.
+pub fn surprise(series: Series<'_>, common_dispersion: f64) -> Surprise {
+    Ready::new(series).surprise(common_dispersion)
+}
+
 /// The dispersion common to all series, by how many weeks each rests on; at least 1.
 fn pooled<'a>(ready: impl Iterator<Item = &'a Ready<'a>>) -> f64 {
     let (sum, weeks) = ready
