@@ -66,6 +66,8 @@ const SHORT: usize = 7;
 const CLIMB: usize = 7;
 /// Reference weeks, at most: half a year follows a level that moves slowly.
 pub const REFERENCE: usize = 26;
+/// What a reference week weighs beside the week after it.
+const FADING: f64 = 0.95;
 /// Weeks in a year, and how far around a week its season reaches.
 const YEAR: usize = 52;
 const SEASON: usize = 3;
@@ -148,7 +150,7 @@ impl<'a> Ready<'a> {
         let dispersion = (dispersion * known / (known - 2.0)).max(1.0);
         let observed = self.counts.last().copied().unwrap_or(0);
         let (count, exposure) = match self.reference.is_empty() {
-            true => self.sums(before.clone(), |_, _| 1.0),
+            true => self.sums(before.clone()),
             false => self.usual(dispersion),
         };
         let expected = match self.exposure.last() {
@@ -184,29 +186,41 @@ impl<'a> Ready<'a> {
         }
     }
 
-    /// Mentions and exposure of these weeks, each weighed by its count and exposure.
-    fn sums(&self, weeks: Range<usize>, weight: impl Fn(f64, f64) -> f64) -> (f64, f64) {
+    /// Mentions and exposure of these weeks.
+    fn sums(&self, weeks: Range<usize>) -> (f64, f64) {
         weeks.fold((0.0, 0.0), |(count, exposure), i| {
-            let (c, e) = (f64::from(self.counts[i]), self.exposure[i]);
-            let w = weight(c, e);
-            (count + w * c, exposure + w * e)
+            (
+                count + f64::from(self.counts[i]),
+                exposure + self.exposure[i],
+            )
         })
     }
 
-    /// Mentions and exposure of the reference weeks, in which outbreaks weigh little.
+    /// Mentions and exposure of the reference weeks, in which what is long ago weighs less and
+    /// outbreaks weigh little: as many as would be uncertain in the same measure if all weighed
+    /// the same.
     fn usual(&self, dispersion: f64) -> (f64, f64) {
-        let (count, exposure) = self.sums(self.reference.clone(), |_, _| 1.0);
+        let (count, exposure) = self.sums(self.reference.clone());
         if count == 0.0 {
             return (count, exposure);
         }
         let rate = count / exposure;
-        self.sums(self.reference.clone(), |c, e| {
+        let (mut counts, mut exposures, mut squares) = (0.0, 0.0, 0.0);
+        let mut age = 1.0;
+        for i in self.reference.clone().rev() {
+            let (c, e) = (f64::from(self.counts[i]), self.exposure[i]);
             let above = (c - rate * e) / (dispersion * rate * e).sqrt();
-            match above > OUTBREAK {
-                true => (OUTBREAK / above) * (OUTBREAK / above),
-                false => 1.0,
-            }
-        })
+            let weight = match above > OUTBREAK {
+                true => age * (OUTBREAK / above) * (OUTBREAK / above),
+                false => age,
+            };
+            counts += weight * c;
+            exposures += weight * e;
+            squares += weight * weight * e;
+            age *= FADING;
+        }
+        let worth = exposures * exposures / squares;
+        (counts / exposures * worth, worth)
     }
 }
 
