@@ -284,9 +284,9 @@ impl Writer<'_> {
                          annoncées, en moyenne, sur {} thèmes testés (Benjamini-Hochberg) ; pas \
                          de test sous {} remontées ou {} semaines d’historique.",
                         series.history().len(),
-                        decimal(verdict.dispersion, 2),
-                        decimal(verdict.p_value.unwrap_or(1.0), 4),
-                        trend.false_alarm,
+                        decimal(verdict.surprise.map_or(1.0, |s| s.dispersion), 2),
+                        decimal(verdict.surprise.map_or(1.0, |s| s.p_value), 4),
+                        trend.false_discovery_rate,
                         verdict.tested,
                         trend.min_reports,
                         trend.min_weeks,

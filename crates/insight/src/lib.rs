@@ -6,20 +6,22 @@
 //! | [`settings`] | what a team calls its themes, what it watches, what it promises |
 //! | `words` | whole words and phrases, and simple denials |
 //! | `reading` | which themes a report carries, and each theme's series of weeks |
-//! | [`trend`] | whether a count is more than its history explains |
 //! | [`themes`] | themes learnt from vectors, and how they live on from week to week |
+//! | [`signals`] | whether counts are more than their history explains, all series together |
 //! | [`drift`] | whether documents still resemble those that came before |
 //! | [`query`] | every figure that can be said, by name: the writer has no other way to count |
 //! | `quotes` | which sentences to quote |
 //! | [`alerts`](mod@alerts), [`synthesis`] | what someone must see; what the field said |
 //! | [`verify`](mod@verify) | re-reads every quote and re-runs every figure |
-//! | [`markdown`](mod@markdown) | the page read on Monday |
+//! | [`page`] | a synthesis in words, before it is a file: the whole, one sheet, several weeks |
+//! | [`markdown`](mod@markdown), [`odt`](mod@odt) | a page as a file |
 //!
 //! Invariants: no I/O, no clock, no randomness; threads only where they change nothing. The same
-//! reports in any order give the same values. Every sentence is a quote of a stored text with its masks, or a template filled by
-//! [`query::answer`]; whatever [`synthesise`] writes, [`verify()`] finds nothing against. Floats
-//! are used inside, with sums, products, quotients and square roots only (which IEEE 754 rounds
-//! the same way on every machine), and never leave.
+//! reports in any order give the same values. Every sentence is a quote of a stored text with its
+//! masks, or a template filled by [`query::answer`]; whatever [`synthesise`] writes, [`verify()`] finds nothing against. Floats
+//! are used inside, with sums, products, quotients, square roots (which IEEE 754 rounds the same
+//! way on every machine) and the functions of `libm` (which are the same code on every machine),
+//! and never leave.
 
 pub mod alerts;
 pub mod corpus;
@@ -31,9 +33,9 @@ pub mod query;
 mod quotes;
 mod reading;
 pub mod settings;
+pub mod signals;
 pub mod synthesis;
 pub mod themes;
-pub mod trend;
 pub mod verify;
 mod words;
 

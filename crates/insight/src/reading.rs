@@ -8,7 +8,7 @@ use domain::{DocumentId, IsoWeek, Span};
 use crate::InsightError;
 use crate::corpus::{Corpus, Report, key};
 use crate::settings::{Rules, SynthesisSettings};
-use crate::trend::{Verdict, judge};
+use crate::signals::{self, Verdict, judge};
 use crate::words::{Lexicon, collapse, denied};
 
 /// The corpus as the settings read it.
@@ -83,8 +83,14 @@ impl<'a> Reading<'a> {
                 }
             }
         }
-        let series: Vec<&[u32]> = counts.values().map(Vec::as_slice).collect();
-        let verdicts = judge(&series, &settings.trend);
+        let series: Vec<signals::Series<'_>> = counts
+            .values()
+            .map(|counts| signals::Series {
+                counts,
+                effort: &[],
+            })
+            .collect();
+        let verdicts = judge(&series, &[], &settings.trend);
         let themes = counts
             .into_iter()
             .zip(verdicts)

@@ -35,8 +35,10 @@ pub struct Theme {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrendSettings {
-    /// The share of false alarms accepted among the rises announced, over all themes tested.
-    pub false_alarm: Probability,
+    /// The share of false alarms accepted among the rises announced, on average, over all series
+    /// tested: each theme as a whole, at each place and by each team.
+    #[serde(alias = "false_alarm")]
+    pub false_discovery_rate: Probability,
     /// Weeks of history without which nothing is called new or rising.
     pub min_weeks: u32,
     /// Reports, this week and history together, below which a theme is "too few".
@@ -48,7 +50,7 @@ pub struct TrendSettings {
 impl Default for TrendSettings {
     fn default() -> Self {
         Self {
-            false_alarm: Probability::from_millionths(50_000),
+            false_discovery_rate: Probability::from_millionths(50_000),
             min_weeks: 3,
             min_reports: 5,
             new_reports: 2,
@@ -375,7 +377,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((settings.history_weeks, settings.quotes_max), (5, 4));
-        assert_eq!(settings.trend.false_alarm.percent(), 10);
+        assert_eq!(settings.trend.false_discovery_rate.percent(), 10);
         assert_eq!(settings.trend.min_weeks, 3);
         assert!(settings.check().is_ok());
         let alerts: AlertSettings = toml::from_str(
