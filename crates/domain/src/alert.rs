@@ -104,9 +104,7 @@ impl Ground {
         };
         match (self, lang) {
             (Self::Declared { urgency }, _) => match (urgency, lang) {
-                (Urgency::Immediate, Lang::Fr) => {
-                    "déclarée « immédiat » par son auteur".to_owned()
-                }
+                (Urgency::Immediate, Lang::Fr) => "déclarée « immédiat » par son auteur".to_owned(),
                 (_, Lang::Fr) => "déclarée « à voir » par son auteur".to_owned(),
                 (Urgency::Immediate, Lang::En) => "declared “immediate” by its author".to_owned(),
                 (_, Lang::En) => "declared “to see” by its author".to_owned(),

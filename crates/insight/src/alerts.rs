@@ -73,6 +73,9 @@ pub fn alerts(
     })
 }
 
+/// In microseconds.
+const MINUTE: i64 = 60 * 1_000_000;
+
 /// How pressing an alert is among those of its kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
@@ -109,13 +112,15 @@ impl Writer<'_> {
                 .reading
                 .say("child-signs", &[("document", &document)])?,
         };
-        let basis = basis(&grounds, |ground| match ground {
+        let basis = basis(&grounds, |ground| {
+            match ground {
             Ground::Lexicon { .. } => {
                 "Lexique « enfant en danger », dans la note ou déclaré ; une expression n’est écartée \
                  que si une négation (« pas de », « aucun », « sans », « ni ») la précède immédiatement"
                     .to_owned()
             }
             other => other.say(Lang::Fr),
+        }
         });
         self.about_report(kind, Rank::First, report, statement, grounds, basis)
     }
@@ -201,16 +206,16 @@ impl Writer<'_> {
         let Some(statement) = statement else {
             return Ok(());
         };
-        let spans: Vec<Span> = grounds.iter().flat_map(|(_, spans)| spans).copied().collect();
+        let spans: Vec<Span> = grounds
+            .iter()
+            .flat_map(|(_, spans)| spans)
+            .copied()
+            .collect();
         let mut evidence = holding(report, &spans, self.settings.evidence_max)?;
         if evidence.is_empty() && self.settings.evidence_max > 0 {
             evidence.extend(fullest(report)?);
         }
-        let id = (self.id)(
-            kind.as_str(),
-            "report",
-            &report.entry.document.to_string(),
-        );
+        let id = (self.id)(kind.as_str(), "report", &report.entry.document.to_string());
         let since = report.entry.received_at;
         self.alerts.push((
             rank,
@@ -232,6 +237,12 @@ impl Writer<'_> {
     }
 
     fn recipient(&self, kind: AlertKind, since: Timestamp) -> Option<String> {
+        // A report dated by its day alone was received at midnight, when hardly anybody writes one.
+        let whole_day = since.local_in(&self.zone).minutes == 0 && since.micros() % MINUTE == 0;
+        let since = match whole_day {
+            true => since.plus_micros(12 * 60 * MINUTE),
+            false => since,
+        };
         let on_duty = self.settings.on_duty(kind, since, &self.zone);
         on_duty.map(str::to_owned)
     }

@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn the_nights_when_the_clock_is_moved_have_their_hours() {
-        let toml = "[[duty]]\nperson = 'nuit'\ndays = ['saturday']\nfrom = '20:00'\nuntil = '06:00'";
+        let toml =
+            "[[duty]]\nperson = 'nuit'\ndays = ['saturday']\nfrom = '20:00'\nuntil = '06:00'";
         let settings: AlertSettings = toml::from_str(toml).unwrap();
         let zone = Zone::paris();
         // Back on Sunday 25 October 2026 at 3:00, forward on Sunday 29 March 2026 at 2:00.

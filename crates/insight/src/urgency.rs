@@ -110,8 +110,8 @@ fn probability(value: f64) -> Probability {
 /// A sentence of more words than this is also read clause by clause: what is urgent may be a few
 /// words among many.
 const WORDS_WHOLE: usize = 10;
-/// A clause of fewer words goes with the next.
-const CLAUSE_WORDS_MIN: usize = 4;
+/// Fewer words say too little to be compared; a clause of fewer goes with the next.
+const WORDS_MIN: usize = 4;
 
 impl Corpus {
     /// Compares the notes of the period with the examples: what is most like them is kept, and
@@ -203,21 +203,24 @@ fn parts(report: &Report) -> Vec<Span> {
     };
     let mut parts = Vec::new();
     for sentence in &report.sentences {
-        parts.push(*sentence);
-        if words(*sentence) <= WORDS_WHOLE {
+        let length = words(*sentence);
+        if length >= WORDS_MIN {
+            parts.push(*sentence);
+        }
+        if length <= WORDS_WHOLE {
             continue;
         }
         let text = sentence.of(&report.entry.text).unwrap_or_default();
         let mut from = sentence.start;
         for (at, c) in text.char_indices() {
             let here = sentence.start + at as u32;
-            if matches!(c, ',' | ';' | ':') && words(Span::new(from, here)) >= CLAUSE_WORDS_MIN {
+            if matches!(c, ',' | ';' | ':') && words(Span::new(from, here)) >= WORDS_MIN {
                 parts.push(Span::new(from, here));
                 from = here + c.len_utf8() as u32;
             }
         }
         let rest = Span::new(from, sentence.end);
-        if from > sentence.start && words(rest) > 0 {
+        if from > sentence.start && words(rest) >= WORDS_MIN {
             parts.push(rest);
         }
     }
@@ -333,5 +336,95 @@ impl<'a> Rules<'a> {
             return Some((ground, found));
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::Entry;
+    use crate::{SynthesisSettings, alerts};
+    use domain::time::Zone;
+    use domain::{AlertId, ArtifactName, FieldReport};
+
+    fn corpus(note: &str) -> Corpus {
+        let entry = Entry {
+            document: DocumentId::from_bytes([1; 16]),
+            received_at: "2026-11-18T09:00:00Z".parse().unwrap(),
+            text_version: ArtifactName::from_bytes([1; 32]),
+            text: note.to_owned(),
+            report: FieldReport::default(),
+            masks: Vec::new(),
+            passages: Vec::new(),
+        };
+        let (pipeline, week) = ("p".parse().unwrap(), "2026-W47".parse().unwrap());
+        Corpus::new(pipeline, week, &Zone::paris(), "Europe/Paris", vec![entry]).unwrap()
+    }
+
+    /// The kinds of the grounds of the alerts of one note, and what is quoted.
+    fn grounds(note: &str, settings: &str) -> Vec<(String, String)> {
+        let settings: AlertSettings = toml::from_str(settings).unwrap();
+        let mut corpus = corpus(note);
+        // A vector that counts three words: enough to be near and far.
+        let mut encode = |texts: &[String]| {
+            let count = |t: &String, w: &str| t.to_lowercase().matches(w).count() as f32;
+            let vector = |t: &String| vec![count(t, "pont"), count(t, "saut"), count(t, "calme")];
+            Ok::<_, InsightError>(texts.iter().map(vector).collect())
+        };
+        corpus.compare(&settings.resemblance, &mut encode).unwrap();
+        let id = |_: &str, _: &str, _: &str| AlertId::from_bytes([0; 16]);
+        let themes = SynthesisSettings::default();
+        let set = alerts(&corpus, &themes, &settings, &id).unwrap();
+        assert_eq!(crate::verify_alerts(&set, &corpus, &themes), []);
+        let quote = |alert: &domain::Alert| alert.evidence[0].text(domain::Lang::Fr);
+        let of = |alert: &domain::Alert| (alert.series(), quote(alert));
+        set.alerts.iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_rule_wants_one_word_of_each_group_in_one_sentence() {
+        let rule =
+            "urgent_words = []\n[[rules]]\nname = 'feu'\nall = [['fumée*', 'feu'], ['étage*']]";
+        let said = |note: &str| grounds(note, rule);
+        assert_eq!(
+            said("Fumées vues. Calme. Du feu au 3e étage."),
+            [("urgent/rule".into(), "« Du feu au 3e étage. »".into())]
+        );
+        for note in [
+            "Fumée. Un étage.",
+            "Pas de fumée à l’étage.",
+            "Enfumé à l’étage.",
+        ] {
+            assert_eq!(said(note), [], "{note}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_like_an_example_counts_unless_a_counter_example_is_as_near() {
+        let examples = "[resemblance]\nthreshold = 0.8\nmargin = 0.1\n\
+            urgent = ['Il saute du pont.']\nnot_urgent = ['Le pont est calme.']";
+        let said = |note: &str| grounds(note, examples);
+        assert_eq!(
+            said("Tour du soir, rien de plus. Il veut sauter du pont."),
+            [(
+                "urgent/resemblance".into(),
+                "« Il veut sauter du pont. »".into()
+            )]
+        );
+        for note in [
+            "Le pont est bien calme.",
+            "Le pont fermé ce soir.",
+            "Saut du pont.",
+        ] {
+            assert_eq!(said(note), [], "{note}");
+        }
+    }
+
+    #[test]
+    fn what_is_urgent_is_found_within_a_long_sentence() {
+        let examples = "[resemblance]\nthreshold = 0.95\nurgent = ['Il saute du pont.']";
+        let note = "Tout est calme au marché et les gens sont calmes aussi ce soir, sauf un homme \
+            qui veut sauter du pont, on reste.";
+        assert_eq!(grounds(note, examples)[0].0, "urgent/resemblance");
     }
 }

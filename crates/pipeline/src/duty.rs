@@ -139,7 +139,7 @@ impl Desk {
 
     async fn series_of<T: DeserializeOwned>(
         &self,
-        activity: &str,
+        activity: &'static str,
         pipeline: &PipelineName,
         week: Option<IsoWeek>,
     ) -> Result<Vec<Dated<T>>, Error> {

@@ -1,10 +1,9 @@
-//! `synthesise` and `alerts`.
+//! `synthesise`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
-use domain::catalogue::Said;
-use domain::{Alert, AlertSet, DocumentId, IsoWeek, Lang, Sentence, Synthesis};
+use domain::{AlertSet, DocumentId, IsoWeek, Lang, Sentence, Synthesis};
 use pipeline::ledger::DocumentState;
 use serde::Serialize;
 
@@ -30,7 +29,7 @@ pub async fn synthesise(global: &Global, pipeline: &str, week: IsoWeek) -> Resul
         "pipeline `{}` makes no synthesis: its file has no [reconcile.synthesise]",
         pipeline.name()
     );
-    let made = reconcilers::synthesise(&house.desk, &pipeline, week).await?;
+    let made = reconcilers::synthesise(&house, &pipeline, week).await?;
     let set_aside =
         reconcilers::standing(&house.desk, &pipeline, week, DocumentState::Quarantined).await?;
     if set_aside > 0 {
@@ -96,84 +95,4 @@ async fn names(
         names.insert(id, house.desk.name(id).await?);
     }
     Ok(names)
-}
-
-/// An alert with the week it stands in.
-#[derive(Debug, Serialize)]
-struct Dated<'a> {
-    week: IsoWeek,
-    #[serde(flatten)]
-    alert: &'a Alert,
-}
-
-/// Shows alerts: those of a week, or of every week, as its latest edition has them.
-pub async fn alerts(global: &Global, pipeline: &str, week: Option<IsoWeek>) -> Result<Ending> {
-    let house = House::open_existing(global).await?;
-    let pipeline = house.pipeline(pipeline)?.clone();
-    let vault = &house.desk.vault;
-    let period = week.map(|w| w.to_string());
-    let reconciler = "alert".parse()?;
-    let editions = vault
-        .ledger
-        .editions(&reconciler, pipeline.name(), period.as_deref())
-        .await?;
-    let mut latest = BTreeMap::new();
-    for edition in editions {
-        latest.insert(edition.period.clone(), edition);
-    }
-    let mut sets: Vec<AlertSet> = Vec::new();
-    for edition in latest.values() {
-        let envelope = vault.envelope(edition.subject).await?;
-        sets.push(
-            vault
-                .read_json(edition.subject, &envelope, edition.artifact)
-                .await?,
-        );
-    }
-    let dated: Vec<Dated<'_>> = sets
-        .iter()
-        .flat_map(|s| {
-            s.alerts.iter().map(|alert| Dated {
-                week: s.period.week,
-                alert,
-            })
-        })
-        .collect();
-    if global.json {
-        print::json(&dated)?;
-        return Ok(Ending::Done);
-    }
-    let lang = global.lang;
-    if dated.is_empty() {
-        print::line(lang.pick("Aucune alerte.", "No alert."));
-        return Ok(Ending::Done);
-    }
-    let rows = dated
-        .iter()
-        .map(|d| {
-            let quote = d
-                .alert
-                .evidence
-                .first()
-                .map(|s| print::short(&s.text(lang), 90));
-            vec![
-                d.week.to_string(),
-                d.alert.kind.say(lang).to_owned(),
-                print::short(&d.alert.statement.text(lang), 160),
-                quote.unwrap_or_default(),
-                d.alert.recipient.clone().unwrap_or_default(),
-            ]
-        })
-        .collect();
-    print::table(
-        &[
-            lang.pick("semaine", "week"),
-            lang.pick("alerte", "alert"),
-            lang.pick("constat", "statement"),
-            lang.pick("extrait", "quote"),
-            lang.pick("pour", "for"),
-        ],
-        rows,
-    );
-    Ok(Ending::Done)
 }

@@ -1,6 +1,7 @@
 //! The commands, one short file a subject.
 
 pub mod admin;
+pub mod alerts;
 pub mod backup;
 pub mod classify;
 pub mod doctor;
