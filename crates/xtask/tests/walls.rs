@@ -154,6 +154,8 @@ const WORLDS: [(&str, &[&str], &[&str]); 34] = [
         &["axum", "askama", "tower", "tower-http"],
         &["web"],
     ),
+    // Only where a pipeline file declares a relay.
+    ("mail that goes out", &["lettre"], &["greffier"]),
     // benches publishes and consumes with it and does nothing else: the ceiling of the house's pace.
     ("AMQP", &["lapin"], &["broker", "benches"]),
     (
