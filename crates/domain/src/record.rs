@@ -43,6 +43,10 @@ pub enum Kind {
     Synthesis,
     /// The alerts of a period.
     Alerts,
+    /// The themes of a week, learnt and followed.
+    Themes,
+    /// What a person decided of a theme.
+    ThemeAct,
     /// What a person did with an alert ([`AlertAct`](crate::AlertAct)).
     AlertAct,
     /// Who was told of an alert ([`AlertNotice`](crate::AlertNotice)).
@@ -66,6 +70,8 @@ impl Kind {
             Self::Act => "act",
             Self::Synthesis => "synthesis",
             Self::Alerts => "alerts",
+            Self::Themes => "themes",
+            Self::ThemeAct => "theme-act",
             Self::AlertAct => "alert-act",
             Self::AlertNotice => "alert-notice",
         }

@@ -72,8 +72,15 @@ pub enum Trend {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ThemeSection {
-    /// The theme's name in the pipeline file, or the tag or word that made it.
+    /// The theme's name in the pipeline file, or the tag or word that made it, or what a learnt theme
+    /// is called.
     pub theme: String,
+    /// What it is known by over the weeks, where themes are followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// It is none of the pipeline file's: passages alike made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub learnt: bool,
     /// Against its history.
     pub trend: Trend,
     /// Reports of the weeks before, oldest first, then of this one.

@@ -420,6 +420,8 @@ fn syntheses_of_format_1() {
         alerts: vec![domain::AlertId::from_bytes([12; 16])],
         themes: vec![ThemeSection {
             theme: "éclairage".into(),
+            id: None,
+            learnt: false,
             trend: Trend::TooFew,
             counts: vec![0, 3, 7],
             figures: vec![figure],

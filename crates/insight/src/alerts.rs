@@ -249,21 +249,22 @@ impl Writer<'_> {
 
     fn watched(&mut self) -> Result<(), InsightError> {
         for watched in &self.settings.watched {
+            let theme = self.reading.corpus.known().called(&watched.theme);
             let statement = self.reading.say(
                 "watched-theme",
                 &[
-                    ("theme", &watched.theme),
+                    ("theme", theme),
                     ("threshold", &watched.threshold.to_string()),
                 ],
             )?;
-            let reports: Vec<&Report> = self.reading.current_about(&watched.theme).collect();
+            let reports: Vec<&Report> = self.reading.current_about(theme).collect();
             let basis = format!(
                 "Thème surveillé : alerte à partir de {} remontée(s) dans la semaine.",
                 watched.threshold
             );
             self.about_theme(
                 AlertKind::WatchedTheme,
-                &watched.theme,
+                theme,
                 None,
                 &reports,
                 statement,
@@ -278,7 +279,10 @@ impl Writer<'_> {
             return Ok(());
         };
         for (theme, _) in self.reading.themes() {
-            if rule.except.iter().any(|t| t == theme) {
+            let known = self.reading.corpus.known();
+            let is_excepted = rule.except.iter().any(|t| known.called(t) == theme);
+            // A rule is about themes that the team named.
+            if is_excepted || known.id(theme).is_some_and(|(_, learnt)| learnt) {
                 continue;
             }
             let places: BTreeSet<String> = self
@@ -321,6 +325,9 @@ impl Writer<'_> {
     fn trends(&mut self) -> Result<(), InsightError> {
         let trend = &self.reading.settings.trend;
         for (theme, series) in self.reading.themes() {
+            if self.reading.corpus.known().is_hidden(theme) {
+                continue;
+            }
             let verdict = &series.verdict;
             let (kind, query, basis) = match verdict.trend {
                 Trend::Rising if self.settings.rising => (

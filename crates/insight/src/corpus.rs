@@ -11,6 +11,8 @@ use domain::time::Zone;
 use domain::{ArtifactName, DocumentId, FieldReport, IsoWeek, PipelineName, Span, Timestamp};
 
 use crate::InsightError;
+use crate::settings::SynthesisSettings;
+use crate::themes::{Known, Themes};
 use crate::urgency::Nearest;
 use crate::words::{Token, tokens};
 
@@ -46,6 +48,7 @@ pub struct Corpus {
     reports: Vec<Report>,
     /// What of the period's notes is most like examples, once compared.
     nearest: BTreeMap<DocumentId, Nearest>,
+    known: Known,
 }
 
 /// One report with what was read of it.
@@ -116,7 +119,23 @@ impl Corpus {
             first_week: reports.first().map_or(week, |r| r.week),
             reports,
             nearest: BTreeMap::new(),
+            known: Known::default(),
         })
+    }
+
+    /// Takes up the themes of its week, as they were learnt and as people decided: reports belong to
+    /// the learnt ones whose passages they have, and those of the list bear the names people gave.
+    #[must_use]
+    pub fn with_themes(mut self, themes: &Themes, settings: &SynthesisSettings) -> Self {
+        let listed = settings.themes.iter().map(|theme| key(&theme.name));
+        let tags = self.reports.iter().flat_map(|r| &r.entry.report.themes);
+        let taken = listed.chain(tags.map(|tag| key(tag))).collect();
+        self.known = Known::of(themes, &taken);
+        self
+    }
+
+    pub(crate) const fn known(&self) -> &Known {
+        &self.known
     }
 
     /// The pipeline the reports came through.

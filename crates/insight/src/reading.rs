@@ -64,7 +64,10 @@ impl<'a> Reading<'a> {
                     themes: if routine {
                         BTreeSet::new()
                     } else {
-                        themes_of(report, &rules, &tags)
+                        let said = themes_of(report, &rules, &tags);
+                        let said = said.iter().map(|name| corpus.known().called(name));
+                        let learnt = corpus.known().of_report(report.entry.document);
+                        said.map(str::to_owned).chain(learnt.cloned()).collect()
                     },
                 }
             })
@@ -120,9 +123,11 @@ impl<'a> Reading<'a> {
         self.themes.iter().map(|(name, s)| (name.as_str(), s))
     }
 
-    /// The words of a theme of the settings; a theme made by a tag has none.
+    /// The words of a theme of the settings; a theme made by a tag or learnt has none.
     pub(crate) fn words_of(&self, theme: &str) -> Option<&Lexicon> {
-        let rule = self.rules.themes.iter().find(|r| r.name == theme)?;
+        let known = self.corpus.known();
+        let mut rules = self.rules.themes.iter();
+        let rule = rules.find(|r| known.called(&r.name) == theme)?;
         Some(&rule.words)
     }
 

@@ -39,7 +39,7 @@ pub fn synthesise(
 
     let mut current: Vec<(&str, &Series)> = reading
         .themes()
-        .filter(|(_, series)| series.observed() > 0)
+        .filter(|(name, series)| series.observed() > 0 && !corpus.known().is_hidden(name))
         .collect();
     current.sort_by_key(|(name, series)| (Reverse(series.observed()), *name));
     let mut quoted = BTreeSet::new();
@@ -106,8 +106,11 @@ fn section(
         Trend::Steady => None,
     });
     let reports: Vec<&Report> = reading.current_about(theme).collect();
+    let known = reading.corpus.known().id(theme);
     Ok(ThemeSection {
         theme: theme.to_owned(),
+        id: known.map(|(id, _)| id.to_string()),
+        learnt: known.is_some_and(|(_, learnt)| learnt),
         trend: series.verdict.trend,
         counts: series.counts.clone(),
         figures,

@@ -21,6 +21,7 @@
 mod acts;
 mod community;
 mod identity;
+mod known;
 mod near;
 mod phrases;
 mod state;
@@ -36,6 +37,8 @@ pub use acts::{ThemeAct, ThemesError};
 pub use phrases::{Phrase, Told, phrases};
 pub use state::{Change, Member, Origin, ThemeChange, ThemeId, ThemeState, Themes, ThemesFormat};
 pub use window::{central_quote, passages};
+
+pub(crate) use known::Known;
 
 use crate::InsightError;
 use community::{Graph, communities};

@@ -206,6 +206,8 @@ fn synthesis(ids: &[DocumentId], quote: &Sentence) -> Synthesis {
         alerts: vec![alert_id(1)],
         themes: vec![ThemeSection {
             theme: "éclairage".into(),
+            id: None,
+            learnt: false,
             trend: Trend::TooFew,
             counts: vec![0, 1, 0, 0, 2, 1, 3],
             figures: vec![counted(
