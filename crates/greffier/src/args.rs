@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use alerts::{AlertDone, AlertsAction};
 pub use eval::{EvalExtract, EvalRouting, EvalSearch, EvalUrgent, EvalWhat, EvalYear};
 pub use queues::{Broker, Claims, MaybeBroker, ParkedAction};
-pub use weeks::{Form, Synthesise};
+pub use weeks::{Form, Synthesise, ThemeNamed, ThemesAction, ThemesOf, Who};
 
 /// The clerk of a town hall: reads what arrives, proposes where it goes, finds it again, and can
 /// prove how each of its outputs came about. It informs; people decide.
@@ -421,6 +421,8 @@ pub enum Command {
     },
     /// Make the synthesis of a week, or show the one these reports already made.
     Synthesise(Synthesise),
+    /// Show the themes of a week, learnt and followed, or decide of one.
+    Themes(ThemesOf),
     /// Show alerts, with who was told and who took them on; or answer one.
     Alerts {
         /// The pipeline.

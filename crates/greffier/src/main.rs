@@ -50,7 +50,7 @@ use clap::Parser;
 use crate::args::{Cli, Command, EvalWhat, LogFormat};
 use crate::commands::{
     Ending, admin, alerts, classify, doctor, documents, eval, extract, inbox, index, ingest,
-    queues, search, service, synthesise, trust,
+    queues, search, service, synthesise, themes, trust,
 };
 use crate::house::Busy;
 
@@ -236,6 +236,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
             output,
         } => classify::classify(global, pipeline, input, output).await,
         Command::Synthesise(args) => synthesise::synthesise(global, args).await,
+        Command::Themes(args) => themes::run(global, args).await,
         Command::Alerts {
             pipeline,
             week,

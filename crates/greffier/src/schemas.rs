@@ -35,6 +35,10 @@ fn pipeline_file() -> NamedSchema {
         ),
         ("alert", of::<insight::AlertSettings>("alert").schema),
         (
+            "themes",
+            of::<insight::themes::ThemesSettings>("themes").schema,
+        ),
+        (
             "tell",
             of::<crate::reconcilers::TellSettings>("tell").schema,
         ),

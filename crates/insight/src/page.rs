@@ -13,6 +13,7 @@ use domain::synthesis::{ThemeSection, Trend};
 use domain::{Alert, AlertKind, AlertSet, DocumentId, IsoWeek, Lang, Sentence, Synthesis};
 
 use crate::quotes::line;
+use crate::themes::{Change, Followed, Origin, ThemeChange, ThemeId, ThemeState, Themes};
 
 /// Themes that a briefing names beside those that rose or are new.
 const BRIEFED_THEMES: usize = 5;
@@ -410,6 +411,25 @@ impl Page {
         Some(page)
     }
 
+    /// Adds what became of themes since the week before, after the themes themselves.
+    pub fn say_themes(&mut self, followed: &Followed) {
+        let lines = changes_said(&followed.changes, &followed.themes, self.lang);
+        if lines.is_empty() {
+            return;
+        }
+        let title = self.lang.pick("Thèmes", "Themes");
+        let at = self.sections.iter().position(|s| s.title == title);
+        let section = Section {
+            title: self
+                .lang
+                .pick("Ce que deviennent les thèmes", "What becomes of themes")
+                .to_owned(),
+            blocks: vec![Block::List(lines.into_iter().map(Line::Figure).collect())],
+        };
+        let after = at.map_or(self.sections.len(), |at| at + 1);
+        self.sections.insert(after, section);
+    }
+
     /// Puts first what differs from an earlier edition of the same period, which stays as it was.
     pub fn say_changes(
         &mut self,
@@ -484,6 +504,47 @@ impl Page {
         };
         self.sections.insert(0, Section { title, blocks });
     }
+}
+
+/// What became of themes, a sentence each: those that passages made, and those of the list that people
+/// or passages joined to another.
+pub fn changes_said(changes: &[ThemeChange], themes: &Themes, lang: Lang) -> Vec<String> {
+    let title = |id: &ThemeId| {
+        let known = themes.theme(id);
+        known.map_or_else(|| id.to_string(), ThemeState::title)
+    };
+    let is_learnt = |id: &ThemeId| {
+        let known = themes.theme(id);
+        known.is_none_or(|theme| matches!(theme.origin, Origin::Learnt))
+    };
+    changes
+        .iter()
+        // That the team's own list is said or not in a week is in its counts.
+        .filter(|c| is_learnt(&c.theme))
+        .map(|c| {
+            let name = &c.title;
+            match (&c.change, lang) {
+                (Change::Born, Lang::Fr) => format!("Apparaît : « {name} »."),
+                (Change::Born, Lang::En) => format!("Appears: “{name}”."),
+                (Change::Returned, Lang::Fr) => format!("Revient : « {name} »."),
+                (Change::Returned, Lang::En) => format!("Comes back: “{name}”."),
+                (Change::Split { from }, Lang::Fr) => {
+                    format!("Se sépare de « {} » : « {name} ».", title(from))
+                }
+                (Change::Split { from }, Lang::En) => {
+                    format!("Parts from “{}”: “{name}”.", title(from))
+                }
+                (Change::Merged { into }, Lang::Fr) => {
+                    format!("Se fond dans « {} » : « {name} ».", title(into))
+                }
+                (Change::Merged { into }, Lang::En) => {
+                    format!("Merges into “{}”: “{name}”.", title(into))
+                }
+                (Change::Ended, Lang::Fr) => format!("N’est plus dit : « {name} »."),
+                (Change::Ended, Lang::En) => format!("Is no longer said: “{name}”."),
+            }
+        })
+        .collect()
 }
 
 /// How many reports each theme has in two syntheses, by name.
@@ -726,7 +787,14 @@ impl Wording<'_> {
     fn theme(&self, theme: &ThemeSection) -> ThemeBlock {
         ThemeBlock {
             name: theme.theme.clone(),
-            trend: theme.trend.say(self.lang).to_owned(),
+            trend: match theme.learnt {
+                true => format!(
+                    "{}, {}",
+                    self.lang.pick("thème appris", "learnt theme"),
+                    theme.trend.say(self.lang)
+                ),
+                false => theme.trend.say(self.lang).to_owned(),
+            },
             counts: theme.counts.clone(),
             counts_said: counts_said(&theme.counts, self.lang),
             figures: theme.figures.iter().map(|s| self.line(s)).collect(),

@@ -30,7 +30,7 @@ pub const ALERT_NOTICE: &str = "alert-notice";
 /// The version of the statements of both.
 const VERSION: u32 = 1;
 /// Others who write to the same series at the same moment are given way this often.
-const TRIES: u32 = 8;
+pub(crate) const TRIES: u32 = 8;
 
 /// Something about an alert, when it was done, and the run that recorded it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Desk {
         Ok(all)
     }
 
-    async fn series_of<T: DeserializeOwned>(
+    pub(crate) async fn series_of<T: DeserializeOwned>(
         &self,
         activity: &'static str,
         pipeline: &PipelineName,
@@ -267,7 +267,10 @@ impl Desk {
                 after,
             };
             let bytes = canonical::to_bytes(&act)?;
-            if self.write_series(pipeline, week, written, &bytes).await? {
+            if self
+                .write_series(pipeline, &week.edition.period, written, &bytes)
+                .await?
+            {
                 return Ok(act);
             }
         }
@@ -296,7 +299,10 @@ impl Desk {
                 after,
             };
             let bytes = canonical::to_bytes(notice)?;
-            if self.write_series(pipeline, week, written, &bytes).await? {
+            if self
+                .write_series(pipeline, &week.edition.period, written, &bytes)
+                .await?
+            {
                 return Ok(());
             }
         }
@@ -304,16 +310,16 @@ impl Desk {
     }
 
     /// Writes the next of a series. `false` when someone else took its place.
-    async fn write_series(
+    pub(crate) async fn write_series(
         &self,
         pipeline: &Pipeline,
-        week: &WeekAlerts,
+        period: &str,
         writing: Writing,
         bytes: &[u8],
     ) -> Result<bool, Error> {
         let vault = &self.vault;
         let started = self.clock.now();
-        let (name, period) = (pipeline.name(), &week.edition.period);
+        let name = pipeline.name();
         let activity = slug(writing.activity);
         let collection = &pipeline.source.file.collection;
         let subject = series(vault, collection, &activity, name, period)?;
@@ -344,7 +350,7 @@ impl Desk {
             generation: 0,
             inputs: Vec::new(),
             input_runs,
-            period: Some(period.clone()),
+            period: Some(period.to_owned()),
             settings: settings.0,
             models: Vec::new(),
             outcome: RunOutcome::Done,
@@ -370,7 +376,7 @@ impl Desk {
             subject,
             reconciler: activity,
             pipeline: name.clone(),
-            period: period.clone(),
+            period: period.to_owned(),
             number: editions.iter().map(|e| e.number).max().unwrap_or(0) + 1,
             run_key,
             artifact,
@@ -384,12 +390,12 @@ impl Desk {
 }
 
 /// What is written next to a series.
-struct Writing {
-    activity: &'static str,
-    kind: Kind,
-    agent: Agent,
+pub(crate) struct Writing {
+    pub(crate) activity: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) agent: Agent,
     /// The run it follows.
-    after: RunKey,
+    pub(crate) after: RunKey,
 }
 
 /// A notice of the current format.

@@ -12,6 +12,7 @@
 //! | [`log`] | sequencing, checkpoints, proofs |
 //! | [`desk`], [`inbox`], [`review`] | what people see and do: a document, what waits and in which order, a decision |
 //! | [`duty`] | alerts in people's hands: who was told, who took one on |
+//! | [`themes`] | what people decide of themes |
 //! | [`likeness`], [`precedents`] | what resembles what, and what people decided of the like |
 //! | [`examples`] | what people decided, to learn from |
 //! | [`reasons`], [`explain`], [`progress`] | why, on a line and on a sheet; how far routing by itself is |
@@ -47,6 +48,7 @@ pub mod service;
 pub mod stage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod themes;
 pub mod vault;
 pub mod verify;
 pub mod worker;

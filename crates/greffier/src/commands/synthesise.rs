@@ -74,6 +74,9 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
             others.push(self::made(global, &house, &pipeline, week).await?);
         }
     }
+    // The very ones that the synthesis was made with: made again, they are found.
+    let followed = reconcilers::themes::themes(&house.desk, &pipeline, args.week).await?;
+    let followed = followed.map(|(followed, _)| followed);
     let mut reports = reports_named(&made.synthesis, &made.alerts);
     for other in &others {
         reports.extend(reports_named(&other.synthesis, &other.alerts));
@@ -106,6 +109,9 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
         } else {
             Page::whole(&synthesis, &alerts, &name, lang)
         };
+        if let (Some(followed), false) = (&followed, args.briefing) {
+            page.say_themes(followed);
+        }
         if let Some((number, before)) = &before {
             page.say_changes(*number, before, &synthesis, &alerts);
         }

@@ -2,6 +2,7 @@
 
 mod examples;
 pub mod tell;
+pub mod themes;
 pub mod weeks;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use domain::{
     AlertId, AlertSet, FieldReport, IsoWeek, Kind, Layout, PassageSet, RunKey, StageName,
     SubjectId, Synthesis, canonical,
 };
+use insight::themes::{Followed, ThemeDecision, ThemesSettings};
 use insight::{AlertSettings, Corpus, Entry, InsightError, SynthesisSettings};
 use pipeline::desk::Desk;
 use pipeline::duty::{ALERT_ACT, ALERT_NOTICE};
@@ -28,6 +30,7 @@ use serde::de::DeserializeOwned;
 
 use crate::house::House;
 pub use tell::TellSettings;
+use themes::{THEME_ACT, THEMES};
 
 /// Raised whenever the synthesis may change for the same reports.
 const SYNTHESISE_VERSION: u32 = 1;
@@ -41,7 +44,7 @@ const TELL: &str = "tell";
 
 /// Whether records of this activity are those of a reconciler.
 pub fn is_reconciler(activity: &str) -> bool {
-    matches!(activity, ALERT | SYNTHESISE | ALERT_NOTICE)
+    matches!(activity, ALERT | SYNTHESISE | THEMES | ALERT_NOTICE)
 }
 
 /// The alerts and the synthesis of one week.
@@ -64,18 +67,22 @@ fn slug(name: &str) -> StageName {
 pub fn check(source: &SourceFile) -> Result<(), FileError> {
     for (name, entry) in &source.file.reconcile {
         match name.as_str() {
-            SYNTHESISE | ALERT | TELL => {}
+            SYNTHESISE | ALERT | THEMES | TELL => {}
             other => {
                 return Err(source.wrong_at(
                     entry.settings.span().start,
                     format!("reconciler `{other}` is not known"),
-                    "synthesise, alert or tell",
+                    "synthesise, alert, themes or tell",
                 ));
             }
         }
     }
     let (themes, at) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
     themes
+        .check()
+        .map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))?;
+    let (learning, at) = settings::<ThemesSettings>(source, THEMES)?;
+    learning
         .check()
         .map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))?;
     let (alerts, at) = settings::<AlertSettings>(source, ALERT)?;
@@ -156,7 +163,8 @@ pub async fn alerts(house: &House, pipeline: &Pipeline, week: IsoWeek) -> Result
     let source = &pipeline.source;
     let (themes, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
     let (alerting, _) = settings::<AlertSettings>(source, ALERT)?;
-    let (mut corpus, runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    let (corpus, mut runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    let mut corpus = knowing(desk, pipeline, week, &themes, corpus, &mut runs).await?;
     let encoder = examples::encoder(house, pipeline, &alerting)?;
     let making = Making {
         reconciler: slug(ALERT),
@@ -204,6 +212,7 @@ pub async fn synthesise(house: &House, pipeline: &Pipeline, week: IsoWeek) -> Re
     let source = &pipeline.source;
     let (themes, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
     let (corpus, mut runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    let corpus = knowing(desk, pipeline, week, &themes, corpus, &mut runs).await?;
     runs.push(alerts_made.edition.run_key);
     let making = Making {
         reconciler: slug(SYNTHESISE),
@@ -232,6 +241,25 @@ pub async fn synthesise(house: &House, pipeline: &Pipeline, week: IsoWeek) -> Re
     Ok(Week {
         alerts: (set, alerts_made),
         synthesis: (synthesis, made),
+    })
+}
+
+/// The corpus with the themes of its week, where the pipeline learns them; their run is one more that
+/// is read.
+async fn knowing(
+    desk: &Desk,
+    pipeline: &Pipeline,
+    week: IsoWeek,
+    listed: &SynthesisSettings,
+    corpus: Corpus,
+    runs: &mut Vec<RunKey>,
+) -> Result<Corpus> {
+    Ok(match themes::themes(desk, pipeline, week).await? {
+        Some((followed, made)) => {
+            runs.push(made.edition.run_key);
+            corpus.with_themes(&followed.themes, listed)
+        }
+        None => corpus,
     })
 }
 
@@ -385,7 +413,7 @@ pub async fn verify(house: &House, v: &mut Verification) -> Result<()> {
     let mut recounted: BTreeSet<RunKey> = BTreeSet::new();
     // Those of a pipeline that makes no synthesis any more are checked all the same.
     for pipeline in desk.pipelines.iter() {
-        for reconciler in [ALERT, SYNTHESISE] {
+        for reconciler in [THEMES, ALERT, SYNTHESISE] {
             let editions = desk
                 .vault
                 .ledger
@@ -403,7 +431,7 @@ pub async fn verify(house: &House, v: &mut Verification) -> Result<()> {
             }
         }
         // What people did and who was told is said by people and by chance: it is only listed.
-        for activity in [ALERT_ACT, ALERT_NOTICE] {
+        for activity in [ALERT_ACT, ALERT_NOTICE, THEME_ACT] {
             let activity = slug(activity);
             let ledger = &desk.vault.ledger;
             let editions = ledger.editions(&activity, pipeline.name(), None).await?;
@@ -420,7 +448,7 @@ pub async fn verify(house: &House, v: &mut Verification) -> Result<()> {
         at += batch.len() as u64;
         for stored in batch {
             let activity = stored.record.activity.as_str();
-            let is_edition = is_reconciler(activity) || activity == ALERT_ACT;
+            let is_edition = is_reconciler(activity) || matches!(activity, ALERT_ACT | THEME_ACT);
             if is_edition && !recounted.contains(&stored.record.run_key) {
                 v.find(
                     stored.record.run_key,
@@ -465,24 +493,39 @@ async fn verify_edition(
     let wanted: BTreeSet<RunKey> = statement.input_runs.iter().copied().collect();
     let mut subjects = BTreeSet::new();
     let mut alerts: Option<AlertSet> = None;
+    let mut known: Option<Followed> = None;
+    let mut acts: Vec<(String, u32, ThemeDecision)> = Vec::new();
     for run in &wanted {
         let stored = vault
             .ledger
             .record(*run, 0)
             .await?
             .with_context(|| format!("{run} is missing"))?;
-        if stored.record.activity.as_str() == ALERT {
-            let subject = stored.record.subject;
-            let (record, _) = pipeline::vault::read_record(stored)?;
-            let output = record
-                .statement()
-                .outputs
-                .first()
-                .context("an alert run wrote nothing")?;
-            let envelope = vault.envelope(subject).await?;
-            alerts = Some(vault.read_json(subject, &envelope, output.name).await?);
-        } else {
+        let activity = stored.record.activity.as_str().to_owned();
+        if !matches!(activity.as_str(), ALERT | THEMES | THEME_ACT) {
             subjects.insert(stored.record.subject);
+            continue;
+        }
+        let subject = stored.record.subject;
+        let (record, _) = pipeline::vault::read_record(stored)?;
+        let statement = record.statement();
+        let output = (statement.outputs.first())
+            .with_context(|| format!("{run} ({activity}) wrote nothing"))?;
+        let envelope = vault.envelope(subject).await?;
+        match activity.as_str() {
+            ALERT => alerts = Some(vault.read_json(subject, &envelope, output.name).await?),
+            THEMES => known = Some(vault.read_json(subject, &envelope, output.name).await?),
+            _ => {
+                let period = statement.period.clone().unwrap_or_default();
+                let acts_on = slug(THEME_ACT);
+                let ledger = &vault.ledger;
+                let series = ledger.editions(&acts_on, pipeline.name(), Some(&period));
+                let number = (series.await?.iter().find(|e| e.run_key == *run))
+                    .with_context(|| format!("{run} is not listed"))?
+                    .number;
+                let act = vault.read_json(subject, &envelope, output.name).await?;
+                acts.push((period, number, act));
+            }
         }
     }
     let mut entries = Vec::new();
@@ -509,12 +552,26 @@ async fn verify_edition(
         .as_str()
         .context("its settings name no time zone")?;
     let mut corpus = assemble(pipeline, week, zone_name, entries)?;
+    let is_themes = edition.reconciler.as_str() == THEMES;
+    if let (Some(known), false) = (&known, is_themes) {
+        corpus = corpus.with_themes(&known.themes, &themes);
+    }
     let envelope = vault.envelope(edition.subject).await?;
     let bytes = vault
         .read(edition.subject, &envelope, edition.artifact)
         .await?;
     let again;
-    let (sentences, findings) = if edition.reconciler.as_str() == ALERT {
+    let (sentences, findings) = if is_themes {
+        acts.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        let past = self::themes::Past {
+            last: known.map(|known| known.themes),
+            acts: acts.into_iter().map(|(_, _, act)| act).collect(),
+            ..self::themes::Past::default()
+        };
+        let learning: ThemesSettings = serde_json::from_value(kept["settings"]["themes"].clone())?;
+        again = self::themes::followed(&corpus, &themes, &learning, &past)?;
+        (Vec::new(), Vec::new())
+    } else if edition.reconciler.as_str() == ALERT {
         let set: AlertSet = serde_json::from_slice(&bytes)?;
         let alerting: AlertSettings = serde_json::from_value(kept["settings"]["alert"].clone())?;
         let id =

@@ -45,6 +45,30 @@ pub enum ThemeAct {
     },
 }
 
+/// A person's act as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThemeDecision {
+    /// `greffier.theme-act/1`.
+    pub format: ThemeDecisionFormat,
+    /// The person, as they gave their name.
+    pub by: String,
+    /// What they decided.
+    pub act: ThemeAct,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The version of the artifact of an act on a theme.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ThemeDecisionFormat {
+    /// The first.
+    #[default]
+    #[serde(rename = "greffier.theme-act/1")]
+    V1,
+}
+
 /// Why an act cannot be done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ThemesError {

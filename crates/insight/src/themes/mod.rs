@@ -33,7 +33,7 @@ use domain::{IsoWeek, Probability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use acts::{ThemeAct, ThemesError};
+pub use acts::{ThemeAct, ThemeDecision, ThemeDecisionFormat, ThemesError};
 pub use phrases::{Phrase, Told, phrases};
 pub use state::{Change, Member, Origin, ThemeChange, ThemeId, ThemeState, Themes, ThemesFormat};
 pub use window::{central_quote, passages};
