@@ -110,7 +110,8 @@ fn decided(action: &ThemesAction) -> (ThemeAct, &Who) {
 
 fn row(theme: &ThemeState, lang: Lang) -> Vec<String> {
     let mut states = Vec::new();
-    if matches!(theme.origin, Origin::Learnt) {
+    let is_learnt = matches!(theme.origin, Origin::Learnt);
+    if is_learnt {
         states.push(lang.pick("appris", "learnt"));
     }
     if theme.pinned {
@@ -125,8 +126,17 @@ fn row(theme: &ThemeState, lang: Lang) -> Vec<String> {
     vec![
         theme.id.to_string(),
         print::short(&theme.title(), 60),
-        theme.this_week.to_string(),
-        theme.members.len().to_string(),
+        // Those of the list are counted by their words, in the synthesis.
+        if is_learnt {
+            theme.this_week.to_string()
+        } else {
+            String::new()
+        },
+        if is_learnt {
+            theme.members.len().to_string()
+        } else {
+            String::new()
+        },
         theme.first_week.to_string(),
         states.join(", "),
     ]
