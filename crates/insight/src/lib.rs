@@ -7,6 +7,7 @@
 //! | `words` | whole words and phrases, and simple denials |
 //! | `reading` | which themes a report carries, and each theme's series of weeks |
 //! | [`trend`] | whether a count is more than its history explains |
+//! | [`themes`] | themes learnt from vectors, and how they live on from week to week |
 //! | [`drift`] | whether documents still resemble those that came before |
 //! | [`query`] | every figure that can be said, by name: the writer has no other way to count |
 //! | `quotes` | which sentences to quote |
@@ -14,8 +15,8 @@
 //! | [`verify`](mod@verify) | re-reads every quote and re-runs every figure |
 //! | [`markdown`](mod@markdown) | the page read on Monday |
 //!
-//! Invariants: no I/O, no clock, no randomness, no threads. The same reports in any order give the
-//! same values. Every sentence is a quote of a stored text with its masks, or a template filled by
+//! Invariants: no I/O, no clock, no randomness; threads only where they change nothing. The same
+//! reports in any order give the same values. Every sentence is a quote of a stored text with its masks, or a template filled by
 //! [`query::answer`]; whatever [`synthesise`] writes, [`verify()`] finds nothing against. Floats
 //! are used inside, with sums, products, quotients and square roots only (which IEEE 754 rounds
 //! the same way on every machine), and never leave.
@@ -31,6 +32,7 @@ mod quotes;
 mod reading;
 pub mod settings;
 pub mod synthesis;
+pub mod themes;
 pub mod trend;
 pub mod verify;
 mod words;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::report::Urgency;
-use domain::{DocumentId, IsoWeek};
+use domain::{DocumentId, IsoWeek, Span};
 
 use crate::InsightError;
 use crate::corpus::{Corpus, Report, key};
@@ -120,6 +120,31 @@ impl<'a> Reading<'a> {
         Some(&rule.words)
     }
 
+    /// The reports of all weeks that say more than that there is nothing to report.
+    pub(crate) fn telling(&self) -> impl Iterator<Item = &'a Report> {
+        self.corpus
+            .reports()
+            .iter()
+            .zip(&self.marks)
+            .filter(|(_, mark)| !mark.routine)
+            .map(|(report, _)| report)
+    }
+
+    /// The themes of the settings, in their order, that a part of a note says; with `declared`,
+    /// those its report declares as well.
+    pub(crate) fn listed(&self, report: &Report, part: Span, declared: bool) -> Vec<String> {
+        let tags: BTreeSet<String> = report.entry.report.themes.iter().map(|t| key(t)).collect();
+        self.rules
+            .themes
+            .iter()
+            .filter(|rule| {
+                places(report, &rule.words, rule.affirmed_only).any(|span| part.contains(span))
+                    || (declared && !rule.tags.is_disjoint(&tags))
+            })
+            .map(|rule| rule.name.clone())
+            .collect()
+    }
+
     /// The reports of `week`.
     pub(crate) fn of_week(&self, week: IsoWeek) -> impl Iterator<Item = &'a Report> {
         self.corpus.reports().iter().filter(move |r| r.week == week)
@@ -234,10 +259,19 @@ fn themes_of(report: &Report, rules: &Rules, tags: &BTreeMap<String, String>) ->
 
 /// Whether the note says a word of the lexicon outside what is masked: a name is not a theme.
 fn says(report: &Report, lexicon: &Lexicon, affirmed_only: bool) -> bool {
-    lexicon.find(&report.tokens).into_iter().any(|m| {
-        report.mask_over(m.span(&report.tokens)).is_none()
-            && !(affirmed_only && denied(&report.tokens, m.first, 2))
-    })
+    places(report, lexicon, affirmed_only).next().is_some()
+}
+
+/// Where it does.
+fn places(report: &Report, lexicon: &Lexicon, affirmed_only: bool) -> impl Iterator<Item = Span> {
+    lexicon
+        .find(&report.tokens)
+        .into_iter()
+        .filter(move |m| {
+            report.mask_over(m.span(&report.tokens)).is_none()
+                && !(affirmed_only && denied(&report.tokens, m.first, 2))
+        })
+        .map(|m| m.span(&report.tokens))
 }
 
 /// Whether the note says no more than that there is nothing to report.
