@@ -16,10 +16,11 @@
 //! | [`markdown`](mod@markdown) | the page read on Monday |
 //!
 //! Invariants: no I/O, no clock, no randomness; threads only where they change nothing. The same
-//! reports in any order give the same values. Every sentence is a quote of a stored text with its masks, or a template filled by
-//! [`query::answer`]; whatever [`synthesise`] writes, [`verify()`] finds nothing against. Floats
-//! are used inside, with sums, products, quotients and square roots only (which IEEE 754 rounds
-//! the same way on every machine), and never leave.
+//! reports in any order give the same values. Every sentence is a quote of a stored text with its
+//! masks, or a template filled by [`query::answer`]; whatever [`synthesise`] writes, [`verify()`]
+//! finds nothing against. Floats are used inside, with sums, products, quotients and square roots
+//! only (which IEEE 754 rounds the same way on every machine) and `libm`'s logarithm (the same code
+//! on every machine), and never leave.
 
 pub mod alerts;
 pub mod corpus;

@@ -60,7 +60,7 @@ pub struct ThemesSettings {
     /// How much last week's theme of a passage weighs beside what it is near this week, in
     /// hundredths: the more, the steadier themes are and the later they split.
     pub loyalty: u32,
-    /// Passages of a learnt theme, at least; more in a large corpus (a quarter of its square root).
+    /// Passages of a learnt theme, at least.
     pub passages_min: u32,
     /// Phrases kept of a theme, at most.
     pub phrases_max: u32,
@@ -275,7 +275,6 @@ impl<'a> Window<'a> {
 
     /// The group of each point; none of lone voices.
     fn groups(&self, settings: &ThemesSettings) -> Vec<Option<usize>> {
-        let count: u32 = self.weights.iter().sum();
         let pairs: Vec<(&[i16], u32)> = self
             .directions
             .iter()
@@ -314,7 +313,6 @@ impl<'a> Window<'a> {
             .enumerate()
             .map(|(point, group)| (held[point] || mutual[point] > 0).then_some(group))
             .collect();
-        let least = settings.passages_min.max(count.isqrt() / 4);
         let mut sizes: BTreeMap<usize, (u32, bool)> = BTreeMap::new();
         for (point, group) in out.iter().enumerate() {
             if let Some(group) = group {
@@ -324,7 +322,11 @@ impl<'a> Window<'a> {
             }
         }
         for group in &mut out {
-            *group = group.filter(|g| sizes.get(g).is_some_and(|(n, h)| *h || *n >= least));
+            *group = group.filter(|g| {
+                sizes
+                    .get(g)
+                    .is_some_and(|(n, h)| *h || *n >= settings.passages_min)
+            });
         }
         out
     }
