@@ -190,10 +190,11 @@ fn settle(
             }
             // Alone gains nothing, which is more than a loss.
             let alone = sizes[home] == 0;
-            if best.0 < 0 && !alone {
-                if let Some(free) = empty.last() {
-                    best = (0, *free);
-                }
+            if best.0 < 0
+                && !alone
+                && let Some(free) = empty.last()
+            {
+                best = (0, *free);
             }
             let to = best.1;
             sums[to] += degree;

@@ -42,6 +42,9 @@ use community::{Graph, communities};
 use identity::{Anchor, Found, follow_on};
 use near::{ONE, Points, direction, likeness, scaled};
 
+/// Passages near each that are looked at, at least: with fewer, a theme of eight comes apart.
+const NEIGHBOURS_MIN: u32 = 5;
+
 /// How themes are learnt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -259,7 +262,7 @@ impl<'a> Window<'a> {
         let last = were
             .into_iter()
             .map(|counts| {
-                let most = counts.iter().map(|(_, n)| *n).max()?;
+                let most = counts.values().copied().max()?;
                 counts.into_iter().find(|(_, n)| *n == most).map(|c| c.0)
             })
             .collect();
@@ -281,8 +284,9 @@ impl<'a> Window<'a> {
             .map(Vec::as_slice)
             .zip(self.weights.iter().copied())
             .collect();
-        let neighbours =
-            cube_root(self.weights.len() as u32).clamp(2, settings.neighbours_max.max(2));
+        let neighbours = cube_root(self.weights.len() as u32)
+            .max(NEIGHBOURS_MIN)
+            .min(settings.neighbours_max);
         let alike_min = i64::from(settings.alike_min.millionths()) * ONE / 1_000_000;
         let (mut graph, mutual) = Points::new(&pairs).graph(neighbours, alike_min);
 
