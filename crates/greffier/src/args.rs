@@ -11,7 +11,9 @@ use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use alerts::{AlertDone, AlertsAction};
-pub use eval::{EvalExtract, EvalRouting, EvalSearch, EvalUrgent, EvalWhat, EvalYear};
+pub use eval::{
+    EvalExtract, EvalRouting, EvalSearch, EvalThemes, EvalUrgent, EvalWhat, EvalYear,
+};
 pub use queues::{Broker, Claims, MaybeBroker, ParkedAction};
 pub use weeks::{Form, Synthesise, ThemeNamed, ThemesAction, ThemesOf, Who};
 

@@ -211,6 +211,9 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Eval {
             what: EvalWhat::Year(args),
         } => eval::year(global, args).await,
+        Command::Eval {
+            what: EvalWhat::Themes(args),
+        } => eval::themes(global, args).await,
         Command::Inbox { service, pipeline } => {
             inbox::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }

@@ -19,10 +19,10 @@
 //!
 //! Invariants: no I/O, no clock, no randomness; threads only where they change nothing. The same
 //! reports in any order give the same values. Every sentence is a quote of a stored text with its
-//! masks, or a template filled by [`query::answer`]; whatever [`synthesise`] writes, [`verify()`] finds nothing against. Floats
-//! are used inside, with sums, products, quotients, square roots (which IEEE 754 rounds the same
-//! way on every machine) and the functions of `libm` (which are the same code on every machine),
-//! and never leave.
+//! masks, or a template filled by [`query::answer`]; whatever [`synthesise`] writes, [`verify()`]
+//! finds nothing against. Floats are used inside, with sums, products, quotients, square roots (which
+//! IEEE 754 rounds the same way on every machine) and the functions of `libm` (which are the same code
+//! on every machine), and never leave.
 
 pub mod alerts;
 pub mod corpus;

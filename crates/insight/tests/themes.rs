@@ -26,8 +26,14 @@ fn first_week() -> IsoWeek {
 fn passage(number: u128, subject: usize, week: i64) -> Passage {
     let mut vector = vec![0.0; 12];
     vector[subject] = 1.0;
-    // Differences stand where no subject does.
-    vector[4 + (number % 8) as usize] = 0.3 + (number % 5) as f32 / 50.0;
+    // Differences stand where no subject does, drawn from the number.
+    let mut drawn = number as u64;
+    for v in &mut vector[4..] {
+        drawn = drawn
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        *v = ((drawn >> 40) as f32 / (1u64 << 24) as f32 - 0.5) * 0.5;
+    }
     Passage {
         member: Member {
             document: DocumentId::from_bytes(number.to_be_bytes()),

@@ -21,6 +21,42 @@ pub enum EvalWhat {
     /// A simulated year of routing, in which a service is renamed and a new form comes: whether the
     /// promise is kept or suspended.
     Year(EvalYear),
+    /// How well learnt themes agree with those that people gave to texts, and whether they keep their
+    /// identity from week to week, beside BERTopic.
+    Themes(EvalThemes),
+}
+
+/// Options of `eval themes`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalThemes {
+    /// TSV of texts, unpacked where it ends in `.xz`; several times for several sets.
+    #[arg(long = "in", value_name = "FILE.tsv", required = true)]
+    pub input: Vec<PathBuf>,
+    /// The column of texts.
+    #[arg(long, value_name = "COLUMN", default_value = "text")]
+    pub text: String,
+    /// The column of the themes that people gave; else `label`. Without it only coherence is measured.
+    #[arg(long, value_name = "COLUMN")]
+    pub label: Option<String>,
+    /// The column of dates, by which texts are followed over weeks; else they are dealt in the order
+    /// of the file.
+    #[arg(long, value_name = "COLUMN")]
+    pub date: Option<String>,
+    /// Weeks that texts are followed over.
+    #[arg(long, value_name = "N", default_value_t = 26, value_parser = clap::value_parser!(i64).range(2..=520))]
+    pub weeks: i64,
+    /// Weeks looked at together, the current one included.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(i64).range(1..=52))]
+    pub window: i64,
+    /// Take the first texts of each set, at most this many.
+    #[arg(long, value_name = "N")]
+    pub sample: Option<usize>,
+    /// Measure BERTopic beside, where Python has it.
+    #[arg(long)]
+    pub peer: bool,
+    /// Seeds of BERTopic.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub seeds: u32,
 }
 
 /// Options of `eval urgent`.

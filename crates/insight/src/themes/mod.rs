@@ -45,6 +45,9 @@ use community::{Graph, communities};
 use identity::{Anchor, Found, follow_on};
 use near::{ONE, Points, direction, likeness, scaled};
 
+/// Passages near each that are looked at, at least: with fewer, a theme of eight comes apart.
+const NEIGHBOURS_MIN: u32 = 5;
+
 /// How themes are learnt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -63,7 +66,7 @@ pub struct ThemesSettings {
     /// How much last week's theme of a passage weighs beside what it is near this week, in
     /// hundredths: the more, the steadier themes are and the later they split.
     pub loyalty: u32,
-    /// Passages of a learnt theme, at least; more in a large corpus (a quarter of its square root).
+    /// Passages of a learnt theme, at least.
     pub passages_min: u32,
     /// Phrases kept of a theme, at most.
     pub phrases_max: u32,
@@ -262,7 +265,7 @@ impl<'a> Window<'a> {
         let last = were
             .into_iter()
             .map(|counts| {
-                let most = counts.iter().map(|(_, n)| *n).max()?;
+                let most = counts.values().copied().max()?;
                 counts.into_iter().find(|(_, n)| *n == most).map(|c| c.0)
             })
             .collect();
@@ -278,15 +281,15 @@ impl<'a> Window<'a> {
 
     /// The group of each point; none of lone voices.
     fn groups(&self, settings: &ThemesSettings) -> Vec<Option<usize>> {
-        let count: u32 = self.weights.iter().sum();
         let pairs: Vec<(&[i16], u32)> = self
             .directions
             .iter()
             .map(Vec::as_slice)
             .zip(self.weights.iter().copied())
             .collect();
-        let neighbours =
-            cube_root(self.weights.len() as u32).clamp(2, settings.neighbours_max.max(2));
+        let neighbours = cube_root(self.weights.len() as u32)
+            .max(NEIGHBOURS_MIN)
+            .min(settings.neighbours_max);
         let alike_min = i64::from(settings.alike_min.millionths()) * ONE / 1_000_000;
         let (mut graph, mutual) = Points::new(&pairs).graph(neighbours, alike_min);
 
@@ -317,7 +320,6 @@ impl<'a> Window<'a> {
             .enumerate()
             .map(|(point, group)| (held[point] || mutual[point] > 0).then_some(group))
             .collect();
-        let least = settings.passages_min.max(count.isqrt() / 4);
         let mut sizes: BTreeMap<usize, (u32, bool)> = BTreeMap::new();
         for (point, group) in out.iter().enumerate() {
             if let Some(group) = group {
@@ -327,7 +329,11 @@ impl<'a> Window<'a> {
             }
         }
         for group in &mut out {
-            *group = group.filter(|g| sizes.get(g).is_some_and(|(n, h)| *h || *n >= least));
+            *group = group.filter(|g| {
+                sizes
+                    .get(g)
+                    .is_some_and(|(n, h)| *h || *n >= settings.passages_min)
+            });
         }
         out
     }

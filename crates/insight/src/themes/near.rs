@@ -92,25 +92,6 @@ impl Points {
         &self.flat[point * self.dimension..(point + 1) * self.dimension]
     }
 
-    /// The mean likeness of two different points, each counted once: the square of a sum less the
-    /// squares in it.
-    fn mean_likeness(&self) -> i64 {
-        let n = self.len() as i128;
-        if n < 2 {
-            return 0;
-        }
-        let mut sums = vec![0i64; self.dimension];
-        let mut squares = 0i128;
-        for point in 0..self.len() {
-            for (sum, v) in sums.iter_mut().zip(self.of(point)) {
-                *sum += i64::from(*v);
-                squares += i128::from(*v) * i128::from(*v);
-            }
-        }
-        let square: i128 = sums.iter().map(|s| i128::from(*s) * i128::from(*s)).sum();
-        ((square - squares) / (n * (n - 1))) as i64
-    }
-
     /// The `count` nearest of each point at `least` or more, nearest first, equals by number.
     fn nearest(&self, count: usize, least: i64) -> Vec<Vec<(i64, usize)>> {
         let starts: Vec<usize> = (0..self.len()).step_by(BLOCK).collect();
@@ -146,12 +127,10 @@ impl Points {
     ///
     /// Two points are tied when either is among the other's nearest, as closely as the loosest of
     /// three: their own likeness and how near the last of each one's nearest is. So a passage in a
-    /// sparse place cannot chain two dense ones. A pair less alike than `least`, or than two
-    /// points are on average, is no tie.
+    /// sparse place cannot chain two dense ones. A pair less alike than `least` is no tie.
     ///
     /// Also says of each point how many passages it is near that are near it.
     pub(super) fn graph(&self, neighbours: u32, least: i64) -> (Graph, Vec<u32>) {
-        let least = least.max(self.mean_likeness());
         let found = self.nearest(neighbours as usize, least);
         // As if each of a point's passages stood alone: its own copies come first.
         let mut listed: Vec<Vec<(usize, u32, i64)>> = Vec::with_capacity(found.len());
@@ -193,7 +172,7 @@ impl Points {
         for (point, copies) in mutual.iter().enumerate() {
             graph.add_own(
                 point,
-                u64::from(self.weights[point]) * u64::from(*copies) << TIE_BITS,
+                (u64::from(self.weights[point]) * u64::from(*copies)) << TIE_BITS,
             );
         }
         for ((a, b), (pairs, reach, both)) in ties {
@@ -248,18 +227,6 @@ mod tests {
             numbers,
             [vec![1, 2], vec![0, 2], vec![0, 1], vec![1, 0], vec![]]
         );
-    }
-
-    #[test]
-    fn the_mean_is_that_of_every_pair() {
-        let directions = [at(0.0), at(90.0), at(30.0)];
-        let points: Vec<(&[i16], u32)> = directions.iter().map(|d| (d.as_slice(), 1)).collect();
-        let pairs = [(0, 1), (0, 2), (1, 2)];
-        let sum: i64 = pairs
-            .iter()
-            .map(|(a, b)| likeness(&directions[*a], &directions[*b]))
-            .sum();
-        assert_eq!(Points::new(&points).mean_likeness(), sum / 3);
     }
 
     #[test]

@@ -15,10 +15,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::words::{Token, collapse, tokens};
 
+/// Phrases of a theme that are weighed against each other, best first.
+const CANDIDATES_MAX: usize = 100;
+/// What a phrase counts for that no document says together with those chosen before.
+const APART: f64 = 0.1;
 /// Words of a phrase, at most.
 const WORDS_MAX: usize = 4;
 /// Documents that must say a phrase.
 const DOCUMENTS_MIN: u32 = 2;
+/// One document of a theme in so many must say a phrase, or it is not what the theme is called.
+const SHARE_MIN: usize = 30;
 /// Letters of a word that can stand alone, unless it is in capitals: "CAF".
 const LETTERS_MIN: usize = 4;
 /// Letters from which a plural's ending is not compared.
@@ -436,7 +442,8 @@ pub fn phrases(passages: &[Told<'_>], themes: usize, most: usize) -> Vec<Vec<Phr
         let key = of_phrase[0].key;
         let fullness = (vocabulary.subjects(&key).count() as f64).sqrt();
         for (theme, documents, from, to) in counted {
-            if documents >= DOCUMENTS_MIN {
+            let often = documents as usize * SHARE_MIN >= sizes[theme].len();
+            if documents >= DOCUMENTS_MIN && often {
                 candidates[theme].push(Candidate {
                     key,
                     documents,
@@ -449,29 +456,78 @@ pub fn phrases(passages: &[Told<'_>], themes: usize, most: usize) -> Vec<Vec<Phr
     }
     candidates
         .into_iter()
-        .map(|mut of_theme| {
-            of_theme.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.key.cmp(&b.key)));
-            let mut said: BTreeSet<u32> = BTreeSet::new();
-            let mut out = Vec::new();
-            for candidate in of_theme {
-                if out.len() == most {
-                    break;
-                }
-                if vocabulary
-                    .subjects(&candidate.key)
-                    .any(|w| said.contains(&w))
-                {
-                    continue;
-                }
-                said.extend(vocabulary.subjects(&candidate.key));
-                let places = &occurrences[candidate.from..candidate.to];
-                out.push(Phrase {
-                    text: as_written(&candidate, places, passages, &read),
+        .map(|of_theme| {
+            choose(of_theme, most, &occurrences, &vocabulary)
+                .into_iter()
+                .map(|candidate| Phrase {
+                    text: as_written(
+                        &candidate,
+                        &occurrences[candidate.from..candidate.to],
+                        passages,
+                        &read,
+                    ),
                     documents: candidate.documents,
-                });
-            }
-            out
+                })
+                .collect()
         })
+        .collect()
+}
+
+/// The best phrase first, then those that weigh most and are said by the same documents as the ones
+/// before, so that a name is one thought; no two share a word that carries a subject.
+fn choose(
+    mut candidates: Vec<Candidate>,
+    most: usize,
+    occurrences: &[Occurrence],
+    vocabulary: &Vocabulary,
+) -> Vec<Candidate> {
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.key.cmp(&b.key)));
+    candidates.truncate(CANDIDATES_MAX);
+    let documents: Vec<BTreeSet<usize>> = candidates
+        .iter()
+        .map(|c| {
+            occurrences[c.from..c.to]
+                .iter()
+                .map(|o| o.document)
+                .collect()
+        })
+        .collect();
+    let mut together = vec![0.0; candidates.len()];
+    let mut chosen: Vec<usize> = Vec::new();
+    let mut said: BTreeSet<u32> = BTreeSet::new();
+    while chosen.len() < most {
+        let mut best: Option<(f64, usize)> = None;
+        for (at, candidate) in candidates.iter().enumerate() {
+            if vocabulary
+                .subjects(&candidate.key)
+                .any(|w| said.contains(&w))
+            {
+                continue;
+            }
+            let share = match chosen.len() {
+                0 => 1.0,
+                n => together[at] / n as f64,
+            };
+            let worth = candidate.score * (APART + share);
+            // The first of equals stays.
+            if best.is_none_or(|(most, _)| worth > most) {
+                best = Some((worth, at));
+            }
+        }
+        let Some((_, at)) = best else { break };
+        said.extend(vocabulary.subjects(&candidates[at].key));
+        for (other, value) in together.iter_mut().enumerate() {
+            let (a, b) = (&documents[at], &documents[other]);
+            let both = a.intersection(b).count() as f64;
+            *value += both / a.len().min(b.len()).max(1) as f64;
+        }
+        chosen.push(at);
+    }
+    // In the order chosen.
+    let mut taken: Vec<Option<Candidate>> = candidates.into_iter().map(Some).collect();
+    chosen
+        .into_iter()
+        .filter_map(|at| taken[at].take())
         .collect()
 }
 
@@ -612,7 +668,7 @@ mod tests {
                 (Some(1), "Musique tard dans le hall"),
                 (Some(1), "De la musique, tard, au hall."),
             ],
-            &[&["éclairage public"], &["musique", "hall"]],
+            &[&["éclairage public"], &["hall", "musique"]],
         );
     }
 
@@ -647,7 +703,7 @@ mod tests {
                 (Some(1), "loyer, impayé"),
                 (None, "loyer impayé"),
             ],
-            &[&["fins de mois"], &["loyer", "impayé"]],
+            &[&["fins de mois"], &["impayé", "loyer"]],
         );
     }
 
