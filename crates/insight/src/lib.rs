@@ -7,6 +7,7 @@
 //! | `words` | whole words and phrases, and simple denials |
 //! | `reading` | which themes a report carries, and each theme's series of weeks |
 //! | [`signals`] | whether counts are more than their history explains, all series together |
+//! | [`forecast`](mod@forecast), [`schedule`] | how much to expect, and who might go where: proposed, never imposed |
 //! | [`drift`] | whether documents still resemble those that came before |
 //! | [`query`] | every figure that can be said, by name: the writer has no other way to count |
 //! | `quotes` | which sentences to quote |
@@ -24,10 +25,12 @@
 pub mod alerts;
 pub mod corpus;
 pub mod drift;
+pub mod forecast;
 pub mod markdown;
 pub mod query;
 mod quotes;
 mod reading;
+pub mod schedule;
 pub mod settings;
 pub mod signals;
 pub mod synthesis;
