@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use eval::{EvalExtract, EvalRouting, EvalSearch, EvalWhat, EvalYear};
+pub use eval::{
+    EvalAlerts, EvalExtract, EvalForecast, EvalRouting, EvalSearch, EvalWhat, EvalYear,
+};
 pub use queues::{Broker, Claims, MaybeBroker, ParkedAction};
 
 /// The clerk of a town hall: reads what arrives, proposes where it goes, finds it again, and can

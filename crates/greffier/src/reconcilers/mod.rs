@@ -24,9 +24,9 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 /// Raised whenever the synthesis may change for the same reports.
-const SYNTHESISE_VERSION: u32 = 1;
+const SYNTHESISE_VERSION: u32 = 2;
 /// Raised whenever the alerts may change for the same reports.
-const ALERT_VERSION: u32 = 1;
+const ALERT_VERSION: u32 = 2;
 
 /// The reconcilers, as pipeline files and records name them.
 const ALERT: &str = "alert";
@@ -112,7 +112,7 @@ pub async fn alerts(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(
     let source = &pipeline.source;
     let (themes, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
     let (alerting, _) = settings::<AlertSettings>(source, ALERT)?;
-    let (corpus, runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    let (corpus, runs) = corpus(desk, pipeline, week, themes.weeks_read()).await?;
     let making = Making {
         reconciler: slug(ALERT),
         version: ALERT_VERSION,
@@ -156,7 +156,7 @@ pub async fn synthesise(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Resu
     let (set, alerts_made) = alerts(desk, pipeline, week).await?;
     let source = &pipeline.source;
     let (themes, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
-    let (corpus, mut runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    let (corpus, mut runs) = corpus(desk, pipeline, week, themes.weeks_read()).await?;
     runs.push(alerts_made.edition.run_key);
     let making = Making {
         reconciler: slug(SYNTHESISE),
