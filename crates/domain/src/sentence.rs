@@ -266,6 +266,14 @@ templates! {
     ThemeRose =>
         "« {theme} » en hausse : {observed} {observed|remontée|remontées} pour {expected_tenths} attendues d’après {weeks} {weeks|semaine|semaines}.",
         "“{theme}” is rising: {observed} {observed|report|reports} where {expected_tenths} were expected from {weeks} {weeks|week|weeks}.";
+    /// The same at one place.
+    ThemeRoseAt =>
+        "« {theme} » en hausse (lieu : {place}) : {observed} {observed|remontée|remontées} pour {expected_tenths} attendues d’après {weeks} {weeks|semaine|semaines}.",
+        "“{theme}” is rising (place: {place}): {observed} {observed|report|reports} where {expected_tenths} were expected from {weeks} {weeks|week|weeks}.";
+    /// The same in the reports of one team.
+    ThemeRoseIn =>
+        "« {theme} » en hausse (équipe {team}) : {observed} {observed|remontée|remontées} pour {expected_tenths} attendues d’après {weeks} {weeks|semaine|semaines}.",
+        "“{theme}” is rising (team {team}): {observed} {observed|report|reports} where {expected_tenths} were expected from {weeks} {weeks|week|weeks}.";
     /// Too little data to speak of a trend.
     ThemeTooSmall =>
         "Effectifs trop faibles pour parler d’une tendance ({observed} cette semaine, {weeks} {weeks|semaine|semaines} d’historique).",

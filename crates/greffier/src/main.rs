@@ -214,6 +214,12 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Eval {
             what: EvalWhat::Themes(args),
         } => eval::themes(global, args).await,
+        Command::Eval {
+            what: EvalWhat::Alerts(args),
+        } => eval::alerts(global, args).await,
+        Command::Eval {
+            what: EvalWhat::Forecast(args),
+        } => eval::forecast(global, args).await,
         Command::Inbox { service, pipeline } => {
             inbox::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }

@@ -15,8 +15,9 @@ use domain::{Alert, AlertId, AlertKind, AlertSet, Ground, Lang, Sentence, Span, 
 use crate::InsightError;
 use crate::corpus::{Corpus, Report};
 use crate::quotes::{choose, fullest, holding};
-use crate::reading::Reading;
+use crate::reading::{Part, Reading, Series};
 use crate::settings::{AlertSettings, SynthesisSettings};
+use crate::signals::Look;
 use crate::urgency::Rules;
 use crate::words::{Found, Lexicon, found};
 
@@ -68,7 +69,7 @@ pub fn alerts(
         alerts: ranked
             .into_iter()
             .map(|(_, alert)| alert)
-            .filter(|a| seen.insert((a.kind, a.about.clone(), a.place.clone())))
+            .filter(|a| seen.insert(a.id))
             .collect(),
     })
 }
@@ -323,44 +324,35 @@ impl Writer<'_> {
     }
 
     fn trends(&mut self) -> Result<(), InsightError> {
-        let trend = &self.reading.settings.trend;
         for (theme, series) in self.reading.themes() {
             if self.reading.corpus.known().is_hidden(theme) {
                 continue;
             }
-            let verdict = &series.verdict;
-            let (kind, query, basis) = match verdict.trend {
-                Trend::Rising if self.settings.rising => (
-                    AlertKind::Rising,
-                    "theme-rose",
-                    format!(
-                        "Hausse : test de tendance unilatéral de Cochran-Armitage (poids : carré \
-                         du rang de la semaine) sur {} semaines d’historique et celle-ci, \
-                         surdispersion {}, p = {} ; fausses alertes limitées à {} des hausses \
-                         annoncées, en moyenne, sur {} thèmes testés (Benjamini-Hochberg) ; pas \
-                         de test sous {} remontées ou {} semaines d’historique.",
-                        series.history().len(),
-                        decimal(verdict.surprise.map_or(1.0, |s| s.dispersion), 2),
-                        decimal(verdict.surprise.map_or(1.0, |s| s.p_value), 4),
-                        trend.false_discovery_rate,
-                        verdict.tested,
-                        trend.min_reports,
-                        trend.min_weeks,
-                    ),
-                ),
-                Trend::New if self.settings.new_themes => (
-                    AlertKind::NewTheme,
-                    "theme-new",
-                    format!(
+            let (kind, query, basis) = match series.verdict.trend {
+                Trend::Rising if self.settings.rising => {
+                    let basis = format!(
+                        "{}{}",
+                        self.basis_of_rise(series),
+                        self.where_it_rises(theme)
+                    );
+                    (AlertKind::Rising, "theme-rose", basis)
+                }
+                Trend::New if self.settings.new_themes => {
+                    let trend = &self.reading.settings.trend;
+                    let basis = format!(
                         "Nouveau thème : absent de {} semaines d’historique (au moins {} exigées), \
                          et au moins {} remontées cette semaine. Règle, et non test : aucun taux \
                          de fausse alerte n’est promis.",
-                        series.history().len(),
+                        self.reading.judged_weeks(),
                         trend.min_weeks,
                         trend.new_reports,
-                    ),
-                ),
-                _ => continue,
+                    );
+                    (AlertKind::NewTheme, "theme-new", basis)
+                }
+                _ => {
+                    self.parts(theme)?;
+                    continue;
+                }
             };
             let statement = self.reading.say(query, &[("theme", theme)])?;
             let reports: Vec<&Report> = self.reading.current_about(theme).collect();
@@ -369,12 +361,119 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// A theme that rises at one place or in one team and not as a whole.
+    fn parts(&mut self, theme: &str) -> Result<(), InsightError> {
+        let rising: Vec<(&Part, &Series)> = self
+            .reading
+            .parts_of(theme)
+            .filter(|(_, s)| self.settings.rising && s.verdict.trend == Trend::Rising)
+            .collect();
+        for (part, series) in rising {
+            let reports = self.reading.current_part(theme, part);
+            let Some(last) = reports.last() else { continue };
+            let basis = self.basis_of_rise(series);
+            let (query, hole, shown) = match part {
+                Part::Place(_) => ("theme-rose-at", "place", last.place()),
+                Part::Team(_) => ("theme-rose-in", "team", last.team()),
+            };
+            let shown = shown.unwrap_or_default();
+            let statement = self
+                .reading
+                .say(query, &[(hole, shown), ("theme", theme)])?;
+            let named = match part {
+                Part::Place(folded) => (Some(shown), format!("{theme}\n{folded}")),
+                Part::Team(folded) => (None, format!("{theme}\n\n{folded}")),
+            };
+            self.about_part(AlertKind::Rising, theme, named, &reports, statement, basis)?;
+        }
+        Ok(())
+    }
+
+    /// Where a theme that rises as a whole rises by itself.
+    fn where_it_rises(&self, theme: &str) -> String {
+        let names: Vec<String> = self
+            .reading
+            .parts_of(theme)
+            .filter(|(_, s)| s.verdict.trend == Trend::Rising)
+            .filter_map(|(part, _)| {
+                let reports = self.reading.current_part(theme, part);
+                let last = reports.last()?;
+                match part {
+                    Part::Place(_) => last.place().map(|p| format!("lieu {p}")),
+                    Part::Team(_) => last.team().map(|t| format!("équipe {t}")),
+                }
+            })
+            .collect();
+        match names.is_empty() {
+            true => String::new(),
+            false => format!(" Hausse aussi à part : {}.", names.join(", ")),
+        }
+    }
+
+    /// On what ground a series is said to rise.
+    fn basis_of_rise(&self, series: &Series) -> String {
+        let trend = &self.reading.settings.trend;
+        let Some(surprise) = series.verdict.surprise else {
+            return String::new();
+        };
+        let counts: Vec<String> = series.counts.iter().map(u32::to_string).collect();
+        let compared = match surprise.look {
+            Look::Climb => format!(
+                "historique court ({} semaines) : la montée d’une semaine à l’autre est comparée \
+                 au hasard (test de tendance de Cochran-Armitage, poids : carré du rang)",
+                surprise.weeks
+            ),
+            Look::Reference => format!(
+                "cette semaine est comparée à {} semaines de référence, compte tenu de l’activité \
+                 des équipes{} (test conditionnel d’après Farrington et Noufaily)",
+                surprise.weeks,
+                match surprise.seasonal {
+                    true => " et de la saison",
+                    false => "",
+                }
+            ),
+        };
+        format!(
+            "Hausse inhabituelle, attendu {}, observé {} ({} {}) : {compared} ; surdispersion {}, \
+             p = {} ; fausses alertes limitées à {} des hausses annoncées, en moyenne, sur {} \
+             séries testées ensemble, thèmes, lieux et équipes (Benjamini-Hochberg) ; pas de test \
+             sous {} remontées ou {} semaines d’historique.",
+            decimal(surprise.expected, 1),
+            series.observed(),
+            counts.join(", "),
+            bars(&series.counts),
+            decimal(surprise.dispersion, 2),
+            decimal(surprise.p_value, 4),
+            trend.false_discovery_rate,
+            series.verdict.tested,
+            trend.min_reports,
+            trend.min_weeks,
+        )
+    }
+
     /// `place` is its name and its folded name.
     fn about_theme(
         &mut self,
         kind: AlertKind,
         theme: &str,
         place: Option<(&str, &str)>,
+        reports: &[&Report],
+        statement: Option<Sentence>,
+        basis: String,
+    ) -> Result<(), InsightError> {
+        let named = match place {
+            Some((shown, folded)) => (Some(shown), format!("{theme}\n{folded}")),
+            None => (None, theme.to_owned()),
+        };
+        self.about_part(kind, theme, named, reports, statement, basis)
+    }
+
+    /// `place` and what the alert is named by.
+    fn about_part(
+        &mut self,
+        kind: AlertKind,
+        theme: &str,
+        (place, about): (Option<&str>, String),
         reports: &[&Report],
         statement: Option<Sentence>,
         basis: String,
@@ -391,10 +490,6 @@ impl Writer<'_> {
             most.min(1),
             most,
         )?;
-        let about = match place {
-            Some((_, folded)) => format!("{theme}\n{folded}"),
-            None => theme.to_owned(),
-        };
         let week = self.reading.corpus.period().week.to_string();
         self.alerts.push((
             Rank::First,
@@ -402,7 +497,7 @@ impl Writer<'_> {
                 id: (self.id)(kind.as_str(), &about, &week),
                 kind,
                 about: theme.to_owned(),
-                place: place.map(|(shown, _)| shown.to_owned()),
+                place: place.map(str::to_owned),
                 since: first.entry.received_at,
                 statement,
                 evidence,
@@ -454,6 +549,16 @@ fn capital(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string());
     first.unwrap_or_default() + chars.as_str()
+}
+
+/// Counts as bars, for the eye; the counts stand beside.
+fn bars(counts: &[u32]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = u64::from(counts.iter().copied().max().unwrap_or(0).max(1));
+    counts
+        .iter()
+        .map(|c| BARS[(u64::from(*c) * 7).div_ceil(most) as usize])
+        .collect()
 }
 
 /// A number with a decimal comma.

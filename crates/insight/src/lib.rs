@@ -8,6 +8,7 @@
 //! | `reading` | which themes a report carries, and each theme's series of weeks |
 //! | [`themes`] | themes learnt from vectors, and how they live on from week to week |
 //! | [`signals`] | whether counts are more than their history explains, all series together |
+//! | [`forecast`](mod@forecast), [`schedule`] | how much to expect, and who might go where: proposed, never imposed |
 //! | [`drift`] | whether documents still resemble those that came before |
 //! | [`query`] | every figure that can be said, by name: the writer has no other way to count |
 //! | `quotes` | which sentences to quote |
@@ -28,12 +29,14 @@ pub mod alerts;
 pub mod corpus;
 pub mod drift;
 pub mod duty;
+pub mod forecast;
 pub mod markdown;
 pub mod odt;
 pub mod page;
 pub mod query;
 mod quotes;
 mod reading;
+pub mod schedule;
 pub mod settings;
 pub mod signals;
 pub mod synthesis;

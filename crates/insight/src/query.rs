@@ -14,7 +14,7 @@ use domain::{DocumentId, Sentence};
 
 use crate::InsightError;
 use crate::corpus::{Corpus, Report, key};
-use crate::reading::{Reading, documents};
+use crate::reading::{Part, Reading, Series, documents};
 use crate::settings::SynthesisSettings;
 use crate::words::{Found, Lexicon, found};
 
@@ -40,6 +40,8 @@ pub const QUERIES: &[(&str, Template, &[&str])] = &[
     ("theme-size", Template::ThemeSize, &["theme"]),
     ("theme-history", Template::ThemeHistory, &["theme"]),
     ("theme-rose", Template::ThemeRose, &["theme"]),
+    ("theme-rose-at", Template::ThemeRoseAt, &["place", "theme"]),
+    ("theme-rose-in", Template::ThemeRoseIn, &["team", "theme"]),
     ("theme-too-small", Template::ThemeTooSmall, &["theme"]),
     ("theme-new", Template::ThemeNew, &["theme"]),
     ("team-silent", Template::TeamSilent, &["team"]),
@@ -210,23 +212,23 @@ impl Reading<'_> {
             }
             "theme-rose" => {
                 let (theme, series) = about()?;
-                let weeks = self.history_weeks() as u64;
-                let before: u64 = series.history().iter().map(|c| u64::from(*c)).sum();
-                (series.verdict.trend == Trend::Rising && weeks > 0).then(|| {
-                    (
-                        values([
-                            ("observed", Value::Count(series.observed().into())),
-                            // Rounded to the nearest tenth in whole numbers.
-                            (
-                                "expected_tenths",
-                                Value::Count(((20 * before + weeks) / (2 * weeks)) as i64),
-                            ),
-                            ("theme", named(theme)),
-                            ("weeks", Value::Count(weeks as i64)),
-                        ]),
-                        documents(self.current_about(theme)),
-                    )
-                })
+                Some((rose(theme, series)?, documents(self.current_about(theme))))
+            }
+            "theme-rose-at" | "theme-rose-in" => {
+                let (theme, _) = about()?;
+                let (hole, part) = match given("place") {
+                    Some(place) => ("place", Part::Place(key(place))),
+                    None => ("team", Part::Team(key(given("team")?))),
+                };
+                let mut values = rose(theme, self.part(theme, part.clone())?)?;
+                let reports = self.current_part(theme, &part);
+                let last = reports.last()?;
+                let shown = match hole {
+                    "place" => last.place()?,
+                    _ => last.team()?,
+                };
+                values.insert(hole.to_owned(), named(shown));
+                Some((values, documents(reports)))
             }
             "theme-too-small" => {
                 let (theme, series) = about()?;
@@ -234,7 +236,7 @@ impl Reading<'_> {
                     (
                         values([
                             ("observed", Value::Count(series.observed().into())),
-                            ("weeks", count(self.history_weeks())),
+                            ("weeks", count(self.judged_weeks())),
                         ]),
                         documents(self.current_about(theme)),
                     )
@@ -246,7 +248,7 @@ impl Reading<'_> {
                     (
                         values([
                             ("theme", named(theme)),
-                            ("weeks", count(self.history_weeks())),
+                            ("weeks", count(self.judged_weeks())),
                             ("reports", Value::Count(series.observed().into())),
                         ]),
                         documents(self.current_about(theme)),
@@ -355,6 +357,22 @@ impl Reading<'_> {
             .report(document.parse().ok()?)
             .filter(|r| self.corpus.is_current(r))
     }
+}
+
+/// What is said of a series that rose.
+fn rose(theme: &str, series: &Series) -> Option<BTreeMap<String, Value>> {
+    let surprise = series
+        .verdict
+        .surprise
+        .filter(|_| series.verdict.trend == Trend::Rising)?;
+    // To the nearest tenth: a float is shown to nobody.
+    let tenths = (10.0 * surprise.expected).round() as i64;
+    Some(values([
+        ("observed", Value::Count(series.observed().into())),
+        ("expected_tenths", Value::Count(tenths)),
+        ("theme", named(theme)),
+        ("weeks", Value::Count(surprise.weeks.into())),
+    ]))
 }
 
 /// The words found, each once, in the order found.

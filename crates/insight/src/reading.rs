@@ -20,12 +20,23 @@ pub(crate) struct Reading<'a> {
     rules: Rules,
     /// For each report of the corpus: nothing to report, or its themes.
     marks: Vec<Mark>,
+    /// Weeks of history by which trends are judged.
+    judged: usize,
     themes: BTreeMap<String, Series>,
+    parts: BTreeMap<(String, Part), Series>,
 }
 
 struct Mark {
     routine: bool,
     themes: BTreeSet<String>,
+}
+
+/// Where a theme is looked at apart from the whole: at a place, or in the reports of a team; with
+/// its folded name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Place(String),
+    Team(String),
 }
 
 /// One theme over the weeks compared.
@@ -74,44 +85,52 @@ impl<'a> Reading<'a> {
             .collect();
 
         let weeks = corpus.weeks(settings.history_weeks);
-        let mut counts: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        for (report, mark) in corpus.reports().iter().zip(&marks) {
-            let week = weeks.iter().position(|w| *w == report.week);
-            for theme in &mark.themes {
-                let series = counts
-                    .entry(theme.clone())
-                    .or_insert_with(|| vec![0; weeks.len()]);
-                if let Some(count) = week.and_then(|w| series.get_mut(w)) {
-                    *count += 1;
-                }
-            }
-        }
-        let series: Vec<signals::Series<'_>> = counts
-            .values()
-            .map(|counts| signals::Series {
-                counts,
-                effort: &[],
-            })
-            .collect();
-        let verdicts = judge(&series, &[], &settings.trend);
-        let themes = counts
-            .into_iter()
-            .zip(verdicts)
-            .map(|((theme, counts), verdict)| (theme, Series { counts, verdict }))
-            .collect();
+        let all = corpus.weeks(settings.weeks_read());
+        let counted = Counted::new(corpus, &marks, &all);
+        let (themes, parts) = counted.judged(weeks.len(), settings);
         Ok(Self {
             corpus,
             settings,
             weeks,
             rules,
             marks,
+            judged: all.len() - 1,
             themes,
+            parts,
         })
     }
 
     /// Weeks of history.
     pub(crate) fn history_weeks(&self) -> usize {
         self.weeks.len() - 1
+    }
+
+    /// Weeks of history by which trends are judged.
+    pub(crate) fn judged_weeks(&self) -> usize {
+        self.judged
+    }
+
+    /// A theme at one place or in one team.
+    pub(crate) fn part(&self, theme: &str, part: Part) -> Option<&Series> {
+        self.parts.get(&(theme.to_owned(), part))
+    }
+
+    /// The places and teams of a theme.
+    pub(crate) fn parts_of(&self, theme: &str) -> impl Iterator<Item = (&Part, &Series)> {
+        self.parts
+            .iter()
+            .filter(move |((t, _), _)| t == theme)
+            .map(|((_, part), series)| (part, series))
+    }
+
+    /// The reports of `theme` in the period, at one place or of one team.
+    pub(crate) fn current_part(&self, theme: &str, part: &Part) -> Vec<&'a Report> {
+        self.current_about(theme)
+            .filter(|r| match part {
+                Part::Place(place) => r.place_key().as_ref() == Some(place),
+                Part::Team(team) => r.team().map(key).as_ref() == Some(team),
+            })
+            .collect()
     }
 
     pub(crate) fn theme(&self, name: &str) -> Option<&Series> {
@@ -221,6 +240,99 @@ impl<'a> Reading<'a> {
         self.current()
             .filter_map(Report::team)
             .any(|t| key(t) == wanted)
+    }
+}
+
+/// Reports of each week, of everything that is judged together.
+struct Counted {
+    whole: Vec<u32>,
+    teams: BTreeMap<String, Vec<u32>>,
+    themes: BTreeMap<String, Vec<u32>>,
+    parts: BTreeMap<(String, Part), Vec<u32>>,
+}
+
+impl Counted {
+    fn new(corpus: &Corpus, marks: &[Mark], weeks: &[IsoWeek]) -> Self {
+        let none = || vec![0; weeks.len()];
+        let mut counted = Self {
+            whole: none(),
+            teams: BTreeMap::new(),
+            themes: BTreeMap::new(),
+            parts: BTreeMap::new(),
+        };
+        for (report, mark) in corpus.reports().iter().zip(marks) {
+            let week = weeks.iter().position(|w| *w == report.week);
+            let add = |counts: &mut Vec<u32>| {
+                if let Some(count) = week.and_then(|w| counts.get_mut(w)) {
+                    *count += 1;
+                }
+            };
+            add(&mut counted.whole);
+            let team = report.team().map(key);
+            if let Some(team) = &team {
+                add(counted.teams.entry(team.clone()).or_insert_with(none));
+            }
+            for theme in &mark.themes {
+                add(counted.themes.entry(theme.clone()).or_insert_with(none));
+                let place = report.place_key().map(Part::Place);
+                for part in place.into_iter().chain(team.clone().map(Part::Team)) {
+                    let at = (theme.clone(), part);
+                    add(counted.parts.entry(at).or_insert_with(none));
+                }
+            }
+        }
+        counted
+    }
+
+    /// Every series judged, all together; each is kept with its last `shown` weeks.
+    #[expect(clippy::type_complexity, reason = "the two maps of a reading")]
+    fn judged(
+        self,
+        shown: usize,
+        settings: &SynthesisSettings,
+    ) -> (BTreeMap<String, Series>, BTreeMap<(String, Part), Series>) {
+        // What else was reported in the same weeks, by everybody or by the same team.
+        let rest = |own: &[u32], all: &[u32]| -> Vec<u32> {
+            all.iter()
+                .zip(own)
+                .map(|(a, o)| a.saturating_sub(*o))
+                .collect()
+        };
+        let mut efforts: Vec<Vec<u32>> = Vec::new();
+        for counts in self.themes.values() {
+            efforts.push(rest(counts, &self.whole));
+        }
+        for ((_, part), counts) in &self.parts {
+            let all = match part {
+                Part::Team(team) => self.teams.get(team).unwrap_or(&self.whole),
+                Part::Place(_) => &self.whole,
+            };
+            efforts.push(rest(counts, all));
+        }
+        let series: Vec<signals::Series<'_>> = self
+            .themes
+            .values()
+            .chain(self.parts.values())
+            .zip(&efforts)
+            .map(|(counts, effort)| signals::Series { counts, effort })
+            .collect();
+        let mut verdicts = judge(&series, &[], &settings.trend).into_iter();
+        let mut kept = |counts: Vec<u32>| {
+            let verdict = verdicts.next()?;
+            let counts = counts[counts.len() - shown..].to_vec();
+            Some(Series { counts, verdict })
+        };
+        let themes = self
+            .themes
+            .into_iter()
+            .filter_map(|(theme, counts)| Some((theme, kept(counts)?)))
+            .collect();
+        let parts = self
+            .parts
+            .into_iter()
+            .filter_map(|(part, counts)| Some((part, kept(counts)?)))
+            .collect();
+        (themes, parts)
     }
 }
 

@@ -41,6 +41,9 @@ pub struct TrendSettings {
     /// tested: each theme as a whole, at each place and by each team.
     #[serde(alias = "false_alarm")]
     pub false_discovery_rate: Probability,
+    /// Weeks before the period that are read to know what is usual, at least as many as
+    /// `history_weeks`; a season is known from 80 on.
+    pub reference_weeks: u32,
     /// Weeks of history without which nothing is called new or rising.
     pub min_weeks: u32,
     /// Reports, this week and history together, below which a theme is "too few".
@@ -53,6 +56,7 @@ impl Default for TrendSettings {
     fn default() -> Self {
         Self {
             false_discovery_rate: Probability::from_millionths(50_000),
+            reference_weeks: 28,
             min_weeks: 3,
             min_reports: 5,
             new_reports: 2,
@@ -222,6 +226,11 @@ impl Default for AlertSettings {
 }
 
 impl SynthesisSettings {
+    /// Weeks before the period whose reports are needed.
+    pub fn weeks_read(&self) -> u32 {
+        self.history_weeks.max(self.trend.reference_weeks)
+    }
+
     /// Checks what serde cannot: words that can be looked for, names that are not shared, bounds.
     ///
     /// # Errors
@@ -248,6 +257,12 @@ impl SynthesisSettings {
             "history_weeks",
             self.history_weeks,
             "1 to 26",
+        )?;
+        bound(
+            self.trend.reference_weeks <= 260,
+            "trend.reference_weeks",
+            self.trend.reference_weeks,
+            "at most 260",
         )?;
         bound(
             self.quotes_min <= self.quotes_max,

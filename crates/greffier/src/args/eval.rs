@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::commands::eval::dated::Step;
+
 /// What to measure.
 #[derive(Debug, Subcommand)]
 pub enum EvalWhat {
@@ -24,6 +26,12 @@ pub enum EvalWhat {
     /// How well learnt themes agree with those that people gave to texts, and whether they keep their
     /// identity from week to week, beside BERTopic.
     Themes(EvalThemes),
+    /// How many outbreaks are seen within two weeks when put into real series, beside EARS C2 and a
+    /// z-score at the same false alarms; and whether the share of false discoveries promised holds.
+    Alerts(EvalAlerts),
+    /// How far forecasts are from what came, beside the seasonal naive one, and how often their
+    /// intervals hold it.
+    Forecast(EvalForecast),
 }
 
 /// Options of `eval themes`.
@@ -69,6 +77,75 @@ pub struct EvalUrgent {
     /// The pipeline whose settings are measured.
     #[arg(long, value_name = "P", default_value = "field-reports")]
     pub pipeline: String,
+}
+
+/// Options of `eval alerts`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalAlerts {
+    /// TSV or CSV of dated rows, unpacked where it ends in `.xz`; several times for several sets.
+    #[arg(long = "in", value_name = "FILE", required = true)]
+    pub input: Vec<PathBuf>,
+    /// The column of dates: 2026-11-18 or 18/11/2026, with a time or without.
+    #[arg(long, value_name = "COLUMN", default_value = "date")]
+    pub date: String,
+    /// A column whose values make series of their own (a place, a theme), several times for several;
+    /// `lat,lon` for two columns of coordinates.
+    #[arg(long, value_name = "COLUMN")]
+    pub place: Vec<String>,
+    /// Degrees of a cell of coordinates.
+    #[arg(long, value_name = "DEGREES", default_value_t = 0.05)]
+    pub cell: f64,
+    /// What a step of a series is.
+    #[arg(long, value_enum, default_value = "week")]
+    pub step: Step,
+    /// Outbreaks of each size put into series of each baseline.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub injections: usize,
+    /// What outbreaks are drawn from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// False alarms allowed to each way, as a share of series and weeks: once a year for each series.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02)]
+    pub rate: f64,
+    /// Share of false discoveries promised.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub false_discovery_rate: f64,
+    /// Weeks simulated of each kind without outbreaks.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub nulls: usize,
+}
+
+/// Options of `eval forecast`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalForecast {
+    /// TSV or CSV of dated rows, unpacked where it ends in `.xz`; several times for several sets.
+    #[arg(long = "in", value_name = "FILE", required = true)]
+    pub input: Vec<PathBuf>,
+    /// The column of dates.
+    #[arg(long, value_name = "COLUMN", default_value = "date")]
+    pub date: String,
+    /// A column whose values make series of their own, several times for several; `lat,lon` for two
+    /// columns of coordinates.
+    #[arg(long, value_name = "COLUMN")]
+    pub place: Vec<String>,
+    /// Degrees of a cell of coordinates.
+    #[arg(long, value_name = "DEGREES", default_value_t = 0.05)]
+    pub cell: f64,
+    /// What a step of a series is.
+    #[arg(long, value_enum, default_value = "week")]
+    pub step: Step,
+    /// Steps that each forecast reaches.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub horizon: usize,
+    /// Steps between two origins.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub every: usize,
+    /// The chance that an interval must hold its count with.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.8)]
+    pub inside: f64,
+    /// Rows below which a series is left out.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub least: u32,
 }
 
 /// Options of `eval year`.

@@ -33,7 +33,7 @@ pub use tell::TellSettings;
 use themes::{THEME_ACT, THEMES};
 
 /// Raised whenever the synthesis may change for the same reports.
-const SYNTHESISE_VERSION: u32 = 1;
+const SYNTHESISE_VERSION: u32 = 2;
 /// Raised whenever the alerts may change for the same reports.
 const ALERT_VERSION: u32 = 2;
 
@@ -163,7 +163,7 @@ pub async fn alerts(house: &House, pipeline: &Pipeline, week: IsoWeek) -> Result
     let source = &pipeline.source;
     let (themes, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
     let (alerting, _) = settings::<AlertSettings>(source, ALERT)?;
-    let (corpus, mut runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    let (corpus, mut runs) = corpus(desk, pipeline, week, themes.weeks_read()).await?;
     let mut corpus = knowing(desk, pipeline, week, &themes, corpus, &mut runs).await?;
     let encoder = examples::encoder(house, pipeline, &alerting)?;
     let making = Making {
@@ -211,7 +211,7 @@ pub async fn synthesise(house: &House, pipeline: &Pipeline, week: IsoWeek) -> Re
     let (set, alerts_made) = alerts(house, pipeline, week).await?;
     let source = &pipeline.source;
     let (themes, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
-    let (corpus, mut runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    let (corpus, mut runs) = corpus(desk, pipeline, week, themes.weeks_read()).await?;
     let corpus = knowing(desk, pipeline, week, &themes, corpus, &mut runs).await?;
     runs.push(alerts_made.edition.run_key);
     let making = Making {

@@ -95,7 +95,11 @@ impl<'a> Ready<'a> {
     pub(crate) fn new(series: Series<'a>) -> Self {
         let counts = series.counts;
         let n = counts.len();
-        let mut exposure = effort(series.effort, n);
+        // How much the effort varies cannot be told from chance in a short history.
+        let mut exposure = match n >= SHORT + LAST {
+            true => effort(series.effort, n),
+            false => vec![1.0; n],
+        };
         let seasonal = n >= YEAR + REFERENCE + LAST;
         if seasonal {
             let season = season(counts, &exposure);

@@ -159,4 +159,98 @@ mod tests {
         check(&[3], Trend::TooFew);
         check(&[], Trend::TooFew);
     }
+
+    /// Half a year of about `mean` mentions a week, then `last`.
+    fn half_a_year(mean: u32, last: u32) -> Vec<u32> {
+        let mut counts: Vec<u32> = (0..28).map(|i| mean + [0, 1, 0, 2, 1][i % 5] - 1).collect();
+        counts.push(last);
+        counts
+    }
+
+    fn tested(counts: &[u32], effort: &[u32]) -> Surprise {
+        surprise(Series { counts, effort }, 1.0)
+    }
+
+    #[test]
+    fn a_busy_week_is_no_rise_and_a_rise_in_a_quiet_week_is_one() {
+        let effort: Vec<u32> = (0..28).map(|i| [20, 60, 30, 45][i % 4]).collect();
+        let counts: Vec<u32> = effort.iter().map(|e| e / 10).collect();
+        let with = |count: u32, others: u32| {
+            let (mut counts, mut effort) = (counts.clone(), effort.clone());
+            counts.push(count);
+            effort.push(others);
+            tested(&counts, &effort)
+        };
+        let (busy, quiet) = (with(9, 90), with(9, 20));
+        assert!(busy.p_value > 0.3, "{busy:?}");
+        assert!(quiet.p_value < 0.001, "{quiet:?}");
+        assert!(
+            quiet.expected < 3.0 && busy.expected > 7.0,
+            "{quiet:?} {busy:?}"
+        );
+        assert_eq!(quiet.look, Look::Reference);
+    }
+
+    #[test]
+    fn an_outbreak_of_the_past_does_not_hide_the_next_nor_one_that_began_a_week_ago() {
+        let calm = half_a_year(4, 14);
+        let mut before = calm.clone();
+        before[10] = 40;
+        before[11] = 35;
+        let (alone, after) = (tested(&calm, &[]), tested(&before, &[]));
+        assert!(after.expected < alone.expected + 1.0, "{after:?}");
+        let mut begun = calm.clone();
+        begun[27] = 14;
+        assert_eq!(tested(&begun, &[]).expected, alone.expected);
+    }
+
+    #[test]
+    fn a_season_seen_twice_is_expected_again() {
+        // Twelve a week for eight weeks of each year, else two.
+        let counts: Vec<u32> = (0..=156)
+            .map(|i| if (i + 4) % 52 < 8 { 12 } else { 2 })
+            .collect();
+        let season = tested(&counts, &[]);
+        assert!(season.seasonal && season.expected > 4.0, "{season:?}");
+        let short = tested(&counts[156 - 40..], &[]);
+        assert!(!short.seasonal && short.expected < 3.0, "{short:?}");
+        assert!(
+            season.p_value > 10.0 * short.p_value,
+            "{season:?} {short:?}"
+        );
+    }
+
+    #[test]
+    fn what_was_dismissed_must_be_more_surprising() {
+        let (high, low) = (half_a_year(4, 13), half_a_year(4, 4));
+        let all = [&high, &low, &low, &low].map(|counts| Series {
+            counts,
+            effort: &[],
+        });
+        let settings = TrendSettings::default();
+        let judged = |dismissed| {
+            let lesson = Lesson {
+                acted: 0,
+                dismissed,
+            };
+            judge(&all, &[lesson], &settings)[0]
+        };
+        assert_eq!(judged(0).trend, Trend::Rising);
+        assert!(judged(5).weight < 0.5 && judged(0).weight == 1.0);
+        assert_eq!(judged(200).trend, Trend::Steady);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn one_more_mention_is_never_less_surprising(
+            mut counts in proptest::collection::vec(0u32..15, 9..60),
+            common in 1.0f64..3.0,
+        ) {
+            let of = |counts: &[u32]| surprise(Series { counts, effort: &[] }, common);
+            let p = of(&counts).p_value;
+            *counts.last_mut().unwrap() += 1;
+            let q = of(&counts).p_value;
+            proptest::prop_assert!((0.0..=1.0).contains(&p) && q <= p + 1e-12, "{q} > {p}");
+        }
+    }
 }

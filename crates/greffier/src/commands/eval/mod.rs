@@ -1,6 +1,9 @@
 //! `eval`: figures that anyone can have again, from files that anyone can choose.
 
+mod alerts;
+pub mod dated;
 mod extract;
+mod forecast;
 mod peers;
 mod routing;
 mod search;
@@ -9,7 +12,9 @@ mod urgent;
 mod words;
 mod year;
 
+pub use alerts::alerts;
 pub use extract::extract;
+pub use forecast::forecast;
 pub use routing::routing;
 pub use search::search;
 pub use themes::themes;
