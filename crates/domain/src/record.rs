@@ -43,6 +43,10 @@ pub enum Kind {
     Synthesis,
     /// The alerts of a period.
     Alerts,
+    /// What a person did with an alert ([`AlertAct`](crate::AlertAct)).
+    AlertAct,
+    /// Who was told of an alert ([`AlertNotice`](crate::AlertNotice)).
+    AlertNotice,
 }
 
 impl Kind {
@@ -62,6 +66,8 @@ impl Kind {
             Self::Act => "act",
             Self::Synthesis => "synthesis",
             Self::Alerts => "alerts",
+            Self::AlertAct => "alert-act",
+            Self::AlertNotice => "alert-notice",
         }
     }
 }

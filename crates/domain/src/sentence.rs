@@ -300,6 +300,14 @@ templates! {
     ChildInDanger =>
         "Enfant en danger possible : remontée {report} ({team}, {place}), mots relevés : {words}. Transmission sans délai (CASF, art. L226-2-1) : suivre la procédure locale.",
         "A child may be in danger: report {report} ({team}, {place}), words found: {words}. To be passed on without delay (CASF, art. L226-2-1): follow the local procedure.";
+    /// An urgent report, by a rule or by what it resembles.
+    UrgentSigns =>
+        "Remontée {report} ({team}, {place}) : signes d’urgence dans la note, à lire sans attendre.",
+        "Report {report} ({team}, {place}): signs of urgency in its note, to be read without waiting.";
+    /// A child may be in danger, by a rule or by what a report resembles.
+    ChildSigns =>
+        "Enfant en danger possible : remontée {report} ({team}, {place}), signes dans la note. Transmission sans délai (CASF, art. L226-2-1) : suivre la procédure locale.",
+        "A child may be in danger: report {report} ({team}, {place}), signs in its note. To be passed on without delay (CASF, art. L226-2-1): follow the local procedure.";
     /// Several mentions at one place within some days.
     RepeatedMentions =>
         "« {theme} » : {reports} mentions en {days} jours (lieu : {place}).",

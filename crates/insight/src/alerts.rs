@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::alert::AlertSetFormat;
 use domain::report::Urgency;
 use domain::synthesis::Trend;
-use domain::{Alert, AlertId, AlertKind, AlertSet, Sentence, Span};
+use domain::time::Zone;
+use domain::{Alert, AlertId, AlertKind, AlertSet, Ground, Lang, Sentence, Span, Timestamp};
 
 use crate::InsightError;
 use crate::corpus::{Corpus, Report};
 use crate::quotes::{choose, fullest, holding};
 use crate::reading::Reading;
 use crate::settings::{AlertSettings, SynthesisSettings};
+use crate::urgency::Rules;
 use crate::words::{Found, Lexicon, found};
 
 /// The alerts of the period, most pressing first, at most one for each kind, subject and place.
@@ -38,6 +40,9 @@ pub fn alerts(
     let mut writer = Writer {
         urgent: Lexicon::new("urgent_words", &settings.urgent_words)?,
         child: Lexicon::new("child_words", &settings.child_words)?,
+        rules: Rules::new(settings)?,
+        // The period was counted in it, so that it is known.
+        zone: (corpus.period().time_zone.parse()).unwrap_or_else(|_| Zone::paris()),
         reading: &reading,
         settings,
         id,
@@ -68,6 +73,9 @@ pub fn alerts(
     })
 }
 
+/// In microseconds.
+const MINUTE: i64 = 60 * 1_000_000;
+
 /// How pressing an alert is among those of its kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
@@ -81,64 +89,70 @@ struct Writer<'a> {
     settings: &'a AlertSettings,
     urgent: Lexicon,
     child: Lexicon,
+    rules: Rules<'a>,
+    zone: Zone,
     id: &'a dyn Fn(&str, &str, &str) -> AlertId,
     alerts: Vec<(Rank, Alert)>,
 }
 
 impl Writer<'_> {
     fn child_in_danger(&mut self, report: &Report) -> Result<(), InsightError> {
+        let kind = AlertKind::ChildInDanger;
         let words = found(report, &self.child, 0);
-        if words.is_empty() {
-            return Ok(());
+        let mut grounds = Vec::from_iter(in_lexicon(&words));
+        grounds.extend(self.beyond_words(report, kind));
+        let document = report.entry.document.to_string();
+        let statement = match grounds.first() {
+            None => return Ok(()),
+            Some((Ground::Lexicon { .. }, _)) => self.reading.say(
+                "child-in-danger",
+                &[("document", &document), ("words", &written(&words))],
+            )?,
+            Some(_) => self
+                .reading
+                .say("child-signs", &[("document", &document)])?,
+        };
+        let basis = basis(&grounds, |ground| {
+            match ground {
+            Ground::Lexicon { .. } => {
+                "Lexique « enfant en danger », dans la note ou déclaré ; une expression n’est écartée \
+                 que si une négation (« pas de », « aucun », « sans », « ni ») la précède immédiatement"
+                    .to_owned()
+            }
+            other => other.say(Lang::Fr),
         }
-        let statement = self.reading.say(
-            "child-in-danger",
-            &[
-                ("document", &report.entry.document.to_string()),
-                ("words", &written(&words)),
-            ],
-        )?;
-        let basis = "Lexique « enfant en danger », dans la note ou déclaré ; une expression n’est \
-                     écartée que si une négation (« pas de », « aucun », « sans », « ni ») la \
-                     précède immédiatement."
-            .to_owned();
-        self.about_report(
-            AlertKind::ChildInDanger,
-            Rank::First,
-            report,
-            statement,
-            &words,
-            basis,
-        )
+        });
+        self.about_report(kind, Rank::First, report, statement, grounds, basis)
     }
 
     fn urgent(&mut self, report: &Report) -> Result<(), InsightError> {
+        let kind = AlertKind::Urgent;
         let words = found(report, &self.urgent, self.settings.denial_words);
         let urgency = report.entry.report.urgency;
         let declared = urgency != Urgency::No && self.settings.declared.contains(&urgency);
+        let field = declared.then_some((Ground::Declared { urgency }, Vec::new()));
+        // What its author declares comes before what its words suggest, and both before "to see".
+        let (at_once, to_see) = match urgency {
+            Urgency::Immediate => (field, None),
+            _ => (None, field),
+        };
+        let mut grounds = Vec::from_iter(at_once);
+        grounds.extend(in_lexicon(&words));
+        grounds.extend(self.beyond_words(report, kind));
+        grounds.extend(to_see);
         let document = report.entry.document.to_string();
         let denial = self.settings.denial_words.to_string();
-        let by_words = format!(
-            "lexique d’urgence, dans la note ou déclaré (mots : {}) ; un mot est écarté si une \
-             négation (« pas de », « aucun », « sans », « ni ») le précède dans la même \
-             proposition, à {denial} mots près",
-            written(&words)
-        );
-        // What its author declares comes before what its words suggest, and both before "to see".
-        let (rank, statement, basis) = if declared && urgency == Urgency::Immediate {
-            let also = if words.is_empty() {
-                String::new()
-            } else {
-                format!(" Aussi : {by_words}.")
-            };
-            (
-                Rank::First,
+        let (rank, statement) = match grounds.first() {
+            None => return Ok(()),
+            Some((Ground::Declared { urgency }, _)) => (
+                match urgency {
+                    Urgency::Immediate => Rank::First,
+                    _ => Rank::Third,
+                },
                 self.reading
                     .say("urgent-field", &[("document", &document)])?,
-                format!("Urgence « immédiat » déclarée par l’auteur de la remontée.{also}"),
-            )
-        } else if !words.is_empty() {
-            (
+            ),
+            Some((Ground::Lexicon { .. }, _)) => (
                 Rank::Second,
                 self.reading.say(
                     "urgent-words",
@@ -148,19 +162,36 @@ impl Writer<'_> {
                         ("words", &written(&words)),
                     ],
                 )?,
-                format!("Règle : {by_words}."),
-            )
-        } else if declared {
-            (
-                Rank::Third,
+            ),
+            Some(_) => (
+                Rank::Second,
                 self.reading
-                    .say("urgent-field", &[("document", &document)])?,
-                "Urgence « à voir » déclarée par l’auteur de la remontée.".to_owned(),
-            )
-        } else {
-            return Ok(());
+                    .say("urgent-signs", &[("document", &document)])?,
+            ),
         };
-        self.about_report(AlertKind::Urgent, rank, report, statement, &words, basis)
+        let by_words = format!(
+            "lexique d’urgence, dans la note ou déclaré (mots : {}) ; un mot est écarté si une \
+             négation (« pas de », « aucun », « sans », « ni ») le précède dans la même \
+             proposition, à {denial} mots près",
+            written(&words)
+        );
+        let basis = basis(&grounds, |ground| match ground {
+            Ground::Declared {
+                urgency: Urgency::Immediate,
+            } => "Urgence « immédiat » déclarée par l’auteur de la remontée".to_owned(),
+            Ground::Declared { .. } => {
+                "Urgence « à voir » déclarée par l’auteur de la remontée".to_owned()
+            }
+            Ground::Lexicon { .. } if rank == Rank::Second => format!("Règle : {by_words}"),
+            Ground::Lexicon { .. } => by_words.clone(),
+            other => other.say(Lang::Fr),
+        });
+        self.about_report(kind, rank, report, statement, grounds, basis)
+    }
+
+    fn beyond_words(&self, report: &Report, kind: AlertKind) -> Vec<(Ground, Vec<Span>)> {
+        let nearest = self.reading.corpus.nearest(report.entry.document);
+        self.rules.grounds(report, nearest, kind)
     }
 
     fn about_report(
@@ -169,18 +200,23 @@ impl Writer<'_> {
         rank: Rank,
         report: &Report,
         statement: Option<Sentence>,
-        words: &[Found],
+        grounds: Vec<(Ground, Vec<Span>)>,
         basis: String,
     ) -> Result<(), InsightError> {
         let Some(statement) = statement else {
             return Ok(());
         };
-        let spans: Vec<Span> = words.iter().filter_map(|w| w.span).collect();
+        let spans: Vec<Span> = grounds
+            .iter()
+            .flat_map(|(_, spans)| spans)
+            .copied()
+            .collect();
         let mut evidence = holding(report, &spans, self.settings.evidence_max)?;
         if evidence.is_empty() && self.settings.evidence_max > 0 {
             evidence.extend(fullest(report)?);
         }
-        let id = (self.id)(slug(kind), "report", &report.entry.document.to_string());
+        let id = (self.id)(kind.as_str(), "report", &report.entry.document.to_string());
+        let since = report.entry.received_at;
         self.alerts.push((
             rank,
             Alert {
@@ -188,14 +224,27 @@ impl Writer<'_> {
                 kind,
                 about: report.name.clone(),
                 place: report.place().map(str::to_owned),
-                since: report.entry.received_at,
+                since,
                 statement,
                 evidence,
                 basis,
-                recipient: self.settings.recipient_of(kind).map(str::to_owned),
+                grounds: grounds.into_iter().map(|(ground, _)| ground).collect(),
+                procedure: self.settings.procedures.get(&kind).cloned(),
+                recipient: self.recipient(kind, since),
             },
         ));
         Ok(())
+    }
+
+    fn recipient(&self, kind: AlertKind, since: Timestamp) -> Option<String> {
+        // A report dated by its day alone was received at midnight, when hardly anybody writes one.
+        let whole_day = since.local_in(&self.zone).minutes == 0 && since.micros() % MINUTE == 0;
+        let since = match whole_day {
+            true => since.plus_micros(12 * 60 * MINUTE),
+            false => since,
+        };
+        let on_duty = self.settings.on_duty(kind, since, &self.zone);
+        on_duty.map(str::to_owned)
     }
 
     fn watched(&mut self) -> Result<(), InsightError> {
@@ -343,7 +392,7 @@ impl Writer<'_> {
         self.alerts.push((
             Rank::First,
             Alert {
-                id: (self.id)(slug(kind), &about, &week),
+                id: (self.id)(kind.as_str(), &about, &week),
                 kind,
                 about: theme.to_owned(),
                 place: place.map(|(shown, _)| shown.to_owned()),
@@ -351,7 +400,9 @@ impl Writer<'_> {
                 statement,
                 evidence,
                 basis,
-                recipient: self.settings.recipient_of(kind).map(str::to_owned),
+                grounds: Vec::new(),
+                procedure: self.settings.procedures.get(&kind).cloned(),
+                recipient: self.recipient(kind, first.entry.received_at),
             },
         ));
         Ok(())
@@ -360,29 +411,42 @@ impl Writer<'_> {
 
 /// The words of the settings that were found, each once.
 fn written(found: &[Found]) -> String {
+    order_of(found).join(", ")
+}
+
+fn order_of(found: &[Found]) -> Vec<&str> {
     let mut order: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, word) in found.iter().enumerate() {
         order.entry(&word.written).or_insert(at);
     }
     let mut words: Vec<(usize, &str)> = order.into_iter().map(|(w, at)| (at, w)).collect();
     words.sort_unstable();
-    words
-        .into_iter()
-        .map(|(_, w)| w)
-        .collect::<Vec<_>>()
-        .join(", ")
+    words.into_iter().map(|(_, w)| w).collect()
 }
 
-/// The kind as it is written in JSON and in the name of an alert.
-const fn slug(kind: AlertKind) -> &'static str {
-    match kind {
-        AlertKind::ChildInDanger => "child-in-danger",
-        AlertKind::Urgent => "urgent",
-        AlertKind::WatchedTheme => "watched-theme",
-        AlertKind::RepeatedMentions => "repeated-mentions",
-        AlertKind::Rising => "rising",
-        AlertKind::NewTheme => "new-theme",
+/// The words found, as a ground.
+fn in_lexicon(words: &[Found]) -> Option<(Ground, Vec<Span>)> {
+    let listed = order_of(words).into_iter().map(str::to_owned).collect();
+    let spans = words.iter().filter_map(|w| w.span).collect();
+    (!words.is_empty()).then_some((Ground::Lexicon { words: listed }, spans))
+}
+
+/// What an alert rests on: its first ground in full, and the others after it.
+fn basis(grounds: &[(Ground, Vec<Span>)], say: impl Fn(&Ground) -> String) -> String {
+    let mut said = grounds.iter().map(|(ground, _)| say(ground));
+    let mut basis = capital(&said.next().unwrap_or_default());
+    let others: Vec<String> = said.collect();
+    if !others.is_empty() {
+        basis.push_str(&format!(". Aussi : {}", others.join(" ; ")));
     }
+    basis.push('.');
+    basis
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + chars.as_str()
 }
 
 /// A number with a decimal comma.

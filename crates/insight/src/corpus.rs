@@ -11,6 +11,7 @@ use domain::time::Zone;
 use domain::{ArtifactName, DocumentId, FieldReport, IsoWeek, PipelineName, Span, Timestamp};
 
 use crate::InsightError;
+use crate::urgency::Nearest;
 use crate::words::{Token, tokens};
 
 /// A quote longer than this many characters would not fit its page.
@@ -43,6 +44,8 @@ pub struct Corpus {
     period: Period,
     first_week: IsoWeek,
     reports: Vec<Report>,
+    /// What of the period's notes is most like examples, once compared.
+    nearest: BTreeMap<DocumentId, Nearest>,
 }
 
 /// One report with what was read of it.
@@ -112,6 +115,7 @@ impl Corpus {
             },
             first_week: reports.first().map_or(week, |r| r.week),
             reports,
+            nearest: BTreeMap::new(),
         })
     }
 
@@ -140,6 +144,15 @@ impl Corpus {
 
     pub(crate) fn report(&self, document: DocumentId) -> Option<&Report> {
         self.reports.iter().find(|r| r.entry.document == document)
+    }
+
+    /// What of a note is most like the examples, once [`compare`](Self::compare) was asked.
+    pub fn nearest(&self, document: DocumentId) -> Option<&Nearest> {
+        self.nearest.get(&document)
+    }
+
+    pub(crate) fn set_nearest(&mut self, nearest: BTreeMap<DocumentId, Nearest>) {
+        self.nearest = nearest;
     }
 
     pub(crate) fn is_current(&self, report: &Report) -> bool {

@@ -10,6 +10,7 @@
 //! | [`drift`] | whether documents still resemble those that came before |
 //! | [`query`] | every figure that can be said, by name: the writer has no other way to count |
 //! | `quotes` | which sentences to quote |
+//! | [`urgency`], [`duty`] | signs of urgency beyond single words; who is on duty |
 //! | [`alerts`](mod@alerts), [`synthesis`] | what someone must see; what the field said |
 //! | [`verify`](mod@verify) | re-reads every quote and re-runs every figure |
 //! | [`markdown`](mod@markdown) | the page read on Monday |
@@ -23,6 +24,7 @@
 pub mod alerts;
 pub mod corpus;
 pub mod drift;
+pub mod duty;
 pub mod markdown;
 pub mod odt;
 pub mod page;
@@ -32,6 +34,7 @@ mod reading;
 pub mod settings;
 pub mod synthesis;
 pub mod trend;
+pub mod urgency;
 pub mod verify;
 mod words;
 
@@ -40,12 +43,14 @@ use domain::{DocumentId, IsoWeek};
 
 pub use alerts::alerts;
 pub use corpus::{Corpus, Entry};
+pub use duty::{Shift, Weekday};
 pub use markdown::markdown;
 pub use odt::odt;
 pub use page::Page;
 pub use query::answer;
 pub use settings::{AlertSettings, Repeated, SynthesisSettings, Theme, TrendSettings, Watched};
 pub use synthesis::synthesise;
+pub use urgency::{Resemblance, UrgencyRule};
 pub use verify::{Cause, Finding, verify, verify_alerts};
 
 /// Why a synthesis or its alerts cannot be made.
@@ -94,6 +99,18 @@ pub enum InsightError {
     Setting {
         /// Its name.
         name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A shift of the roster that cannot be.
+    #[error("duty {entry}: {key} is `{value}`: expected {expected}")]
+    Duty {
+        /// Its number in the file, from 1.
+        entry: usize,
+        /// The key.
+        key: &'static str,
         /// Its value.
         value: String,
         /// What it should be.

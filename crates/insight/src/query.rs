@@ -57,6 +57,8 @@ pub const QUERIES: &[(&str, Template, &[&str])] = &[
         Template::ChildInDanger,
         &["document", "words"],
     ),
+    ("urgent-signs", Template::UrgentSigns, &["document"]),
+    ("child-signs", Template::ChildSigns, &["document"]),
     (
         "repeated-mentions",
         Template::RepeatedMentions,
@@ -276,6 +278,11 @@ impl Reading<'_> {
                 let lexicon = Lexicon::new("words", &asked).ok()?;
                 let found = found(report, &lexicon, denial);
                 (!found.is_empty()).then(|| one(report, [("words", named(&said(&found)))]))
+            }
+            // Which signs is in the alert's grounds.
+            "urgent-signs" | "child-signs" => {
+                let report = self.current_report(given("document")?)?;
+                Some(one(report, []))
             }
             "repeated-mentions" => {
                 let (theme, _) = about()?;

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::InsightError;
 use crate::corpus::key;
+use crate::duty::Shift;
+use crate::urgency::{Resemblance, Rules as UrgencyRules, UrgencyRule};
 use crate::words::Lexicon;
 
 /// A theme: what a report is about when it says one of its words or declares one of its tags.
@@ -171,6 +173,10 @@ pub struct AlertSettings {
     /// it denies, which is then no alert: 2 covers "pas d'odeur de gaz". For a child in danger it
     /// is always 0: the denial stands right before.
     pub denial_words: u32,
+    /// Words of several groups in one sentence that make a report urgent.
+    pub rules: Vec<UrgencyRule>,
+    /// Sentences that reports are compared with.
+    pub resemblance: Resemblance,
     /// Themes that are never ignored.
     pub watched: Vec<Watched>,
     /// Several mentions at one place; absent, none is an alert.
@@ -181,10 +187,14 @@ pub struct AlertSettings {
     pub new_themes: bool,
     /// Quotes an alert, at most.
     pub evidence_max: u32,
-    /// To whom alerts go.
+    /// Who is on duty when: the first shift that is on counts.
+    pub duty: Vec<Shift>,
+    /// To whom alerts go when nobody is on duty.
     pub recipient: Option<String>,
-    /// To whom alerts of one kind go instead.
+    /// To whom alerts of one kind go instead, unless a shift names the kind.
     pub recipients: BTreeMap<AlertKind, String>,
+    /// What is to be done about alerts of a kind: a text or the address of a page, shown with each.
+    pub procedures: BTreeMap<AlertKind, String>,
 }
 
 impl Default for AlertSettings {
@@ -194,13 +204,17 @@ impl Default for AlertSettings {
             child_words: Vec::new(),
             declared: vec![Urgency::Immediate],
             denial_words: 2,
+            rules: Vec::new(),
+            resemblance: Resemblance::default(),
             watched: Vec::new(),
             repeated: Some(Repeated::default()),
             rising: true,
             new_themes: true,
             evidence_max: 3,
+            duty: Vec::new(),
             recipient: None,
             recipients: BTreeMap::new(),
+            procedures: BTreeMap::new(),
         }
     }
 }
@@ -287,6 +301,10 @@ impl AlertSettings {
     pub fn check(&self, themes: &SynthesisSettings) -> Result<(), InsightError> {
         Lexicon::new("urgent_words", &self.urgent_words)?;
         Lexicon::new("child_words", &self.child_words)?;
+        UrgencyRules::new(self)?;
+        for (n, shift) in self.duty.iter().enumerate() {
+            shift.check(n + 1)?;
+        }
         let known = |setting, theme: &String| {
             if themes.themes.iter().any(|t| t.name == *theme) {
                 Ok(())
@@ -330,14 +348,6 @@ impl AlertSettings {
             }
         }
         Ok(())
-    }
-
-    /// To whom an alert of this kind goes.
-    pub fn recipient_of(&self, kind: AlertKind) -> Option<&str> {
-        self.recipients
-            .get(&kind)
-            .or(self.recipient.as_ref())
-            .map(String::as_str)
     }
 }
 
@@ -390,8 +400,11 @@ mod tests {
         .unwrap();
         assert_eq!(alerts.watched[0].threshold, 1);
         assert_eq!(alerts.repeated.as_ref().unwrap().mentions, 3);
-        assert_eq!(alerts.recipient_of(AlertKind::ChildInDanger), Some("cadre"));
-        assert_eq!(alerts.recipient_of(AlertKind::Urgent), Some("astreinte"));
+        let zone = domain::time::Zone::paris();
+        let moment = "2026-11-20T12:00:00Z".parse().unwrap();
+        let on_duty = |kind| alerts.on_duty(kind, moment, &zone);
+        assert_eq!(on_duty(AlertKind::ChildInDanger), Some("cadre"));
+        assert_eq!(on_duty(AlertKind::Urgent), Some("astreinte"));
         assert!(alerts.check(&settings).is_ok());
         assert!(toml::from_str::<AlertSettings>("urgentwords = []").is_err());
     }

@@ -444,6 +444,11 @@ pub fn activity_in_words(activity: &str, lang: Lang) -> &'static str {
         "review" => lang.pick("décision d’une personne", "a person’s decision"),
         "synthesise" => lang.pick("synthèse", "synthesis"),
         "alert" => lang.pick("alertes", "alerts"),
+        "alert-act" => lang.pick(
+            "acte d’une personne sur une alerte",
+            "a person’s act on an alert",
+        ),
+        "alert-notice" => lang.pick("alerte portée à une personne", "a person told of an alert"),
         _ => lang.pick("opération", "operation"),
     }
 }

@@ -15,9 +15,24 @@ pub enum EvalWhat {
     /// How well labelled texts are routed, and whether what is promised holds on texts held out,
     /// beside scikit-learn.
     Routing(EvalRouting),
+    /// What of reports is alerted as urgent, rightly and wrongly, by each ground: exit code 4 when an
+    /// urgent one is missed.
+    Urgent(EvalUrgent),
     /// A simulated year of routing, in which a service is renamed and a new form comes: whether the
     /// promise is kept or suspended.
     Year(EvalYear),
+}
+
+/// Options of `eval urgent`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalUrgent {
+    /// JSON Lines of {"id","notes","urgence","attendu"}; `attendu` is `urgent`, `enfant` (a child in
+    /// danger) or `non`, and `part` may name the part of the set it belongs to.
+    #[arg(long = "in", value_name = "FILE.jsonl", required = true)]
+    pub input: Vec<PathBuf>,
+    /// The pipeline whose settings are measured.
+    #[arg(long, value_name = "P", default_value = "field-reports")]
+    pub pipeline: String,
 }
 
 /// Options of `eval year`.

@@ -145,7 +145,7 @@ fn weeks_before(since: IsoWeek, week: IsoWeek) -> Result<Vec<IsoWeek>> {
 }
 
 async fn made(global: &Global, house: &House, pipeline: &Pipeline, week: IsoWeek) -> Result<Made> {
-    let made = reconcilers::synthesise(&house.desk, pipeline, week).await?;
+    let made = reconcilers::synthesise(house, pipeline, week).await?;
     let set_aside =
         reconcilers::standing(&house.desk, pipeline, week, DocumentState::Quarantined).await?;
     if set_aside > 0 {

@@ -1,5 +1,7 @@
-//! Reconcilers: the weekly synthesis and the alerts it rests on.
+//! Reconcilers: the weekly synthesis, the alerts it rests on, and telling people of alerts.
 
+mod examples;
+pub mod tell;
 pub mod weeks;
 
 use std::collections::BTreeSet;
@@ -12,8 +14,9 @@ use domain::{
     AlertId, AlertSet, FieldReport, IsoWeek, Kind, Layout, PassageSet, RunKey, StageName,
     SubjectId, Synthesis, canonical,
 };
-use insight::{AlertSettings, Corpus, Entry, SynthesisSettings};
+use insight::{AlertSettings, Corpus, Entry, InsightError, SynthesisSettings};
 use pipeline::desk::Desk;
+use pipeline::duty::{ALERT_ACT, ALERT_NOTICE};
 use pipeline::file::{FileError, SourceFile};
 use pipeline::ledger::{DocumentFilter, DocumentState};
 use pipeline::pipelines::Pipeline;
@@ -23,18 +26,22 @@ use pipeline::verify::Verification;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use crate::house::House;
+pub use tell::TellSettings;
+
 /// Raised whenever the synthesis may change for the same reports.
 const SYNTHESISE_VERSION: u32 = 1;
 /// Raised whenever the alerts may change for the same reports.
-const ALERT_VERSION: u32 = 1;
+const ALERT_VERSION: u32 = 2;
 
 /// The reconcilers, as pipeline files and records name them.
 const ALERT: &str = "alert";
 pub const SYNTHESISE: &str = "synthesise";
+const TELL: &str = "tell";
 
 /// Whether records of this activity are those of a reconciler.
 pub fn is_reconciler(activity: &str) -> bool {
-    matches!(activity, ALERT | SYNTHESISE)
+    matches!(activity, ALERT | SYNTHESISE | ALERT_NOTICE)
 }
 
 /// The alerts and the synthesis of one week.
@@ -57,12 +64,12 @@ fn slug(name: &str) -> StageName {
 pub fn check(source: &SourceFile) -> Result<(), FileError> {
     for (name, entry) in &source.file.reconcile {
         match name.as_str() {
-            SYNTHESISE | ALERT => {}
+            SYNTHESISE | ALERT | TELL => {}
             other => {
                 return Err(source.wrong_at(
                     entry.settings.span().start,
                     format!("reconciler `{other}` is not known"),
-                    "synthesise or alert",
+                    "synthesise, alert or tell",
                 ));
             }
         }
@@ -72,9 +79,22 @@ pub fn check(source: &SourceFile) -> Result<(), FileError> {
         .check()
         .map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))?;
     let (alerts, at) = settings::<AlertSettings>(source, ALERT)?;
-    alerts
-        .check(&themes)
-        .map_err(|e| source.wrong_at(at, e.to_string(), "settings that agree"))
+    alerts.check(&themes).map_err(|e| match &e {
+        InsightError::Duty { entry, key, .. } => {
+            let header = format!("[[reconcile.{ALERT}.settings.duty]]");
+            let at = source.nth(&header, *entry).unwrap_or(at);
+            source.wrong_in(at, key, e.to_string(), "a shift of the roster")
+        }
+        _ => source.wrong_at(at, e.to_string(), "settings that agree"),
+    })?;
+    let (telling, at) = settings::<TellSettings>(source, TELL)?;
+    telling.check().map_err(|wrong| {
+        let place = wrong.person.and_then(|n| {
+            let header = format!("[[reconcile.{TELL}.settings.people]]");
+            source.nth(&header, n)
+        });
+        source.wrong_in(place.unwrap_or(at), wrong.key, wrong.found, wrong.expected)
+    })
 }
 
 fn settings<T: DeserializeOwned + Default + JsonSchema>(
@@ -95,6 +115,29 @@ fn settings<T: DeserializeOwned + Default + JsonSchema>(
     }
 }
 
+/// How a pipeline reads its reports, and what of them is an alert.
+///
+/// # Errors
+/// With the line of what is wrong.
+pub fn settings_of(source: &SourceFile) -> Result<(SynthesisSettings, AlertSettings), FileError> {
+    let (themes, _) = settings(source, SYNTHESISE)?;
+    let (alerting, _) = settings(source, ALERT)?;
+    Ok((themes, alerting))
+}
+
+/// How a pipeline tells people of alerts, and where its settings begin.
+///
+/// # Errors
+/// With the line of what is wrong.
+pub fn telling(source: &SourceFile) -> Result<(TellSettings, usize), FileError> {
+    settings(source, TELL)
+}
+
+/// Whether a pipeline tells people of alerts.
+pub fn tells(pipeline: &Pipeline) -> bool {
+    (pipeline.source.file.reconcile).contains_key(&slug(TELL))
+}
+
 /// Whether a pipeline makes weekly syntheses.
 pub fn reconciles(pipeline: &Pipeline) -> bool {
     pipeline
@@ -108,11 +151,13 @@ pub fn reconciles(pipeline: &Pipeline) -> bool {
 ///
 /// # Errors
 /// When something cannot be read or written.
-pub async fn alerts(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(AlertSet, Made)> {
+pub async fn alerts(house: &House, pipeline: &Pipeline, week: IsoWeek) -> Result<(AlertSet, Made)> {
+    let desk = &house.desk;
     let source = &pipeline.source;
     let (themes, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
     let (alerting, _) = settings::<AlertSettings>(source, ALERT)?;
-    let (corpus, runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    let (mut corpus, runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
+    let encoder = examples::encoder(house, pipeline, &alerting)?;
     let making = Making {
         reconciler: slug(ALERT),
         version: ALERT_VERSION,
@@ -125,7 +170,7 @@ pub async fn alerts(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(
             "synthesise": themes,
             "time_zone": source.zone().1,
         }),
-        models: Vec::new(),
+        models: examples::models(house, encoder.as_deref())?,
         kind: Kind::Alerts,
     };
     let id = |kind: &str, about: &str, period: &str| alert_id(desk, pipeline, kind, about, period);
@@ -135,6 +180,7 @@ pub async fn alerts(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(
         desk.clock.as_ref(),
         &desk.build,
         || {
+            examples::compare(house, encoder.as_deref(), &alerting, &mut corpus)?;
             let set = insight::alerts(&corpus, &themes, &alerting, &id)?;
             Ok::<_, anyhow::Error>(canonical::to_bytes(&set)?)
         },
@@ -147,13 +193,14 @@ pub async fn alerts(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(
 ///
 /// # Errors
 /// When something cannot be read or written.
-pub async fn synthesise(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<Week> {
+pub async fn synthesise(house: &House, pipeline: &Pipeline, week: IsoWeek) -> Result<Week> {
+    let desk = &house.desk;
     let owed = standing(desk, pipeline, week, DocumentState::Processing).await?;
     ensure!(
         owed == 0,
         "{owed} reports of {week} are still being processed: `greffier work` finishes them first"
     );
-    let (set, alerts_made) = alerts(desk, pipeline, week).await?;
+    let (set, alerts_made) = alerts(house, pipeline, week).await?;
     let source = &pipeline.source;
     let (themes, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
     let (corpus, mut runs) = corpus(desk, pipeline, week, themes.history_weeks).await?;
@@ -333,7 +380,8 @@ async fn entry(
 ///
 /// # Errors
 /// When the ledger or the store does not answer.
-pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
+pub async fn verify(house: &House, v: &mut Verification) -> Result<()> {
+    let desk = &house.desk;
     let mut recounted: BTreeSet<RunKey> = BTreeSet::new();
     // Those of a pipeline that makes no synthesis any more are checked all the same.
     for pipeline in desk.pipelines.iter() {
@@ -349,10 +397,17 @@ pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
                     "{reconciler} {} {}, edition {}",
                     edition.pipeline, edition.period, edition.number
                 );
-                if let Err(error) = verify_edition(desk, pipeline, &edition, &about, v).await {
+                if let Err(error) = verify_edition(house, pipeline, &edition, &about, v).await {
                     v.find(about, format!("{error:#}"));
                 }
             }
+        }
+        // What people did and who was told is said by people and by chance: it is only listed.
+        for activity in [ALERT_ACT, ALERT_NOTICE] {
+            let activity = slug(activity);
+            let ledger = &desk.vault.ledger;
+            let editions = ledger.editions(&activity, pipeline.name(), None).await?;
+            recounted.extend(editions.iter().map(|e| e.run_key));
         }
     }
     // An edition that is recorded and not listed was hidden, or its pipeline is not in force.
@@ -365,7 +420,8 @@ pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
         at += batch.len() as u64;
         for stored in batch {
             let activity = stored.record.activity.as_str();
-            if is_reconciler(activity) && !recounted.contains(&stored.record.run_key) {
+            let is_edition = is_reconciler(activity) || activity == ALERT_ACT;
+            if is_edition && !recounted.contains(&stored.record.run_key) {
                 v.find(
                     stored.record.run_key,
                     format!("made an edition ({activity}) that is not listed, or whose pipeline is not in force"),
@@ -376,12 +432,13 @@ pub async fn verify(desk: &Desk, v: &mut Verification) -> Result<()> {
 }
 
 async fn verify_edition(
-    desk: &Desk,
+    house: &House,
     pipeline: &Pipeline,
     edition: &pipeline::ledger::Edition,
     about: &str,
     v: &mut Verification,
 ) -> Result<()> {
+    let desk = &house.desk;
     let vault = &desk.vault;
     let stored = vault
         .ledger
@@ -451,7 +508,7 @@ async fn verify_edition(
     let zone_name = kept["settings"]["time_zone"]
         .as_str()
         .context("its settings name no time zone")?;
-    let corpus = assemble(pipeline, week, zone_name, entries)?;
+    let mut corpus = assemble(pipeline, week, zone_name, entries)?;
     let envelope = vault.envelope(edition.subject).await?;
     let bytes = vault
         .read(edition.subject, &envelope, edition.artifact)
@@ -462,6 +519,8 @@ async fn verify_edition(
         let alerting: AlertSettings = serde_json::from_value(kept["settings"]["alert"].clone())?;
         let id =
             |kind: &str, about: &str, period: &str| alert_id(desk, pipeline, kind, about, period);
+        let encoder = examples::encoder_with(house, &statement.models)?;
+        examples::compare(house, encoder.as_deref(), &alerting, &mut corpus)?;
         again = canonical::to_bytes(&insight::alerts(&corpus, &themes, &alerting, &id)?)?;
         let sentences: Vec<domain::Sentence> = set
             .alerts

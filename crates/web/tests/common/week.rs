@@ -149,6 +149,10 @@ fn alerts(ids: &[DocumentId], quote: &Sentence) -> AlertSet {
                 ),
                 evidence: vec![quote.clone()],
                 basis: "champ « urgence »".into(),
+                grounds: vec![domain::Ground::Declared {
+                    urgency: domain::report::Urgency::Immediate,
+                }],
+                procedure: Some("Appeler l’astreinte <au 17>".into()),
                 recipient: Some("responsable de la médiation".into()),
             },
             Alert {
@@ -170,6 +174,8 @@ fn alerts(ids: &[DocumentId], quote: &Sentence) -> AlertSet {
                 ),
                 evidence: Vec::new(),
                 basis: "trois mentions, même lieu, quatorze jours".into(),
+                grounds: Vec::new(),
+                procedure: Some("https://intranet.example/eclairage".into()),
                 recipient: None,
             },
         ],

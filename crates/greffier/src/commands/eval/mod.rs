@@ -4,10 +4,12 @@ mod extract;
 mod peers;
 mod routing;
 mod search;
+mod urgent;
 mod words;
 mod year;
 
 pub use extract::extract;
 pub use routing::routing;
 pub use search::search;
+pub use urgent::urgent;
 pub use year::year;
