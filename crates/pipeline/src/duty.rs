@@ -21,6 +21,7 @@ use crate::intake::slug;
 use crate::ledger::{Edition, NewRecord};
 use crate::pipelines::Pipeline;
 use crate::reconcile::series;
+use crate::review::ACT_VERSION;
 use crate::stage::{RunIdentity, RunSettings};
 
 /// The activity of what people do with alerts.
@@ -28,7 +29,7 @@ pub const ALERT_ACT: &str = "alert-act";
 /// The activity of telling people of alerts.
 pub const ALERT_NOTICE: &str = "alert-notice";
 /// The version of the statements of both.
-const VERSION: u32 = 1;
+const VERSION: u32 = ACT_VERSION;
 /// Others who write to the same series at the same moment are given way this often.
 pub(crate) const TRIES: u32 = 8;
 
@@ -331,6 +332,10 @@ impl Desk {
             models: Vec::new(),
         }
         .sealed()?;
+        let named = Named {
+            kind: writing.kind,
+            name: artifact,
+        };
         // What it follows is a part of it, so that saying A, B and A again are three acts.
         let input_runs = vec![writing.after];
         let identity = RunIdentity {
@@ -348,17 +353,15 @@ impl Desk {
             agent: writing.agent,
             run_key,
             generation: 0,
-            inputs: Vec::new(),
+            // What was said is what was seen: the key is that of what the statement names.
+            inputs: vec![named],
             input_runs,
             period: Some(period.to_owned()),
             settings: settings.0,
             models: Vec::new(),
             outcome: RunOutcome::Done,
             reason: None,
-            outputs: vec![Named {
-                kind: writing.kind,
-                name: artifact,
-            }],
+            outputs: vec![named],
             children: Vec::new(),
             quality: None,
         };

@@ -189,6 +189,7 @@ pub fn router(office: Office) -> Router {
         .route("/search", get(search::page))
         .route("/synthesis", get(synthesis::list))
         .route("/synthesis/{pipeline}/{week}", get(synthesis::page))
+        .route("/alerts/{pipeline}/{id}", post(alerts::record))
         .route("/synthesis/{pipeline}/{week}/{file}", get(synthesis::file))
         .route("/alerts/{pipeline}/{id}", post(alerts::record))
         .route("/health/live", get(health::live))

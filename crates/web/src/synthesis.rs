@@ -156,6 +156,7 @@ struct WeekPage {
     recorded: bool,
     /// Files to save: the whole, and one sheet.
     files: Vec<(&'static str, Vec<Link>)>,
+    recorded: bool,
 }
 
 struct IssueLink {
@@ -430,6 +431,7 @@ pub(crate) async fn page(
         synthesis: view,
         recorded: visit.asked("recorded").is_some(),
         files,
+        recorded: visit.asked("recorded").is_some(),
         f: visit.frame(title, Here::Synthesis),
     };
     Ok(render(&page))
