@@ -156,7 +156,6 @@ struct WeekPage {
     recorded: bool,
     /// Files to save: the whole, and one sheet.
     files: Vec<(&'static str, Vec<Link>)>,
-    recorded: bool,
 }
 
 struct IssueLink {
@@ -431,7 +430,6 @@ pub(crate) async fn page(
         synthesis: view,
         recorded: visit.asked("recorded").is_some(),
         files,
-        recorded: visit.asked("recorded").is_some(),
         f: visit.frame(title, Here::Synthesis),
     };
     Ok(render(&page))

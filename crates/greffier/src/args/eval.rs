@@ -148,18 +148,6 @@ pub struct EvalForecast {
     pub least: u32,
 }
 
-/// Options of `eval urgent`.
-#[derive(Clone, Debug, Args)]
-pub struct EvalUrgent {
-    /// JSON Lines of {"id","notes","urgence","attendu"}; `attendu` is `urgent`, `enfant` (a child in
-    /// danger) or `non`, and `part` may name the part of the set it belongs to.
-    #[arg(long = "in", value_name = "FILE.jsonl", required = true)]
-    pub input: Vec<PathBuf>,
-    /// The pipeline whose settings are measured.
-    #[arg(long, value_name = "P", default_value = "field-reports")]
-    pub pipeline: String,
-}
-
 /// Options of `eval year`.
 #[derive(Clone, Debug, Args)]
 pub struct EvalYear {

@@ -303,7 +303,7 @@ async fn whoever_is_on_duty_is_told_then_the_next_and_nobody_once_it_is_taken_on
 
     // All of it is in the log, and everything still holds.
     pipeline::log::checkpoint(&desk.vault).await.unwrap();
-    let v = pipeline::verify::verify_ledger(&desk.vault, None, &|_, _| {});
+    let v = pipeline::verify::verify(&desk.vault, None, &|_, _| {});
     assert_eq!(v.await.unwrap().findings, []);
 }
 
