@@ -10,6 +10,7 @@
 //! | [`quality`], [`told`] | how well a document was read, and how that is said |
 //! | [`passage`], [`sketch`], [`decision`], [`form`] | what stages say of a document |
 //! | [`report`], [`sentence`], [`synthesis`], [`alert`] | what reconcilers say of a period |
+//! | [`audience`] | for whom a version is written, and what points at somebody unnamed |
 //! | [`record`], [`act`], [`message`], [`explanation`] | what was done and decided, what is to do, and why |
 //! | [`schema`] | the JSON Schemas of all that leaves the process |
 //!
@@ -19,6 +20,7 @@
 pub mod act;
 pub mod alert;
 pub mod arrival;
+pub mod audience;
 pub mod canonical;
 pub mod catalogue;
 pub mod decision;
@@ -46,6 +48,7 @@ pub mod told;
 
 pub use alert::{Alert, AlertKind, AlertSet};
 pub use arrival::{Arrival, Source};
+pub use audience::{Audience, Clue, ClueKind};
 pub use catalogue::Lang;
 pub use decision::{Candidate, Decision, Outcome, Reason, Threshold};
 pub use delay::{Day, Delay};
