@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use eval::{EvalExtract, EvalRouting, EvalSearch, EvalWhat, EvalYear};
+pub use eval::{EvalExtract, EvalMasks, EvalRouting, EvalSearch, EvalWhat, EvalYear};
 pub use queues::{Broker, Claims, MaybeBroker, ParkedAction};
 pub use weeks::{Form, Synthesise};
 

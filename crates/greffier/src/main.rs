@@ -204,6 +204,9 @@ async fn run(cli: &Cli) -> Result<Ending> {
             what: EvalWhat::Routing(args),
         } => eval::routing(global, args).await,
         Command::Eval {
+            what: EvalWhat::Masks(args),
+        } => eval::masks(global, args),
+        Command::Eval {
             what: EvalWhat::Year(args),
         } => eval::year(global, args).await,
         Command::Inbox { service, pipeline } => {

@@ -44,7 +44,9 @@ pub use markdown::markdown;
 pub use odt::odt;
 pub use page::Page;
 pub use query::answer;
-pub use settings::{AlertSettings, AudienceSettings, Repeated, SynthesisSettings, Theme, TrendSettings, Watched};
+pub use settings::{
+    AlertSettings, AudienceSettings, Repeated, SynthesisSettings, Theme, TrendSettings, Watched,
+};
 pub use synthesis::synthesise;
 pub use verify::{Cause, Finding, verify, verify_alerts};
 

@@ -348,7 +348,8 @@ impl Reading<'_> {
 
     /// The limit asked with, when it is the one in force for this audience.
     fn limit(&self, asked: &str) -> Option<u32> {
-        self.small_cell().filter(|limit| whole(asked) == Some(*limit))
+        self.small_cell()
+            .filter(|limit| whole(asked) == Some(*limit))
     }
 
     /// The reports of the period that answer an earlier one.

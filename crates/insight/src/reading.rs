@@ -195,12 +195,19 @@ impl<'a> Reading<'a> {
             .is_some_and(|limit| series.observed() < limit)
     }
 
-    /// The counts of a theme's weeks as this audience may read them: none when one is small.
+    /// The counts of a theme's weeks as this audience may read them: that of the period alone where
+    /// an earlier one is small, none where its own is.
     pub(crate) fn shown_counts(&self, series: &Series) -> Vec<u32> {
-        let small = |n: &u32| self.small_cell().is_some_and(|limit| (1..limit).contains(n));
-        match series.counts.iter().any(small) {
-            true => Vec::new(),
-            false => series.counts.clone(),
+        let small = |n: &u32| {
+            self.small_cell()
+                .is_some_and(|limit| (1..limit).contains(n))
+        };
+        if self.is_small(series) {
+            Vec::new()
+        } else if series.history().iter().any(small) {
+            vec![series.observed()]
+        } else {
+            series.counts.clone()
         }
     }
 

@@ -88,7 +88,9 @@ pub fn synthesise(
     if let Some(limit) = reading.small_cell() {
         let limit = limit.to_string();
         let cells = reading.say("small-cells", &[("limit", &limit)])?;
-        missing.extend(cells.filter(|said| matches!(said, Sentence::Counted(c) if !c.documents().is_empty())));
+        missing.extend(
+            cells.filter(|said| matches!(said, Sentence::Counted(c) if !c.documents().is_empty())),
+        );
         missing.extend(reading.say("alerts-elsewhere", &[])?);
     }
     Ok(Synthesis {
@@ -130,7 +132,7 @@ fn section(
     let counts = reading.shown_counts(series);
     let mut figures = Vec::new();
     figures.extend(reading.say("theme-size", &about)?);
-    if !counts.is_empty() {
+    if counts.len() == series.counts.len() {
         figures.extend(reading.say("theme-history", &about)?);
     }
     figures.extend(match series.verdict.trend {

@@ -99,6 +99,13 @@ pub enum Cause {
     NoSuchTheme,
 }
 
+impl Cause {
+    /// Whether what is quoted is not what the text says, whatever is masked or counted today.
+    pub const fn is_of_the_text(&self) -> bool {
+        matches!(self, Self::Quote(_) | Self::OtherText { .. })
+    }
+}
+
 /// Verifies a synthesis against the reports it was written from. No finding: every quote is in its
 /// text, with its masks, and every figure is what its query answers today.
 pub fn verify(
@@ -142,9 +149,7 @@ pub fn verify(
                 if trend != section.trend {
                     check.find(&at, Cause::Trend(trend));
                 }
-                let counted = |s: &Sentence| {
-                    matches!(s, Sentence::Counted(c) if c.template() != Template::ThemeSmall)
-                };
+                let counted = |s: &Sentence| matches!(s, Sentence::Counted(c) if c.template() != Template::ThemeSmall);
                 if let Some(limit) = small
                     && section.figures.iter().any(counted)
                 {
@@ -262,12 +267,12 @@ impl Check<'_> {
         quotable: &[&Report],
     ) {
         let checked = match sentence {
-            Sentence::Quote(evidence) => quoted(evidence, quotable).and_then(|()| {
-                match self.reading.corpus.audience() {
+            Sentence::Quote(evidence) => {
+                quoted(evidence, quotable).and_then(|()| match self.reading.corpus.audience() {
                     Audience::Team => Ok(()),
                     Audience::Hierarchy | Audience::Partners => self.undescribed(evidence),
-                }
-            }),
+                })
+            }
             Sentence::Counted(counted) => self.counted(counted, theme),
         };
         if let Err(cause) = checked {

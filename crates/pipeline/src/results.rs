@@ -150,7 +150,11 @@ impl Desk {
                 run: edition.run_key,
                 leaf,
             };
-            if activity.as_str() != "alert" {
+            // A version for another audience is made when somebody asks for it, and tells others nothing.
+            if !matches!(activity.as_str(), "alert" | "synthesise") {
+                return Ok(None);
+            }
+            if activity.as_str() == "synthesise" {
                 let what = Happened::SynthesisPublished(written);
                 return Ok(Some((name.clone(), what)));
             }

@@ -110,7 +110,9 @@ fn lexicon(words: &str) -> Regex {
     let alternatives: Vec<String> = words
         .split_whitespace()
         .map(|word| {
-            let (stem, open) = word.strip_suffix('*').map_or((word, ""), |s| (s, r"\p{L}*"));
+            let (stem, open) = word
+                .strip_suffix('*')
+                .map_or((word, ""), |s| (s, r"\p{L}*"));
             format!("{}{open}", regex::escape(stem).replace(r"\|", "[ \u{a0}]+"))
         })
         .collect();

@@ -131,8 +131,7 @@ pub fn evaluate(notes: &[Annotated]) -> Score {
             let hidden = span.of(&note.text).is_some_and(|part| {
                 part.char_indices().all(|(at, c)| {
                     let at = span.start + at as u32;
-                    !c.is_alphanumeric()
-                        || found.iter().any(|(f, _)| f.start <= at && at < f.end)
+                    !c.is_alphanumeric() || found.iter().any(|(f, _)| f.start <= at && at < f.end)
                 })
             });
             let counts = score.kinds.entry(annotated.kind.clone()).or_default();

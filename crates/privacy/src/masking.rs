@@ -145,7 +145,8 @@ mod tests {
         let said = shown(&team("2026"), NOTE);
         assert!(said.starts_with("Mme [personne "), "{said}");
         assert!(
-            said.ends_with("tél. [téléphone].") && said.contains("au [adresse] rue des Lilas, [adresse]. Vue"),
+            said.ends_with("tél. [téléphone].")
+                && said.contains("au [adresse] rue des Lilas, [adresse]. Vue"),
             "{said}"
         );
         let hierarchy = Masking::for_audience(Audience::Hierarchy, None);
@@ -158,7 +159,10 @@ mod tests {
             shown(&partners, NOTE),
             "Mme [nom], [âge], au [adresse]. Vue avec [nom], tél. [téléphone]."
         );
-        assert_eq!(shown(&partners, "Rue des Lilas, trois voitures."), "[lieu], trois voitures.");
+        assert_eq!(
+            shown(&partners, "Rue des Lilas, trois voitures."),
+            "[lieu], trois voitures."
+        );
     }
 
     #[test]

@@ -15,9 +15,21 @@ pub enum EvalWhat {
     /// How well labelled texts are routed, and whether what is promised holds on texts held out,
     /// beside scikit-learn.
     Routing(EvalRouting),
+    /// How much of what identifies people in field notes is masked, and how much is masked for nothing,
+    /// on annotated notes.
+    Masks(EvalMasks),
     /// A simulated year of routing, in which a service is renamed and a new form comes: whether the
     /// promise is kept or suspended.
     Year(EvalYear),
+}
+
+/// Options of `eval masks`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalMasks {
+    /// JSON Lines of {"id","text","spans":[{"start","end","kind"}]}, places in bytes; several times for
+    /// several sets.
+    #[arg(long = "in", value_name = "FILE.jsonl", required = true)]
+    pub input: Vec<PathBuf>,
 }
 
 /// Options of `eval year`.

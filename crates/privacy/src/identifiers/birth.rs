@@ -37,9 +37,8 @@ static BIRTH: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-static AGE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\b\d{1,3} ?ans\b(?: et demi)?|\b\d{1,2} mois\b")
-});
+static AGE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\b\d{1,3} ?ans\b(?: et demi)?|\b\d{1,2} mois\b"));
 
 /// Whether "12 ans" is how old somebody is, and not how long something lasted nor a group's range.
 fn is_age(text: &str, start: usize, end: usize) -> bool {
@@ -51,9 +50,30 @@ fn is_age(text: &str, start: usize, end: usize) -> bool {
     let word = word.to_lowercase();
     let lasting = matches!(
         word.as_str(),
-        "depuis" | "pendant" | "dans" | "durant" | "en" | "sur" | "pour" | "a" | "les" | "ces"
-            | "dernières" | "moins" | "plus" | "bail" | "après" | "avant" | "que" | "des" | "entre"
-            | "tous" | "toutes" | "et" | "ou" | "à"
+        "depuis"
+            | "pendant"
+            | "dans"
+            | "durant"
+            | "en"
+            | "sur"
+            | "pour"
+            | "a"
+            | "les"
+            | "ces"
+            | "dernières"
+            | "moins"
+            | "plus"
+            | "bail"
+            | "après"
+            | "avant"
+            | "que"
+            | "des"
+            | "entre"
+            | "tous"
+            | "toutes"
+            | "et"
+            | "ou"
+            | "à"
     );
     let range = before.ends_with(['-', '–', '/'])
         || (matches!(word.as_str(), "à" | "et" | "ou")
@@ -61,13 +81,32 @@ fn is_age(text: &str, start: usize, end: usize) -> bool {
                 .trim_end_matches(word.as_str())
                 .trim_end()
                 .ends_with(|c: char| c.is_ascii_digit() || c == 's'));
-    let goes_on = ["de ", "d'", "d’", "plus tard", "après", "que", "qu", "auparavant"]
-        .iter()
-        .any(|w| after.starts_with(w));
+    let goes_on = [
+        "de ",
+        "d'",
+        "d’",
+        "plus tard",
+        "après",
+        "que",
+        "qu",
+        "auparavant",
+    ]
+    .iter()
+    .any(|w| after.starts_with(w));
     let months = text[start..end].ends_with("mois");
-    let baby = ["bébé", "nourrisson", "enfant", "fille", "fils", "petit", "petite", "âgé", "âgée"]
-        .iter()
-        .any(|w| before.to_lowercase().contains(w));
+    let baby = [
+        "bébé",
+        "nourrisson",
+        "enfant",
+        "fille",
+        "fils",
+        "petit",
+        "petite",
+        "âgé",
+        "âgée",
+    ]
+    .iter()
+    .any(|w| before.to_lowercase().contains(w));
     let (number, _) = text[start..end]
         .split_once(|c: char| !c.is_ascii_digit())
         .unwrap_or(("", ""));
@@ -81,7 +120,9 @@ mod tests {
 
     fn check(text: &str, expected: &[(IdentifierKind, &str)]) {
         let mut found = Vec::new();
-        find(text, &mut |kind, start, end| found.push((kind, &text[start..end])));
+        find(text, &mut |kind, start, end| {
+            found.push((kind, &text[start..end]))
+        });
         assert_eq!(found, expected, "{text}");
     }
 
@@ -106,8 +147,15 @@ mod tests {
         age("un bébé de 7 mois", "7 mois");
         age("âgée de 71 ans", "71 ans");
         for text in [
-            "depuis 10 ans", "il y a 3 ans", "bail de 3 ans de plus", "jeunes de 15 à 17 ans",
-            "les 12-17 ans", "10 ans de procédure", "en 5 ans", "sous 2 mois", "1 200 ans",
+            "depuis 10 ans",
+            "il y a 3 ans",
+            "bail de 3 ans de plus",
+            "jeunes de 15 à 17 ans",
+            "les 12-17 ans",
+            "10 ans de procédure",
+            "en 5 ans",
+            "sous 2 mois",
+            "1 200 ans",
         ] {
             check(text, &[]);
         }

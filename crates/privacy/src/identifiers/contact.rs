@@ -13,7 +13,9 @@ pub(super) fn find(text: &str, add: &mut impl FnMut(IdentifierKind, usize, usize
     }
     for found in HANDLE.captures_iter(text) {
         for group in ["at", "named", "marked"] {
-            if let Some(handle) = found.name(group).filter(|h| is_handle(text, h.start(), h.as_str()))
+            if let Some(handle) = found
+                .name(group)
+                .filter(|h| is_handle(text, h.start(), h.as_str()))
             {
                 add(IdentifierKind::Handle, handle.start(), handle.end());
             }
@@ -73,10 +75,21 @@ static HANDLE: LazyLock<Regex> = LazyLock::new(|| {
 /// "Snapchat" is only one when it is written like an account.
 fn is_handle(text: &str, start: usize, handle: &str) -> bool {
     let folded = domain::text::fold(handle);
-    let institution = ["mairie", "ville", "prefet", "police", "caf", "ccas", "mediation", "gouv"]
-        .iter()
-        .any(|word| folded.trim_start_matches('@').starts_with(word));
-    let written = handle.starts_with('@') || handle.contains(['_', '.']) || handle.contains(|c: char| c.is_ascii_digit());
+    let institution = [
+        "mairie",
+        "ville",
+        "prefet",
+        "police",
+        "caf",
+        "ccas",
+        "mediation",
+        "gouv",
+    ]
+    .iter()
+    .any(|word| folded.trim_start_matches('@').starts_with(word));
+    let written = handle.starts_with('@')
+        || handle.contains(['_', '.'])
+        || handle.contains(|c: char| c.is_ascii_digit());
     let colon = text[..start].trim_end().ends_with([':', '«']);
     !institution && (written || colon)
 }
@@ -85,13 +98,15 @@ fn is_handle(text: &str, start: usize, handle: &str) -> bool {
 static SPELLED: LazyLock<Regex> = LazyLock::new(|| {
     let word = "(?:z[ée]ro|une?|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingts?|trente|quarante|cinquante|soixante)";
     pattern(&format!(
-        r"(?i)z[ée]ro[ -](?:un|deux|trois|quatre|cinq|six|sept|huit|neuf)(?:(?:,| et|-| )+{word}){{4,16}}"
+        r"(?i)z[ée]ro[ -](?:un|deux|trois|quatre|cinq|six|sept|huit|neuf)(?:(?:,| et|-| )+{word}\b){{4,16}}"
     ))
 });
 
 /// A mobile number without its zero, where a word announces it.
 static SHORT: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)(?:t[ée]l|portable|mobile|num[ée]ro|joignable)[^\d\n]{0,14}\b(?P<number>[67](?:[ .-]?\d\d){4})")
+    pattern(
+        r"(?i)(?:t[ée]l|portable|mobile|num[ée]ro|joignable)[^\d\n]{0,14}\b(?P<number>[67](?:[ .-]?\d\d){4})",
+    )
 });
 
 /// French numbers (ten digits from 0, or +33 and nine) in the groupings people use, and foreign
@@ -264,7 +279,10 @@ mod tests {
         check("c'est @karim_93, là", &["@karim_93"]);
         check("Insta : ines.bdl", &["ines.bdl"]);
         check("snap momo93_off et Snapchat hier", &["momo93_off"]);
-        check("pseudo « lina », @mairie_valmont, Facebook de la ville", &["lina"]);
+        check(
+            "pseudo « lina », @mairie_valmont, Facebook de la ville",
+            &["lina"],
+        );
     }
 
     #[test]
@@ -279,7 +297,9 @@ mod tests {
     #[test]
     fn a_number_of_a_service_is_nobody() {
         let mut kinds = Vec::new();
-        find("0 800 05 95 95, 0800 05 95 95", &mut |kind, ..| kinds.push(kind));
+        find("0 800 05 95 95, 0800 05 95 95", &mut |kind, _, _| {
+            kinds.push(kind)
+        });
         assert_eq!(kinds, [IdentifierKind::ServicePhone; 1]);
     }
 }

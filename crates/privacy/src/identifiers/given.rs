@@ -11,6 +11,7 @@
 //! What a street, a school or a square is named after is no person: places are found before, and
 //! French writes them with hyphens ("Jules-Ferry", while "Jean-Pierre" is two given names).
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use domain::Span;
@@ -43,7 +44,10 @@ pub(super) fn find(
     let mut at = 0;
     let mut previous: Option<Seen<'_>> = None;
     while let Some(word) = next_word(text, at) {
-        while taken.next_if(|(span, _)| span.end as usize <= word.start).is_some() {}
+        while taken
+            .next_if(|(span, _)| span.end as usize <= word.start)
+            .is_some()
+        {}
         if let Some((span, _)) = taken.peek()
             && (span.start as usize) <= word.start
         {
@@ -55,6 +59,15 @@ pub(super) fn find(
         // "l'oncle", "d'Inès", "s'appelle": what stands after the apostrophe.
         let (word, elided) = after_elision(text, word);
         at = word.end;
+        // Most words are in lower case and follow none of these: nothing is read of them.
+        if !starts_upper(word.text)
+            && !previous
+                .as_ref()
+                .is_some_and(|p| SMALL.contains(&p.word.text))
+        {
+            previous = Some(Seen::of(text, word, elided, previous.as_ref()));
+            continue;
+        }
         let seen = Seen::of(text, word, elided, previous.as_ref());
         if let Some(end) = seen.person(text, previous.as_ref()) {
             learn(&text[word.start..end], &mut known);
@@ -69,7 +82,7 @@ pub(super) fn find(
             continue;
         }
         if seen.capital && word.text.len() >= 4 {
-            again.push((word.start, word.end, seen.folded.clone(), seen.starts));
+            again.push((word.start, word.end, seen.folded().clone(), seen.starts));
         }
         previous = Some(seen);
     }
@@ -81,10 +94,18 @@ pub(super) fn find(
     }
 }
 
+/// [`fold`], which plain words need not go through.
+fn folded(word: &str) -> String {
+    match word.is_ascii() {
+        true => word.to_ascii_lowercase(),
+        false => fold(word),
+    }
+}
+
 /// Keeps the words of a name by which it may stand again.
 fn learn(name: &str, known: &mut BTreeSet<String>) {
     for word in name.split(|c: char| !c.is_alphanumeric() && c != '-') {
-        let folded = fold(word);
+        let folded = folded(word);
         let lower = word.to_lowercase();
         let own = word.chars().count() >= 4
             && !TOPICS.has(&lower)
@@ -100,7 +121,13 @@ fn learn(name: &str, known: &mut BTreeSet<String>) {
 /// "l'oncle" as "oncle"; "D'Angelo" and "N'Diaye" stay whole.
 fn after_elision<'t>(text: &'t str, word: Word<'t>) -> (Word<'t>, bool) {
     match word.text.split_once(APOSTROPHES) {
-        Some((head, rest)) if head.chars().count() <= 2 && !(starts_upper(head) && starts_upper(rest) && head.len() == 1 && !matches!(head, "L" | "S")) => {
+        Some((head, rest))
+            if head.chars().count() <= 2
+                && !(starts_upper(head)
+                    && starts_upper(rest)
+                    && head.len() == 1
+                    && !matches!(head, "L" | "S")) =>
+        {
             let start = word.end - rest.len();
             (
                 Word {
@@ -115,10 +142,13 @@ fn after_elision<'t>(text: &'t str, word: Word<'t>) -> (Word<'t>, bool) {
     }
 }
 
+/// Words after which a name may be in lower case: "le petit karim".
+const SMALL: [&str; 5] = ["petit", "petite", "jeune", "prénommé", "prénommée"];
+
 /// A word with what is known of it.
 struct Seen<'t> {
     word: Word<'t>,
-    folded: String,
+    folded: OnceCell<String>,
     capital: bool,
     /// A sentence or a line starts here, or a colon or a quotation mark stands before.
     starts: bool,
@@ -145,7 +175,7 @@ impl<'t> Seen<'t> {
                 !gap.is_empty() && (bare.is_empty() || matches!(bare, "«" | "\"" | "“"))
             });
         Self {
-            folded: fold(word.text),
+            folded: OnceCell::new(),
             capital: starts_upper(word.text),
             word,
             starts,
@@ -154,16 +184,22 @@ impl<'t> Seen<'t> {
         }
     }
 
+    /// The word without case and accents, made when somebody asks.
+    fn folded(&self) -> &String {
+        self.folded.get_or_init(|| folded(self.word.text))
+    }
+
     /// Where the name ends that starts with this word, when somebody is named here.
     fn person(&self, text: &str, previous: Option<&Seen<'_>>) -> Option<usize> {
         let before = previous.filter(|_| self.adjacent || self.elided);
         let introduced = before.is_some_and(|b| b.introduces(text));
         if !self.capital {
             // "le petit karim": dictated without capitals.
-            let named = introduced && self.folded.len() >= 4 && GIVEN.has(&self.folded);
+            let named = introduced && self.folded().len() >= 4 && GIVEN.has(self.folded());
             return named.then_some(self.word.end);
         }
-        if before.is_some_and(|b| matches!(b.folded.as_str(), "saint" | "sainte" | "st" | "ste")) {
+        if before.is_some_and(|b| matches!(b.folded().as_str(), "saint" | "sainte" | "st" | "ste"))
+        {
             return None;
         }
         // "Restaurant Chez Paul".
@@ -179,24 +215,30 @@ impl<'t> Seen<'t> {
         if self.is_given() {
             return self.extent(text);
         }
-        if AMBIGUOUS.has(&self.folded) {
-            return self.ambiguous(text, before).then(|| self.extent(text)).flatten();
+        if AMBIGUOUS.has(self.folded()) {
+            return self
+                .ambiguous(text, before)
+                .then(|| self.extent(text))
+                .flatten();
         }
-        if PLACES.has(&self.folded) {
-            return self.surname_follows(text, true).then(|| self.extent(text)).flatten();
+        if PLACES.has(self.folded()) {
+            return self
+                .surname_follows(text, true)
+                .then(|| self.extent(text))
+                .flatten();
         }
-        if self.ages(text) && !PEOPLE.has(&self.folded) && self.is_unknown() {
+        if self.ages(text) && !PEOPLE.has(self.folded()) && self.is_unknown() {
             return self.extent(text);
         }
         // "Benali", "BENALI Karim", and in capitals a surname of no list.
-        let surname = SURNAMES.has(&self.folded) || self.compound_surname();
+        let surname = SURNAMES.has(self.folded()) || self.compound_surname();
         let shouted = self.word.text.chars().all(|c| !c.is_lowercase())
             && self.word.text.chars().count() >= 3
             && self.is_unknown()
             && self.given_follows(text);
         let proper = before.is_some_and(|b| b.capital && !b.starts && !b.is_given());
         let determined = before.is_some_and(|b| {
-            DETERMINERS.has(&b.folded) && !matches!(b.folded.as_str(), "les" | "d")
+            DETERMINERS.has(b.folded()) && !matches!(b.folded().as_str(), "les" | "d")
         });
         if (surname && !proper && !determined) || shouted {
             return self.extent(text);
@@ -206,15 +248,15 @@ impl<'t> Seen<'t> {
 
     /// Whether what follows this word is a name of no list.
     fn introduces(&self, text: &str) -> bool {
-        if matches!(self.folded.as_str(), "les") {
+        if matches!(self.folded().as_str(), "les") {
             // "chez les Benali".
             let before = text[..self.word.start].trim_end_matches(is_space);
             return before.ends_with("chez") || before.ends_with("Chez");
         }
-        if matches!(self.folded.as_str(), "appelle" | "appeler" | "appelait") {
+        if matches!(self.folded().as_str(), "appelle" | "appeler" | "appelait") {
             return self.elided && !text[..self.word.start].ends_with(['l', 'L']);
         }
-        INTRODUCERS.has(&self.folded)
+        INTRODUCERS.has(self.folded())
     }
 
     fn introduced(&self, text: &str) -> Option<usize> {
@@ -225,7 +267,10 @@ impl<'t> Seen<'t> {
         let acronym = word.text.chars().count() <= 5
             && word.text.chars().all(char::is_uppercase)
             && TOPICS.has(&word.text.to_lowercase());
-        let plain = is_name_word(word.text, true) && !acronym && !INSTITUTIONS.has(&self.folded) && !PEOPLE.has(&self.folded);
+        let plain = is_name_word(word.text, true)
+            && !acronym
+            && !INSTITUTIONS.has(self.folded())
+            && !PEOPLE.has(self.folded());
         plain.then(|| self.extent(text)).flatten()
     }
 
@@ -239,32 +284,33 @@ impl<'t> Seen<'t> {
         if !self.capital || self.word.text == "Marié" {
             return false;
         }
-        match self.folded.contains('-') {
+        match self.folded().contains('-') {
             true => {
-                let parts: Vec<&str> = self.folded.split('-').collect();
+                let parts: Vec<&str> = self.folded().split('-').collect();
                 let given = |part: &&&str| GIVEN.has(part) || AMBIGUOUS.has(part);
                 // "Martin-pêcheur" has a part in lower case.
                 let capitals = self.word.text.split('-').all(starts_upper);
-                capitals && parts.iter().filter(given).count() == parts.len()
+                capitals
+                    && parts.iter().filter(given).count() == parts.len()
                     && parts.iter().any(|part| GIVEN.has(part))
             }
-            false => GIVEN.has(&self.folded),
+            false => GIVEN.has(self.folded()),
         }
     }
 
     /// "Aït-Oufella", "Ben-Salah".
     fn compound_surname(&self) -> bool {
         let capitals = self.word.text.split('-').all(starts_upper);
-        self.folded.contains('-')
+        self.folded().contains('-')
             && capitals
-            && self.folded.split('-').all(|part| SURNAMES.has(part))
+            && self.folded().split('-').all(|part| SURNAMES.has(part))
     }
 
     /// A word with a capital that no list of words holds.
     fn is_unknown(&self) -> bool {
         is_name_word(self.word.text, true)
-            && !INSTITUTIONS.has(&self.folded)
-            && !PEOPLE.has(&self.folded)
+            && !INSTITUTIONS.has(self.folded())
+            && !PEOPLE.has(self.folded())
             && !self.word.text.contains('-')
     }
 
@@ -281,10 +327,10 @@ impl<'t> Seen<'t> {
             return !self.elided;
         };
         let proper = before.capital && !before.starts;
-        if NEAR_PEOPLE.has(&before.folded) {
+        if NEAR_PEOPLE.has(before.folded()) {
             return true;
         }
-        !proper && !DETERMINERS.has(&before.folded) && !self.elided
+        !proper && !DETERMINERS.has(before.folded()) && !self.elided
     }
 
     /// The word after the next space, when it is on the same line.
@@ -293,17 +339,20 @@ impl<'t> Seen<'t> {
     }
 
     fn surname_follows(&self, text: &str, sure: bool) -> bool {
-        let Some(next) = self.next(text) else { return false };
+        let Some(next) = self.next(text) else {
+            return false;
+        };
         if !starts_upper(next.text) {
             return false;
         }
-        let folded = fold(next.text);
+        let folded = folded(next.text);
         if initials(text, &next).is_some() {
             return !sure && next.text.chars().count() == 1 && text[next.end..].starts_with('.');
         }
         let listed = SURNAMES.has(&folded) || GIVEN.has(&folded);
         // In capitals: "Rose DUPONT", while "Marine Nationale" is none.
-        let shouted = next.text.chars().count() >= 4 && next.text.chars().all(|c| !c.is_lowercase());
+        let shouted =
+            next.text.chars().count() >= 4 && next.text.chars().all(|c| !c.is_lowercase());
         let other = is_name_word(next.text, true) && !INSTITUTIONS.has(&folded);
         listed || (other && (shouted || (!sure && !self.starts)))
     }
@@ -311,7 +360,7 @@ impl<'t> Seen<'t> {
     fn verb_follows(&self, text: &str) -> bool {
         self.next(text).is_some_and(|next| {
             let head = next.text.split(APOSTROPHES).next().unwrap_or_default();
-            next.text.starts_with(char::is_lowercase) && SAYS.has(&fold(head))
+            next.text.starts_with(char::is_lowercase) && SAYS.has(&folded(head))
         })
     }
 
@@ -320,31 +369,37 @@ impl<'t> Seen<'t> {
         let joined = || {
             let and = self.next(text).filter(|next| next.text == "et")?;
             let other = token(text, space(text, and.end)?)?;
-            (starts_upper(other.text) && GIVEN.has(&fold(other.text))).then_some(())
+            (starts_upper(other.text) && GIVEN.has(&folded(other.text))).then_some(())
         };
         joined().is_some()
     }
 
     fn given_follows(&self, text: &str) -> bool {
         self.next(text).is_some_and(|next| {
-            starts_upper(next.text) && GIVEN.has(&fold(next.text)) && !TOPICS.has(&self.word.text.to_lowercase())
+            starts_upper(next.text)
+                && GIVEN.has(&folded(next.text))
+                && !TOPICS.has(&self.word.text.to_lowercase())
         })
     }
 
     /// ", 14 ans" or "(14 ans)" follows.
     fn ages(&self, text: &str) -> bool {
         let rest = text[self.word.end..].trim_start_matches(is_space);
-        let Some(rest) = rest.strip_prefix([',', '(']) else { return false };
+        let Some(rest) = rest.strip_prefix([',', '(']) else {
+            return false;
+        };
         let rest = rest.trim_start_matches(is_space);
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         (1..=3).contains(&digits)
-            && rest[digits..].trim_start_matches(is_space).starts_with("ans")
+            && rest[digits..]
+                .trim_start_matches(is_space)
+                .starts_with("ans")
     }
 }
 
 /// Somebody whom places are named after: "les parents de Jules Ferry" are those of a school.
 fn is_figure(text: &str, seen: &Seen<'_>) -> bool {
-    let mut said = seen.folded.replace('-', " ");
+    let mut said = seen.folded().replace('-', " ");
     if FIGURES.has(&said) {
         return true;
     }
@@ -354,7 +409,7 @@ fn is_figure(text: &str, seen: &Seen<'_>) -> bool {
             return false;
         };
         said.push(' ');
-        said.push_str(&fold(next.text).replace('-', " "));
+        said.push_str(&folded(next.text).replace('-', " "));
         if FIGURES.has(&said) {
             return true;
         }
@@ -367,7 +422,7 @@ fn is_figure(text: &str, seen: &Seen<'_>) -> bool {
 fn also(text: &str, at: usize) -> Option<(usize, usize)> {
     let and = token(text, space(text, at)?).filter(|word| word.text == "et")?;
     let word = token(text, space(text, and.end)?)?;
-    let folded = fold(word.text);
+    let folded = folded(word.text);
     let acronym = word.text.chars().all(char::is_uppercase);
     let fits = starts_upper(word.text)
         && word.text.chars().count() >= 4

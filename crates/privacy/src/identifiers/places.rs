@@ -89,8 +89,15 @@ impl Part {
 fn joins(between: &str) -> bool {
     between.len() <= 16
         && between
-            .split(|c: char| is_space(c) || matches!(c, ',' | ';' | '-' | '–' | '(' | ')' | '/' | ':'))
-            .all(|word| matches!(word, "" | "au" | "du" | "de" | "la" | "le" | "dans" | "des" | "l'" | "l’"))
+            .split(|c: char| {
+                is_space(c) || matches!(c, ',' | ';' | '-' | '–' | '(' | ')' | '/' | ':')
+            })
+            .all(|word| {
+                matches!(
+                    word,
+                    "" | "au" | "du" | "de" | "la" | "le" | "dans" | "des" | "l'" | "l’"
+                )
+            })
 }
 
 /// Reports the parts that stand together, and begins anew.
@@ -122,11 +129,7 @@ fn close(chain: &mut Vec<Part>, text: &str, add: &mut impl FnMut(IdentifierKind,
 }
 
 /// Streets with the numbers before them into `parts`, facilities reported.
-fn streets(
-    text: &str,
-    parts: &mut Vec<Part>,
-    add: &mut impl FnMut(IdentifierKind, usize, usize),
-) {
+fn streets(text: &str, parts: &mut Vec<Part>, add: &mut impl FnMut(IdentifierKind, usize, usize)) {
     let mut at = 0;
     for found in KIND_OF_PLACE.captures_iter(text) {
         let Some(word) = found.get(0) else { continue };
@@ -136,8 +139,16 @@ fn streets(
         }
         let street = found.name("street").is_some();
         let estate = found.name("estate").is_some();
-        let number = if street { number_before(text, start) } else { None };
-        let named = place_name(text, end, street || estate, number.is_some());
+        let number = if street {
+            number_before(text, start)
+        } else {
+            None
+        };
+        // "1 place de parking" is none.
+        let surely = ["rue", "ave", "bou", "all", "imp", "che", "qua"]
+            .iter()
+            .any(|kind| fold(&text[start..end]).starts_with(kind));
+        let named = place_name(text, end, street || estate, number.is_some() && surely);
         let Some(named) = named else { continue };
         // "sur place Karim": no square. "ni rue ni place".
         if text[..start].trim_end().ends_with("sur") && &text[start..end] == "place" {
@@ -167,9 +178,13 @@ fn place_name(text: &str, at: usize, precise: bool, numbered: bool) -> Option<us
     while words < 5 {
         let rest = text[next..].trim_start_matches(is_space);
         // "Résidence « Les Acacias »", "l'école (Jules-Ferry)" are read as written without.
-        let rest = rest.strip_prefix(['«', '"', '“']).map_or(rest, |r| r.trim_start_matches(is_space));
+        let rest = rest
+            .strip_prefix(['«', '"', '“'])
+            .map_or(rest, |r| r.trim_start_matches(is_space));
         let start = text.len() - rest.len();
-        if start - next > 6 || (start == next && words + particles > 0 && !text[..next].ends_with(['\'', '’'])) {
+        if start - next > 6
+            || (start == next && words + particles > 0 && !text[..next].ends_with(['\'', '’']))
+        {
             break;
         }
         let word = place_word(rest);
@@ -221,7 +236,8 @@ fn place_word(rest: &str) -> &str {
     let mut chars = rest.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let next = chars.peek().map(|(_, c)| *c);
-        let inside = matches!(c, '-' | '\'' | '’') && at > 1 && next.is_some_and(char::is_alphanumeric);
+        let inside =
+            matches!(c, '-' | '\'' | '’') && at > 1 && next.is_some_and(char::is_alphanumeric);
         if c.is_alphanumeric() || matches!(c, '\u{300}'..='\u{36f}') || inside {
             end = at + c.len_utf8();
         } else {
@@ -234,8 +250,18 @@ fn place_word(rest: &str) -> &str {
 fn is_month(word: &str) -> bool {
     matches!(
         fold(word).as_str(),
-        "janvier" | "fevrier" | "mars" | "avril" | "mai" | "juin" | "juillet" | "aout" | "septembre"
-            | "octobre" | "novembre" | "decembre"
+        "janvier"
+            | "fevrier"
+            | "mars"
+            | "avril"
+            | "mai"
+            | "juin"
+            | "juillet"
+            | "aout"
+            | "septembre"
+            | "octobre"
+            | "novembre"
+            | "decembre"
     ) || (word.len() == 4 && word.bytes().all(|b| b.is_ascii_digit()))
 }
 
@@ -261,13 +287,22 @@ fn counts(text: &str, value: &str, end: usize) -> bool {
         return false;
     }
     let rest = text[end..].trim_start_matches(is_space);
-    let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '²').collect();
+    let word: String = rest
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '²')
+        .collect();
     // "porte 3 du gymnase" is public; "logement 3 pièces" is a size.
     COUNTED.has(&fold(&word))
         || rest.starts_with(['€', '%'])
-        || ["du gymnase", "du stade", "du marché", "de la gare", "du parc"]
-            .iter()
-            .any(|place| rest.starts_with(place))
+        || [
+            "du gymnase",
+            "du stade",
+            "du marché",
+            "de la gare",
+            "du parc",
+        ]
+        .iter()
+        .any(|place| rest.starts_with(place))
 }
 
 fn is_whole(text: &str, start: usize, end: usize) -> bool {
@@ -281,7 +316,7 @@ use super::words::COUNTED;
 /// Words that name a kind of place.
 static KIND_OF_PLACE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)\b(?:(?P<street>rues?|avenues?|av\.?|boulevards?|bds?\.?|blvd\.?|bvd\.?|all[ée]es?|impasse|imp\.|chemins?|ch\.|route|rte\.?|places?|pl\.|placette|square|sq\.|quai|passage|sentier|sente|venelle|ruelle|cours|mail|esplanade|promenade|rond-point|faubourg|fbg|fg\.|mont[ée]e|parvis|traverse)|(?P<estate>r[ée]sidences?|r[ée]s\.|cit[ée]|lotissement|lot\.|hameau|clos|domaine|villa|tours?|barre|squares?)|(?:[ée]coles?|coll[èe]ge|lyc[ée]e|gymnase|stade|cr[èe]che|maternelle|[ée]l[ée]mentaire|primaire|groupe scolaire|salles?|m[ée]diath[èe]que|biblioth[èe]que|h[ôo]pital|clinique|ehpad|foyer|maison|maison de quartier|mjc|th[ée][âa]tre|cin[ée]ma|espace|piscine|arr[êe]t|station|gare|m[ée]tro|[ée]glise|mosqu[ée]e|fondation|institut|universit[ée]|complexe|terrain|city|association|asso\.?|club|pont|parking|march[ée]|cimeti[èe]re|quartier|parc|jardin|centre (?:social|culturel|commercial|hospitalier|de loisirs)|centre|fac|pharmacie|boulangerie|restaurant|h[ôo]tel|caf[ée]|bar|prix|collectif|saint|sainte|saint-|la saint|fête de la))(?:[^\w]|$)",
+        r"(?i)\b(?:(?P<street>rues?|avenues?|av\.?|boulevards?|bds?\.?|blvd\.?|bvd\.?|all[ée]es?|impasse|imp\.|chemins?|ch\.|route|rte\.?|places?|pl\.|placette|square|sq\.|quai|passage|sentier|sente|venelle|ruelle|cours|mail|esplanade|promenade|rond-point|faubourg|fbg|fg\.|mont[ée]e|parvis|traverse)|(?P<estate>r[ée]sidences?|r[ée]s\.|cit[ée]|lotissement|lot\.|hameau|clos|domaine|villa|tours?|barre|squares?)|(?:[ée]coles?|coll[èe]ge|lyc[ée]e|gymnase|stade|cr[èe]che|maternelle|[ée]l[ée]mentaire|primaire|groupe scolaire|salles?|m[ée]diath[èe]que|biblioth[èe]que|h[ôo]pital|clinique|ehpad|foyer|maison|maison de quartier|mjc|th[ée][âa]tre|cin[ée]ma|espace|piscine|arr[êe]t|station|gare|m[ée]tro|[ée]glise|mosqu[ée]e|fondation|institut|universit[ée]|complexe|terrain|city|association|asso\.?|club|pont|parking|march[ée]|cimeti[èe]re|quartier|parc|jardin|centre (?:social|culturel|commercial|hospitalier|de loisirs)|centre|fac|pharmacie|boulangerie|restaurant|h[ôo]tel|caf[ée]|bar|prix|collectif|saint|sainte))",
     )
 });
 
@@ -326,7 +361,9 @@ mod tests {
     fn check(marked: &str) {
         let text = marked.replace(['[', ']', '{', '}', '<', '>'], "");
         let mut found = Vec::new();
-        find(&text, &mut |kind, start, end| found.push((start, end, kind)));
+        find(&text, &mut |kind, start, end| {
+            found.push((start, end, kind))
+        });
         found.sort();
         let mut shown = String::new();
         let mut at = 0;
@@ -361,7 +398,7 @@ mod tests {
         check("[12] {rue des lilas} près de l'arrêt");
         check("vit [bât. B, 2e étage, logement 214], sans eau");
         check("[5e étage, porte gauche]");
-        check("[chambre 214], [appt B], [studio 4]");
+        check("[chambre 214, appt B, studio 4]");
     }
 
     #[test]

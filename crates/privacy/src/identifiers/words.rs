@@ -154,5 +154,6 @@ lists! {
 }
 
 /// People whom streets and schools are named after: "jules ferry", one a line, folded.
-pub(super) static FIGURES: Words =
-    Words(LazyLock::new(|| include_str!("lists/figures.txt").lines().collect()));
+pub(super) static FIGURES: Words = Words(LazyLock::new(|| {
+    include_str!("lists/figures.txt").lines().collect()
+}));
