@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AlertId, IsoWeek, PipelineName, Sentence, Timestamp};
+use crate::{AlertId, Audience, IsoWeek, PipelineName, Sentence, Timestamp};
 
 /// The period a synthesis is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,9 @@ pub struct Synthesis {
     pub pipeline: PipelineName,
     /// The period.
     pub period: Period,
+    /// For whom it is written; absent in syntheses made before there were several.
+    #[serde(default, skip_serializing_if = "Audience::is_team")]
+    pub audience: Audience,
     /// Headline figures.
     pub headline: Vec<Sentence>,
     /// Alerts of the period, most urgent first.

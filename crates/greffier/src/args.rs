@@ -12,8 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use alerts::{AlertDone, AlertsAction};
 pub use eval::{
-    EvalAlerts, EvalExtract, EvalForecast, EvalRouting, EvalSearch, EvalThemes, EvalUrgent,
-    EvalWhat, EvalYear,
+    EvalAlerts, EvalExtract, EvalForecast, EvalMasks, EvalRouting, EvalSearch, EvalThemes,
+    EvalUrgent, EvalWhat, EvalYear,
 };
 pub use queues::{Broker, Claims, MaybeBroker, ParkedAction};
 pub use weeks::{Form, Synthesise, ThemeNamed, ThemesAction, ThemesOf, Who};

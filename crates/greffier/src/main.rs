@@ -209,6 +209,9 @@ async fn run(cli: &Cli) -> Result<Ending> {
             what: EvalWhat::Urgent(args),
         } => eval::urgent(global, args).await,
         Command::Eval {
+            what: EvalWhat::Masks(args),
+        } => eval::masks(global, args),
+        Command::Eval {
             what: EvalWhat::Year(args),
         } => eval::year(global, args).await,
         Command::Eval {

@@ -55,7 +55,9 @@ pub use markdown::markdown;
 pub use odt::odt;
 pub use page::Page;
 pub use query::answer;
-pub use settings::{AlertSettings, Repeated, SynthesisSettings, Theme, TrendSettings, Watched};
+pub use settings::{
+    AlertSettings, AudienceSettings, Repeated, SynthesisSettings, Theme, TrendSettings, Watched,
+};
 pub use synthesis::synthesise;
 pub use urgency::{Resemblance, UrgencyRule};
 pub use verify::{Cause, Finding, verify, verify_alerts};

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::catalogue::Said;
 use domain::synthesis::{ThemeSection, Trend};
-use domain::{Alert, AlertKind, AlertSet, DocumentId, IsoWeek, Lang, Sentence, Synthesis};
+use domain::{
+    Alert, AlertKind, AlertSet, Audience, DocumentId, IsoWeek, Lang, Sentence, Synthesis,
+};
 
 use crate::quotes::line;
 use crate::themes::{Change, Followed, Origin, ThemeChange, ThemeId, ThemeState, Themes};
@@ -158,7 +160,11 @@ impl Page {
     ) -> Self {
         let w = Wording { names, lang };
         let title = lang.pick("Synthèse de la semaine", "Synthesis of week");
-        let mut sections = vec![w.alerts(synthesis, alerts)];
+        // A version without alerts says so among what is missing.
+        let mut sections = match synthesis.audience {
+            Audience::Team | Audience::Hierarchy => vec![w.alerts(synthesis, alerts)],
+            Audience::Partners => Vec::new(),
+        };
         sections.extend(w.list(lang.pick("Chiffres", "Figures"), &synthesis.headline));
         sections.push(w.themes(&synthesis.themes));
         for (title, sentences) in [
@@ -609,8 +615,10 @@ impl Wording<'_> {
             lang: self.lang,
             title: format!("{title} {}", period.week),
             about: format!(
-                "{from} {monday} {to} {sunday} ({}), {}.",
-                period.time_zone, synthesis.pipeline
+                "{from} {monday} {to} {sunday} ({}), {}.{}",
+                period.time_zone,
+                synthesis.pipeline,
+                self.version(synthesis.audience),
             ),
             promise: self
                 .lang
@@ -621,6 +629,18 @@ impl Wording<'_> {
                 .to_owned(),
             sections,
             foot: None,
+        }
+    }
+
+    /// For whom it is written, unless that is the team.
+    fn version(&self, audience: Audience) -> String {
+        let lang = self.lang;
+        match audience {
+            Audience::Team => String::new(),
+            Audience::Hierarchy | Audience::Partners => {
+                let version = lang.pick(" Version pour", " Version for");
+                format!("{version}{} {}.", colon(lang), audience.say(lang))
+            }
         }
     }
 
@@ -635,7 +655,14 @@ impl Wording<'_> {
         }
         for (i, id) in synthesis.alerts.iter().enumerate() {
             blocks.push(match set.alerts.iter().find(|a| a.id == *id) {
-                Some(alert) => Block::Alert(self.alert(i + 1, alert)),
+                Some(alert) => Block::Alert(AlertBlock {
+                    // What an alert quotes is for those it goes to.
+                    evidence: match synthesis.audience {
+                        Audience::Team => self.evidence(alert),
+                        Audience::Hierarchy | Audience::Partners => Vec::new(),
+                    },
+                    ..self.alert(i + 1, alert)
+                }),
                 // Said rather than left out: a count and its list must agree.
                 None => Block::Nothing(format!("{}. {id}", i + 1)),
             });
@@ -667,10 +694,14 @@ impl Wording<'_> {
             number,
             title: format!("{kind} · {}{place}", alert.about),
             statement: alert.statement.text(lang),
-            evidence: alert.evidence.iter().map(|s| self.line(s)).collect(),
+            evidence: self.evidence(alert),
             facts,
             pressing: presses(alert.kind),
         }
+    }
+
+    fn evidence(&self, alert: &Alert) -> Vec<Line> {
+        alert.evidence.iter().map(|s| self.line(s)).collect()
     }
 
     /// An alert in one line, with its first quote where it cannot wait.
@@ -694,9 +725,12 @@ impl Wording<'_> {
 
     fn themes(&self, themes: &[ThemeSection]) -> Section {
         let lang = self.lang;
-        let (once, several): (Vec<_>, Vec<_>) = themes.iter().partition(|t| observed(t) <= 1);
+        // Too few for this audience to say how many.
+        let (few, themes): (Vec<_>, Vec<_>) = themes.iter().partition(|t| t.counts.is_empty());
+        let (once, several): (Vec<&ThemeSection>, Vec<_>) =
+            themes.into_iter().partition(|t| observed(t) <= 1);
         let mut blocks = Vec::new();
-        if themes.is_empty() {
+        if few.is_empty() && once.is_empty() && several.is_empty() {
             blocks.push(self.nothing("Aucun thème.", "No theme."));
         }
         blocks.extend(several.into_iter().map(|t| Block::Theme(self.theme(t))));
@@ -715,6 +749,13 @@ impl Wording<'_> {
                     })
                     .collect(),
             });
+        }
+        if !few.is_empty() {
+            blocks.push(Block::List(
+                few.iter()
+                    .flat_map(|theme| theme.figures.iter().map(|s| self.line(s)))
+                    .collect(),
+            ));
         }
         Section {
             title: lang.pick("Thèmes", "Themes").to_owned(),

@@ -29,7 +29,7 @@ const DAY_MICROS: i64 = 86_400_000_000;
 /// Every query with the template it fills and the parameters it takes.
 ///
 /// `theme` is a theme's name; `document` an identifier; `words` words of a lexicon joined by
-/// ", "; `denial` the words that may stand between a denial and what it denies; `days` and
+/// ", "; `denial` the words that may stand between a denial and what it denies; `days`, `limit` and
 /// `threshold` whole numbers.
 pub const QUERIES: &[(&str, Template, &[&str])] = &[
     ("reports-received", Template::ReportsReceived, &[]),
@@ -45,6 +45,10 @@ pub const QUERIES: &[(&str, Template, &[&str])] = &[
     ("theme-too-small", Template::ThemeTooSmall, &["theme"]),
     ("theme-new", Template::ThemeNew, &["theme"]),
     ("team-silent", Template::TeamSilent, &["team"]),
+    ("theme-small", Template::ThemeSmall, &["limit", "theme"]),
+    ("small-cells", Template::SmallCells, &["limit"]),
+    ("quotes-withheld", Template::QuotesWithheld, &[]),
+    ("alerts-elsewhere", Template::AlertsElsewhere, &[]),
     ("uncovered", Template::Uncovered, &[]),
     ("late", Template::Late, &[]),
     ("follow-up", Template::FollowUp, &[]),
@@ -255,6 +259,39 @@ impl Reading<'_> {
                     )
                 })
             }
+            "theme-small" => {
+                let (theme, series) = about()?;
+                let limit = self.limit(given("limit")?)?;
+                (series.observed() > 0 && self.is_small(series)).then(|| {
+                    let limit = ("limit", Value::Count(limit.into()));
+                    (
+                        values([("theme", named(theme)), limit]),
+                        documents(self.current_about(theme)),
+                    )
+                })
+            }
+            "small-cells" => {
+                let limit = self.limit(given("limit")?)?;
+                let reports = self.in_small_cells();
+                Some((
+                    values([
+                        ("reports", count(reports.len())),
+                        ("limit", Value::Count(limit.into())),
+                    ]),
+                    documents(reports),
+                ))
+            }
+            "quotes-withheld" => {
+                let reports: Vec<&Report> = self.current().filter(|r| r.withheld > 0).collect();
+                Some((
+                    values([("sentences", total(&reports, |r| r.withheld))]),
+                    documents(reports),
+                ))
+            }
+            "alerts-elsewhere" => {
+                let without = self.small_cell().is_some();
+                without.then(|| (BTreeMap::new(), Vec::new()))
+            }
             "team-silent" => {
                 let team = given("team")?;
                 let expected = self.teams().iter().any(|t| t == team);
@@ -316,6 +353,12 @@ impl Reading<'_> {
             }
             _ => None,
         }
+    }
+
+    /// The limit asked with, when it is the one in force for this audience.
+    fn limit(&self, asked: &str) -> Option<u32> {
+        self.small_cell()
+            .filter(|limit| whole(asked) == Some(*limit))
     }
 
     /// The reports of the period that answer an earlier one.

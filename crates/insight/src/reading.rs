@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::report::Urgency;
-use domain::{DocumentId, IsoWeek, Span};
+use domain::{Audience, DocumentId, IsoWeek, Span};
 
 use crate::InsightError;
 use crate::corpus::{Corpus, Report, key};
@@ -198,6 +198,72 @@ impl<'a> Reading<'a> {
     /// The reports of `theme` in the period.
     pub(crate) fn current_about(&self, theme: &str) -> impl Iterator<Item = &'a Report> {
         self.about(theme).filter(|r| self.corpus.is_current(r))
+    }
+
+    /// The reports of `theme` in the period that may be quoted: for partners, those of a place with
+    /// at least as many on the theme as the smallest cell shown.
+    pub(crate) fn quotable_about(&self, theme: &str) -> Vec<&'a Report> {
+        let all: Vec<&Report> = self.current_about(theme).collect();
+        let Some(limit) = self.small_cell() else {
+            return all;
+        };
+        let mut cells: BTreeMap<Option<String>, u32> = BTreeMap::new();
+        for report in &all {
+            *cells.entry(report.place_key()).or_default() += 1;
+        }
+        all.into_iter()
+            .filter(|r| cells.get(&r.place_key()).is_some_and(|n| *n >= limit))
+            .collect()
+    }
+
+    /// The reports of no theme, or that answer earlier ones, that may be quoted: each is a cell of
+    /// its own, so none for partners.
+    pub(crate) fn quotable_alone<'r>(&self, reports: Vec<&'r Report>) -> Vec<&'r Report> {
+        match self.small_cell() {
+            Some(_) => Vec::new(),
+            None => reports,
+        }
+    }
+
+    /// The reports of the period with a note and a theme that may be quoted under none.
+    pub(crate) fn in_small_cells(&self) -> Vec<&'a Report> {
+        let quotable: BTreeSet<DocumentId> = self
+            .themes
+            .keys()
+            .flat_map(|theme| self.quotable_about(theme))
+            .map(|r| r.entry.document)
+            .collect();
+        self.marked(|m| !m.themes.is_empty())
+            .filter(|r| r.has_note() && !quotable.contains(&r.entry.document))
+            .collect()
+    }
+
+    /// Reports below which a count is not said, where there is such a limit.
+    pub(crate) fn small_cell(&self) -> Option<u32> {
+        let limit = self.settings.audiences.small_cell;
+        (self.corpus.audience() == Audience::Partners).then_some(limit)
+    }
+
+    /// Whether a theme has too few reports in the period to say how many.
+    pub(crate) fn is_small(&self, series: &Series) -> bool {
+        self.small_cell()
+            .is_some_and(|limit| series.observed() < limit)
+    }
+
+    /// The counts of a theme's weeks as this audience may read them: that of the period alone where
+    /// an earlier one is small, none where its own is.
+    pub(crate) fn shown_counts(&self, series: &Series) -> Vec<u32> {
+        let small = |n: &u32| {
+            self.small_cell()
+                .is_some_and(|limit| (1..limit).contains(n))
+        };
+        if self.is_small(series) {
+            Vec::new()
+        } else if series.history().iter().any(small) {
+            vec![series.observed()]
+        } else {
+            series.counts.clone()
+        }
     }
 
     /// The reports of the period that say that there is nothing to report.
@@ -447,14 +513,11 @@ mod tests {
             masks: mask
                 .map(|hidden| {
                     let start = note.find(hidden).unwrap() as u32;
-                    Mask {
-                        start,
-                        end: start + hidden.len() as u32,
-                        kind: MaskKind::Name,
-                    }
+                    Mask::new(start, start + hidden.len() as u32, MaskKind::Name)
                 })
                 .into_iter()
                 .collect(),
+            clues: vec![],
             passages: vec![],
         };
         let corpus = Corpus::new(

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::report::Urgency;
-use domain::{AlertKind, Probability};
+use domain::{AlertKind, IsoWeek, Probability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,62 @@ pub struct SynthesisSettings {
     pub follow_ups_max: u32,
     /// When a theme is called new or rising.
     pub trend: TrendSettings,
+    /// What each audience may read.
+    pub audiences: AudienceSettings,
+}
+
+/// How long a person keeps a pseudonym.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Window {
+    /// A calendar year, that of the ISO week.
+    #[default]
+    Year,
+    /// As long as the collection is kept.
+    Always,
+}
+
+/// What each audience of a synthesis may read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AudienceSettings {
+    /// For partners: reports of a theme at a place below which none is quoted, and of a theme below
+    /// which "fewer than so many" is said instead of a count.
+    pub small_cell: u32,
+    /// For hierarchy and partners: kinds of clues (age, place, family, illness, trade, origin) that
+    /// a quoted sentence may show at most.
+    pub clues_max: u32,
+    /// For the team: people named in reports keep a pseudonym, so that a case can be followed.
+    pub pseudonyms: bool,
+    /// How long they keep it.
+    pub pseudonym_window: Window,
+    /// Hide streets, residences and buildings from everybody, not from partners only.
+    pub hide_places: bool,
+    /// Hide ages from everybody, not from partners only.
+    pub hide_ages: bool,
+}
+
+impl Default for AudienceSettings {
+    fn default() -> Self {
+        Self {
+            small_cell: 3,
+            clues_max: 1,
+            pseudonyms: true,
+            pseudonym_window: Window::Year,
+            hide_places: false,
+            hide_ages: false,
+        }
+    }
+}
+
+impl AudienceSettings {
+    /// The name of the window that `week` is in, under which pseudonyms are made.
+    pub fn window_of(&self, week: IsoWeek) -> String {
+        match self.pseudonym_window {
+            Window::Year => week.to_string().chars().take_while(|c| *c != '-').collect(),
+            Window::Always => "always".to_owned(),
+        }
+    }
 }
 
 fn strings(words: &[&str]) -> Vec<String> {
@@ -124,6 +180,7 @@ impl Default for SynthesisSettings {
             lone_voices_max: 6,
             follow_ups_max: 4,
             trend: TrendSettings::default(),
+            audiences: AudienceSettings::default(),
         }
     }
 }
@@ -269,6 +326,12 @@ impl SynthesisSettings {
             "quotes_min",
             self.quotes_min,
             "at most quotes_max",
+        )?;
+        bound(
+            (1..=100).contains(&self.audiences.small_cell),
+            "audiences.small_cell",
+            self.audiences.small_cell,
+            "1 to 100",
         )?;
         bound(
             self.trend.new_reports >= 1,

@@ -20,6 +20,9 @@ pub enum EvalWhat {
     /// What of reports is alerted as urgent, rightly and wrongly, by each ground: exit code 4 when an
     /// urgent one is missed.
     Urgent(EvalUrgent),
+    /// How much of what identifies people in field notes is masked, and how much is masked for nothing,
+    /// on annotated notes.
+    Masks(EvalMasks),
     /// A simulated year of routing, in which a service is renamed and a new form comes: whether the
     /// promise is kept or suspended.
     Year(EvalYear),
@@ -146,6 +149,15 @@ pub struct EvalForecast {
     /// Rows below which a series is left out.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub least: u32,
+}
+
+/// Options of `eval masks`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalMasks {
+    /// JSON Lines of {"id","text","spans":[{"start","end","kind"}]}, places in bytes; several times for
+    /// several sets.
+    #[arg(long = "in", value_name = "FILE.jsonl", required = true)]
+    pub input: Vec<PathBuf>,
 }
 
 /// Options of `eval year`.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use domain::IsoWeek;
+use domain::{Audience, IsoWeek};
 
 /// A week and how it is shown.
 #[derive(Debug, Args)]
@@ -14,6 +14,10 @@ pub struct Synthesise {
     /// The ISO week, such as 2026-W47.
     #[arg(long, value_name = "WEEK")]
     pub week: IsoWeek,
+    /// For whom: the team, which follows people by pseudonyms; hierarchy, without them; partners, also
+    /// without precise places, alerts, and quotes or counts of few reports.
+    #[arg(long, value_name = "AUDIENCE", default_value = "team")]
+    pub audience: Reader,
     /// One sheet for who has a minute: what cannot wait, what rose, what is missing.
     #[arg(long, conflicts_with = "json")]
     pub briefing: bool,
@@ -29,6 +33,30 @@ pub struct Synthesise {
     /// The file to write; a text document needs one.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     pub out: Option<PathBuf>,
+}
+
+/// For whom a synthesis is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Reader {
+    /// Those who wrote the reports.
+    #[value(alias = "equipe")]
+    Team,
+    /// Those they answer to.
+    #[value(alias = "hierarchie")]
+    Hierarchy,
+    /// Those outside.
+    #[value(alias = "partenaires")]
+    Partners,
+}
+
+impl From<Reader> for Audience {
+    fn from(reader: Reader) -> Self {
+        match reader {
+            Reader::Team => Self::Team,
+            Reader::Hierarchy => Self::Hierarchy,
+            Reader::Partners => Self::Partners,
+        }
+    }
 }
 
 /// The form of a synthesis that leaves the house.

@@ -2,7 +2,7 @@
 //! and what people decided of them.
 
 use anyhow::Result;
-use domain::{IsoWeek, Kind, RunKey, canonical};
+use domain::{Audience, IsoWeek, Kind, RunKey, canonical};
 use insight::themes::{Followed, ThemeDecision, Themes, ThemesSettings, follow, passages};
 use insight::{Corpus, SynthesisSettings};
 use pipeline::desk::Desk;
@@ -11,7 +11,7 @@ use pipeline::pipelines::Pipeline;
 use pipeline::reconcile::{Made, Making, publish};
 pub use pipeline::themes::{THEME_ACT, THEMES};
 
-use super::{SYNTHESISE, corpus, settings, slug};
+use super::{SYNTHESISE, corpus, masking, settings, slug};
 
 /// Raised whenever the themes may change for the same reports.
 const VERSION: u32 = 1;
@@ -65,7 +65,9 @@ async fn make(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(Follow
     let source = &pipeline.source;
     let (learning, _) = settings::<ThemesSettings>(source, THEMES)?;
     let (listed, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
-    let (corpus, mut runs) = corpus(desk, pipeline, week, listed.history_weeks).await?;
+    // Words of themes are for everybody.
+    let masking = masking(desk, pipeline, week, &listed, Audience::Hierarchy);
+    let (corpus, mut runs) = corpus(desk, pipeline, week, listed.history_weeks, &masking).await?;
     let past = match before(desk, pipeline, week).await? {
         Some((last_week, edition)) => past(desk, pipeline, last_week, week, &edition).await?,
         None => Past::default(),

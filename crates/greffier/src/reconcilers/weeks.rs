@@ -275,7 +275,7 @@ impl Weeks {
             let processing = standing(desk, pipeline, week, DocumentState::Processing).await;
             let processing = processing.map_err(|e| (ALERT, e))?;
             if over && processing == 0 {
-                let made = synthesise(house, pipeline, week).await;
+                let made = synthesise(house, pipeline, week, domain::Audience::Team).await;
                 let made = made.map_err(|e| (SYNTHESISE, e))?;
                 if let Some(weeks) = self.kept.weeks.get_mut(name) {
                     weeks.remove(&week);

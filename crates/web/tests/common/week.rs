@@ -81,11 +81,8 @@ async fn quote(desk: &Desk, document: DocumentId) -> Sentence {
         .unwrap();
     let start = REPORT.find("Mme").unwrap() as u32;
     let end = (REPORT.find("<le soir>.").unwrap() + "<le soir>.".len()) as u32;
-    let mask = Mask {
-        start,
-        end: start + "Mme Durand".len() as u32,
-        kind: domain::sentence::MaskKind::Name,
-    };
+    let name = domain::sentence::MaskKind::Name;
+    let mask = Mask::new(start, start + "Mme Durand".len() as u32, name);
     let quote = Evidence::quote(
         document,
         version.name,
@@ -187,6 +184,7 @@ fn synthesis(ids: &[DocumentId], quote: &Sentence) -> Synthesis {
         format: SynthesisFormat::V1,
         pipeline: "mediation".parse().unwrap(),
         period: period(),
+        audience: domain::Audience::Team,
         headline: vec![
             counted(
                 Template::ReportsReceived,
