@@ -40,6 +40,11 @@ pub fn synthesise(
     let mut current: Vec<(&str, &Series)> = reading
         .themes()
         .filter(|(name, series)| series.observed() > 0 && !corpus.known().is_hidden(name))
+        // The very title of a learnt theme is what few people wrote.
+        .filter(|(name, series)| {
+            let is_small = reading.small_cell().is_some() && reading.is_small(series);
+            !(is_small && corpus.known().id(name).is_some_and(|(_, learnt)| learnt))
+        })
         .collect();
     current.sort_by_key(|(name, series)| {
         // The order would tell the counts that are not said.
@@ -123,6 +128,8 @@ fn section(
         let said = reading.say("theme-small", &[("limit", &limit), ("theme", theme)])?;
         return Ok(ThemeSection {
             theme: theme.to_owned(),
+            id: None,
+            learnt: false,
             trend: Trend::TooFew,
             counts: reading.shown_counts(series),
             figures: said.into_iter().collect(),

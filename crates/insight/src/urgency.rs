@@ -355,6 +355,7 @@ mod tests {
             text: note.to_owned(),
             report: FieldReport::default(),
             masks: Vec::new(),
+            clues: Vec::new(),
             passages: Vec::new(),
         };
         let (pipeline, week) = ("p".parse().unwrap(), "2026-W47".parse().unwrap());

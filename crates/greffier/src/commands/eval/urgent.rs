@@ -139,7 +139,8 @@ pub async fn urgent(global: &Global, args: &EvalUrgent) -> Result<Ending> {
 fn alone(tried: &Tried, source: &SourceFile) -> Result<Corpus> {
     let zone = Zone::paris();
     let received_at = Timestamp::parse_in("2026-11-18T12:00", &zone)?;
-    let masks = privacy::identifiers::masks(&privacy::identifiers::find(&tried.notes));
+    let masks =
+        privacy::identifiers::masks(&tried.notes, &privacy::identifiers::find(&tried.notes));
     let entry = Entry {
         document: DocumentId::from_bytes([1; 16]),
         received_at,
@@ -151,6 +152,7 @@ fn alone(tried: &Tried, source: &SourceFile) -> Result<Corpus> {
             ..FieldReport::default()
         },
         masks,
+        clues: Vec::new(),
         passages: Vec::new(),
     };
     let week = received_at.week_in(&zone);
