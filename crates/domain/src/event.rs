@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::AlertKind;
 use crate::message::{JsonContentType, SpecVersion};
 use crate::{
-    ArtifactName, Digest, DocumentId, Outcome, PipelineName, RunKey, ServiceId, StageName,
+    AlertId, ArtifactName, Digest, DocumentId, Outcome, PipelineName, RunKey, ServiceId, StageName,
     SubjectId, Timestamp,
 };
 
@@ -258,6 +258,25 @@ pub struct AlertRaised {
     pub edition: EditionWritten,
     /// How many there are of each kind.
     pub alerts: BTreeMap<AlertKind, u64>,
+    /// The one that a person is told of, where this is told to a person rather than of an edition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<AlertRef>,
+}
+
+/// One alert, as its recipient's software hears of it: what it is, and where it is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertRef {
+    /// The alert.
+    pub id: AlertId,
+    /// Its kind.
+    pub kind: AlertKind,
+    /// Whether the law has it passed on at once (CASF, art. L226-2-1).
+    pub without_delay: bool,
+    /// 0 for whoever is on duty; more once it was escalated.
+    pub level: u32,
+    /// Its page, where the address of the pages is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
 }
 
 /// An edition was written.

@@ -10,6 +10,8 @@
 //! | [`quality`], [`told`] | how well a document was read, and how that is said |
 //! | [`passage`], [`sketch`], [`decision`], [`form`] | what stages say of a document |
 //! | [`report`], [`sentence`], [`synthesis`], [`alert`] | what reconcilers say of a period |
+//! | [`audience`] | for whom a version is written, and what points at somebody unnamed |
+//! | [`duty`] | alerts in people's hands: who was told, who took one on |
 //! | [`record`], [`act`], [`message`], [`explanation`] | what was done and decided, what is to do, and why |
 //! | [`schema`] | the JSON Schemas of all that leaves the process |
 //!
@@ -19,11 +21,13 @@
 pub mod act;
 pub mod alert;
 pub mod arrival;
+pub mod audience;
 pub mod canonical;
 pub mod catalogue;
 pub mod decision;
 pub mod delay;
 pub mod digest;
+pub mod duty;
 pub mod event;
 pub mod explanation;
 pub mod fixed;
@@ -44,12 +48,14 @@ pub mod text;
 pub mod time;
 pub mod told;
 
-pub use alert::{Alert, AlertKind, AlertSet};
+pub use alert::{Alert, AlertKind, AlertSet, Ground};
 pub use arrival::{Arrival, Source};
+pub use audience::{Audience, Clue, ClueKind};
 pub use catalogue::Lang;
 pub use decision::{Candidate, Decision, Outcome, Reason, Threshold};
 pub use delay::{Day, Delay};
 pub use digest::Digest;
+pub use duty::{AlertAct, AlertDeed, AlertNotice, Channel};
 pub use fixed::Probability;
 pub use form::{Completeness, Missing};
 pub use ids::{

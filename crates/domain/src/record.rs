@@ -43,6 +43,14 @@ pub enum Kind {
     Synthesis,
     /// The alerts of a period.
     Alerts,
+    /// The themes of a week, learnt and followed.
+    Themes,
+    /// What a person decided of a theme.
+    ThemeAct,
+    /// What a person did with an alert ([`AlertAct`](crate::AlertAct)).
+    AlertAct,
+    /// Who was told of an alert ([`AlertNotice`](crate::AlertNotice)).
+    AlertNotice,
 }
 
 impl Kind {
@@ -62,6 +70,10 @@ impl Kind {
             Self::Act => "act",
             Self::Synthesis => "synthesis",
             Self::Alerts => "alerts",
+            Self::Themes => "themes",
+            Self::ThemeAct => "theme-act",
+            Self::AlertAct => "alert-act",
+            Self::AlertNotice => "alert-notice",
         }
     }
 }

@@ -27,6 +27,8 @@ pub fn of<T: JsonSchema>(name: &str) -> NamedSchema {
 pub fn all() -> Vec<NamedSchema> {
     vec![
         of::<crate::record::Act>("act"),
+        of::<crate::AlertAct>("alert-act"),
+        of::<crate::AlertNotice>("alert-notice"),
         of::<crate::AlertSet>("alerts"),
         of::<crate::Arrival>("arrival"),
         of::<crate::decision::Classification>("classification"),

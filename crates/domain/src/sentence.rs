@@ -1,6 +1,7 @@
 //! The only sentences Greffier can say of people's words: a quote, or a template filled by a named
 //! query. Nothing else can be built, not even by reading a file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
@@ -25,6 +26,22 @@ pub enum MaskKind {
     Nir,
     /// A bank account (IBAN).
     Iban,
+    /// What tells a dwelling from others: number in the street, building, floor, door.
+    Address,
+    /// A street, a residence.
+    Place,
+    /// A date of birth.
+    Birth,
+    /// An age.
+    Age,
+    /// A number that an administration or a bank gave somebody, or a code that opens something.
+    Number,
+    /// A licence plate.
+    Plate,
+    /// An account on a social network.
+    Handle,
+    /// The name of who wrote the report.
+    Agent,
 }
 
 impl MaskKind {
@@ -36,7 +53,76 @@ impl MaskKind {
             Self::Email => "[courriel]",
             Self::Nir => "[NIR]",
             Self::Iban => "[IBAN]",
+            Self::Address => "[adresse]",
+            Self::Place => "[lieu]",
+            Self::Birth => "[date de naissance]",
+            Self::Age => "[âge]",
+            Self::Number => "[numéro]",
+            Self::Plate => "[plaque]",
+            Self::Handle => "[compte]",
+            Self::Agent => "[agent]",
         }
+    }
+}
+
+/// What stands for a name wherever it is read, within a collection and a window of time: five
+/// characters of Crockford's base 32, "K7F3Q".
+///
+/// It has 25 bits: among 500 people, two share one with a probability below 0.4 %.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schemars(with = "String")]
+pub struct Pseudonym(u32);
+
+/// A text that is no pseudonym.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no pseudonym: expected five of the digits and capitals without I, L, O and U")]
+pub struct PseudonymError(String);
+
+impl Pseudonym {
+    const DIGITS: &'static [u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    const LENGTH: usize = 5;
+
+    /// The pseudonym of the first 25 bits of a keyed hash.
+    pub const fn from_bytes(hash: [u8; 4]) -> Self {
+        Self(u32::from_be_bytes(hash) >> 7)
+    }
+}
+
+impl std::fmt::Display for Pseudonym {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (0..Self::LENGTH).rev().try_for_each(|place| {
+            let digit = (self.0 >> (5 * place)) & 31;
+            write!(f, "{}", char::from(Self::DIGITS[digit as usize]))
+        })
+    }
+}
+
+impl std::fmt::Debug for Pseudonym {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<Pseudonym> for String {
+    fn from(pseudonym: Pseudonym) -> Self {
+        pseudonym.to_string()
+    }
+}
+
+impl TryFrom<String> for Pseudonym {
+    type Error = PseudonymError;
+
+    fn try_from(text: String) -> Result<Self, PseudonymError> {
+        let value = (text.len() == Self::LENGTH)
+            .then(|| {
+                text.bytes().try_fold(0u32, |value, c| {
+                    let digit = Self::DIGITS.iter().position(|d| *d == c)?;
+                    Some(value << 5 | digit as u32)
+                })
+            })
+            .flatten();
+        value.map(Self).ok_or(PseudonymError(text))
     }
 }
 
@@ -51,12 +137,33 @@ pub struct Mask {
     pub end: u32,
     /// Why.
     pub kind: MaskKind,
+    /// Who it is, for those who follow cases without names; absent, the name is only hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonym: Option<Pseudonym>,
 }
 
 impl Mask {
+    /// A mask that hides and says no more.
+    pub const fn new(start: u32, end: u32, kind: MaskKind) -> Self {
+        Self {
+            start,
+            end,
+            kind,
+            pseudonym: None,
+        }
+    }
+
     /// Its range.
     pub const fn span(&self) -> Span {
         Span::new(self.start, self.end)
+    }
+
+    /// What stands in its place: `[nom]`, or `[personne K7F3Q]`.
+    pub fn replacement(&self) -> Cow<'static, str> {
+        match self.pseudonym {
+            Some(pseudonym) => Cow::Owned(format!("[personne {pseudonym}]")),
+            None => Cow::Borrowed(self.kind.placeholder()),
+        }
     }
 }
 
@@ -179,7 +286,7 @@ impl Evidence {
             }
             let before = Span::new(at, mask.start).of(text).ok_or(error)?;
             shown.push_str(before);
-            shown.push_str(mask.kind.placeholder());
+            shown.push_str(&mask.replacement());
             at = mask.end;
         }
         let last = masks.last().map_or(range, |m| EvidenceError::Mask {
@@ -266,6 +373,14 @@ templates! {
     ThemeRose =>
         "« {theme} » en hausse : {observed} {observed|remontée|remontées} pour {expected_tenths} attendues d’après {weeks} {weeks|semaine|semaines}.",
         "“{theme}” is rising: {observed} {observed|report|reports} where {expected_tenths} were expected from {weeks} {weeks|week|weeks}.";
+    /// The same at one place.
+    ThemeRoseAt =>
+        "« {theme} » en hausse (lieu : {place}) : {observed} {observed|remontée|remontées} pour {expected_tenths} attendues d’après {weeks} {weeks|semaine|semaines}.",
+        "“{theme}” is rising (place: {place}): {observed} {observed|report|reports} where {expected_tenths} were expected from {weeks} {weeks|week|weeks}.";
+    /// The same in the reports of one team.
+    ThemeRoseIn =>
+        "« {theme} » en hausse (équipe {team}) : {observed} {observed|remontée|remontées} pour {expected_tenths} attendues d’après {weeks} {weeks|semaine|semaines}.",
+        "“{theme}” is rising (team {team}): {observed} {observed|report|reports} where {expected_tenths} were expected from {weeks} {weeks|week|weeks}.";
     /// Too little data to speak of a trend.
     ThemeTooSmall =>
         "Effectifs trop faibles pour parler d’une tendance ({observed} cette semaine, {weeks} {weeks|semaine|semaines} d’historique).",
@@ -300,10 +415,34 @@ templates! {
     ChildInDanger =>
         "Enfant en danger possible : remontée {report} ({team}, {place}), mots relevés : {words}. Transmission sans délai (CASF, art. L226-2-1) : suivre la procédure locale.",
         "A child may be in danger: report {report} ({team}, {place}), words found: {words}. To be passed on without delay (CASF, art. L226-2-1): follow the local procedure.";
+    /// An urgent report, by a rule or by what it resembles.
+    UrgentSigns =>
+        "Remontée {report} ({team}, {place}) : signes d’urgence dans la note, à lire sans attendre.",
+        "Report {report} ({team}, {place}): signs of urgency in its note, to be read without waiting.";
+    /// A child may be in danger, by a rule or by what a report resembles.
+    ChildSigns =>
+        "Enfant en danger possible : remontée {report} ({team}, {place}), signes dans la note. Transmission sans délai (CASF, art. L226-2-1) : suivre la procédure locale.",
+        "A child may be in danger: report {report} ({team}, {place}), signs in its note. To be passed on without delay (CASF, art. L226-2-1): follow the local procedure.";
     /// Several mentions at one place within some days.
     RepeatedMentions =>
         "« {theme} » : {reports} mentions en {days} jours (lieu : {place}).",
         "“{theme}”: {reports} mentions within {days} days (place: {place}).";
+    /// A theme of too few reports to say how many, for who reads from outside.
+    ThemeSmall =>
+        "« {theme} » : moins de {limit} remontées.",
+        "“{theme}”: fewer than {limit} reports.";
+    /// Reports that are not quoted: too few of their theme at their place.
+    SmallCells =>
+        "{reports} {reports|remontée n’est pas citée|remontées ne sont pas citées} : moins de {limit} sur le même thème au même lieu.",
+        "{reports} {reports|report is not quoted|reports are not quoted}: fewer than {limit} on the same theme at the same place.";
+    /// Sentences that are not quoted: they describe somebody.
+    QuotesWithheld =>
+        "{sentences} {sentences|phrase n’est pas citée : elle pourrait désigner quelqu’un sans le nommer|phrases ne sont pas citées : elles pourraient désigner quelqu’un sans le nommer}.",
+        "{sentences} {sentences|sentence is not quoted: it might point at somebody without a name|sentences are not quoted: they might point at somebody without a name}.";
+    /// A version without alerts.
+    AlertsElsewhere =>
+        "Les alertes ne figurent pas dans cette version : elles vont aux personnes désignées pour les recevoir.",
+        "Alerts are not in this version: they go to the people named to receive them.";
     /// A theme that is never ignored.
     WatchedTheme =>
         "« {theme} » : {reports} {reports|remontée|remontées} (thème surveillé, seuil {threshold}).",
@@ -499,11 +638,8 @@ mod tests {
     fn a_quote_hides_what_is_masked_and_is_verified_against_the_text() {
         let text = "Bas du 12. Mme Durand n’ose plus sortir.";
         let start = text.find("Mme").unwrap() as u32;
-        let mask = Mask {
-            start,
-            end: start + "Mme Durand".len() as u32,
-            kind: MaskKind::Name,
-        };
+        let end = start + "Mme Durand".len() as u32;
+        let mask = Mask::new(start, end, MaskKind::Name);
         let version = ArtifactName::from_bytes([2; 32]);
         let span = Span::new(start, text.len() as u32);
         let mut quote = Evidence::quote(document(), version, text, span, &[mask]).unwrap();
@@ -522,12 +658,33 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_that_crosses_the_edge_of_a_quote_is_refused() {
+    fn a_pseudonym_stands_in_the_quote_and_is_read_again_with_it() {
+        let text = "Mme Durand revient.";
+        let pseudonym = Pseudonym::from_bytes([0xff, 0x00, 0x55, 0x80]);
+        assert_eq!(pseudonym.to_string(), "ZW0AB");
+        assert_eq!(Pseudonym::try_from("ZW0AB".to_owned()), Ok(pseudonym));
+        for wrong in ["ZW0A", "ZW0ABC", "ZWOAB", "zw0ab", "ZW0A\u{e9}"] {
+            assert!(Pseudonym::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
         let mask = Mask {
-            start: 0,
-            end: 4,
-            kind: MaskKind::Name,
+            pseudonym: Some(pseudonym),
+            ..Mask::new(4, 10, MaskKind::Name)
         };
+        let version = ArtifactName::from_bytes([2; 32]);
+        let span = Span::new(0, text.len() as u32);
+        let quote = Evidence::quote(document(), version, text, span, &[mask]).unwrap();
+        assert_eq!(quote.text, "Mme [personne ZW0AB] revient.");
+        let json = serde_json::to_string(&quote).unwrap();
+        let read: Evidence = serde_json::from_str(&json).unwrap();
+        assert_eq!((&read, read.verify(text)), (&quote, Ok(())));
+        // Written before pseudonyms.
+        let mask: Mask = serde_json::from_str(r#"{"start":4,"end":10,"kind":"name"}"#).unwrap();
+        assert_eq!(mask, Mask::new(4, 10, MaskKind::Name));
+    }
+
+    #[test]
+    fn a_mask_that_crosses_the_edge_of_a_quote_is_refused() {
+        let mask = Mask::new(0, 4, MaskKind::Name);
         let version = ArtifactName::from_bytes([2; 32]);
         let quote = Evidence::quote(document(), version, "abcdefgh", Span::new(2, 8), &[mask]);
         assert!(matches!(quote, Err(EvidenceError::Mask { .. })));

@@ -324,6 +324,7 @@ mod tests {
             start,
             end: start + 10,
             kind: MaskKind::Phone,
+            pseudonym: None,
         };
         let found: Vec<&str> = sentences(text, &[mask], 280)
             .into_iter()
@@ -346,7 +347,7 @@ mod tests {
             at.dedup();
             let masks: Vec<Mask> = at
                 .chunks_exact(2)
-                .map(|p| Mask { start: p[0], end: p[1], kind: MaskKind::Name })
+                .map(|p| Mask { start: p[0], end: p[1], kind: MaskKind::Name, pseudonym: None })
                 .collect();
             for span in sentences(&text, &masks, 280) {
                 let said = span.of(&text).unwrap();

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AlertId, IsoWeek, PipelineName, Sentence, Timestamp};
+use crate::{AlertId, Audience, IsoWeek, PipelineName, Sentence, Timestamp};
 
 /// The period a synthesis is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,9 @@ pub struct Synthesis {
     pub pipeline: PipelineName,
     /// The period.
     pub period: Period,
+    /// For whom it is written; absent in syntheses made before there were several.
+    #[serde(default, skip_serializing_if = "Audience::is_team")]
+    pub audience: Audience,
     /// Headline figures.
     pub headline: Vec<Sentence>,
     /// Alerts of the period, most urgent first.
@@ -72,8 +75,15 @@ pub enum Trend {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ThemeSection {
-    /// The theme's name in the pipeline file, or the tag or word that made it.
+    /// The theme's name in the pipeline file, or the tag or word that made it, or what a learnt theme
+    /// is called.
     pub theme: String,
+    /// What it is known by over the weeks, where themes are followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// It is none of the pipeline file's: passages alike made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub learnt: bool,
     /// Against its history.
     pub trend: Trend,
     /// Reports of the weeks before, oldest first, then of this one.

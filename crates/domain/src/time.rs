@@ -92,6 +92,19 @@ impl Timestamp {
         }
     }
 
+    /// What a clock on a wall of `zone` and a calendar beside it show at this moment.
+    pub fn local_in(self, zone: &Zone) -> Local {
+        let (date, weekday, minutes) = self.zoned(zone).map_or((Date::ZERO, 0, 0), |z| {
+            let minutes = i32::from(z.hour()) * 60 + i32::from(z.minute());
+            (z.date(), z.weekday().to_monday_zero_offset(), minutes)
+        });
+        Local {
+            date: date.to_string(),
+            weekday: u8::try_from(weekday).unwrap_or(0),
+            minutes: u16::try_from(minutes).unwrap_or(0),
+        }
+    }
+
     fn zoned(self, zone: &Zone) -> Option<jiff::Zoned> {
         let moment = jiff::Timestamp::from_microsecond(self.0).ok()?;
         Some(moment.to_zoned(zone.0.clone()))
@@ -105,6 +118,17 @@ impl Timestamp {
         };
         Self::from_micros(self.0.saturating_add(micros)).unwrap_or(Self(last.as_microsecond()))
     }
+}
+
+/// A day and an hour as people read them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// `2026-11-18`.
+    pub date: String,
+    /// 0 for Monday.
+    pub weekday: u8,
+    /// Minutes on the clock since midnight.
+    pub minutes: u16,
 }
 
 impl fmt::Display for Timestamp {

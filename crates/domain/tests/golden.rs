@@ -373,11 +373,7 @@ fn acts_of_formats_1_and_2() {
 fn syntheses_of_format_1() {
     let text = "Bas du 12. Mme Durand n’ose plus sortir.";
     let start = text.find("Mme").unwrap() as u32;
-    let mask = Mask {
-        start,
-        end: start + "Mme Durand".len() as u32,
-        kind: MaskKind::Name,
-    };
+    let mask = Mask::new(start, start + "Mme Durand".len() as u32, MaskKind::Name);
     let span = Span::new(start, text.len() as u32);
     let document = DocumentId::from_bytes([1; 16]);
     let quote = Evidence::quote(document, artifact(3), text, span, &[mask]).unwrap();
@@ -417,9 +413,12 @@ fn syntheses_of_format_1() {
             time_zone: "Europe/Paris".into(),
         },
         headline: vec![figure.clone()],
+        audience: domain::Audience::Team,
         alerts: vec![domain::AlertId::from_bytes([12; 16])],
         themes: vec![ThemeSection {
             theme: "éclairage".into(),
+            id: None,
+            learnt: false,
             trend: Trend::TooFew,
             counts: vec![0, 3, 7],
             figures: vec![figure],

@@ -1,5 +1,6 @@
 //! What was typed. What it means is decided in [`crate::house`] and [`crate::commands`].
 
+mod alerts;
 mod eval;
 mod queues;
 mod weeks;
@@ -9,9 +10,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use eval::{EvalExtract, EvalRouting, EvalSearch, EvalWhat, EvalYear};
+pub use alerts::{AlertDone, AlertsAction};
+pub use eval::{
+    EvalAlerts, EvalExtract, EvalForecast, EvalMasks, EvalRouting, EvalSearch, EvalThemes,
+    EvalUrgent, EvalWhat, EvalYear,
+};
 pub use queues::{Broker, Claims, MaybeBroker, ParkedAction};
-pub use weeks::{Form, Synthesise};
+pub use weeks::{Form, Synthesise, ThemeNamed, ThemesAction, ThemesOf, Who};
 
 /// The clerk of a town hall: reads what arrives, proposes where it goes, finds it again, and can
 /// prove how each of its outputs came about. It informs; people decide.
@@ -419,14 +424,19 @@ pub enum Command {
     },
     /// Make the synthesis of a week, or show the one these reports already made.
     Synthesise(Synthesise),
-    /// Show alerts.
+    /// Show the themes of a week, learnt and followed, or decide of one.
+    Themes(ThemesOf),
+    /// Show alerts, with who was told and who took them on; or answer one.
     Alerts {
         /// The pipeline.
-        #[arg(long, value_name = "P", default_value = "field-reports")]
+        #[arg(long, value_name = "P", default_value = "field-reports", global = true)]
         pipeline: String,
         /// Of this ISO week; else of every week.
         #[arg(long, value_name = "WEEK")]
         week: Option<domain::IsoWeek>,
+        /// What to do.
+        #[command(subcommand)]
+        action: Option<AlertsAction>,
     },
     /// Why a document was routed so, in the four points of CRPA R311-3-1-2.
     Why {

@@ -8,6 +8,7 @@
 //! | [`objects`], [`moved`] | where sealed artifacts are; a data directory that is not to be worked on |
 //! | [`backup`] | a copy of everything, and putting one elsewhere |
 //! | [`stages`], [`reconcilers`], [`followers`] | the three shapes of work, joined to their workshops |
+//! | [`channels`] | what goes out to a person: mail, webhook |
 //! | [`commands`] | one file a subject |
 //! | [`watch`], [`suspensions`] | whether a promise is kept and documents resemble those before; what follows |
 //! | [`health`], [`metrics`], [`traces`] | what a process that runs for long says of itself |
@@ -20,6 +21,7 @@
 
 mod args;
 mod backup;
+mod channels;
 mod commands;
 mod followers;
 mod health;
@@ -48,7 +50,7 @@ use clap::Parser;
 use crate::args::{Cli, Command, EvalWhat, LogFormat};
 use crate::commands::{
     Ending, admin, alerts, classify, doctor, documents, eval, extract, inbox, index, ingest,
-    queues, search, service, synthesise, trust,
+    queues, search, service, synthesise, themes, trust,
 };
 use crate::house::Busy;
 
@@ -204,8 +206,23 @@ async fn run(cli: &Cli) -> Result<Ending> {
             what: EvalWhat::Routing(args),
         } => eval::routing(global, args).await,
         Command::Eval {
+            what: EvalWhat::Urgent(args),
+        } => eval::urgent(global, args).await,
+        Command::Eval {
+            what: EvalWhat::Masks(args),
+        } => eval::masks(global, args),
+        Command::Eval {
             what: EvalWhat::Year(args),
         } => eval::year(global, args).await,
+        Command::Eval {
+            what: EvalWhat::Themes(args),
+        } => eval::themes(global, args).await,
+        Command::Eval {
+            what: EvalWhat::Alerts(args),
+        } => eval::alerts(global, args).await,
+        Command::Eval {
+            what: EvalWhat::Forecast(args),
+        } => eval::forecast(global, args).await,
         Command::Inbox { service, pipeline } => {
             inbox::inbox(global, service.as_deref(), pipeline.as_deref()).await
         }
@@ -231,7 +248,12 @@ async fn run(cli: &Cli) -> Result<Ending> {
             output,
         } => classify::classify(global, pipeline, input, output).await,
         Command::Synthesise(args) => synthesise::synthesise(global, args).await,
-        Command::Alerts { pipeline, week } => alerts::alerts(global, pipeline, *week).await,
+        Command::Themes(args) => themes::run(global, args).await,
+        Command::Alerts {
+            pipeline,
+            week,
+            action,
+        } => alerts::alerts(global, pipeline, *week, action.as_ref()).await,
         Command::Why { document, prov } => documents::why(global, document, *prov).await,
         Command::Replay { id, all: _ } => trust::replay(global, id.as_deref()).await,
         Command::Proof { run } => trust::proof(global, run).await,

@@ -34,6 +34,14 @@ fn pipeline_file() -> NamedSchema {
             of::<insight::SynthesisSettings>("synthesise").schema,
         ),
         ("alert", of::<insight::AlertSettings>("alert").schema),
+        (
+            "themes",
+            of::<insight::themes::ThemesSettings>("themes").schema,
+        ),
+        (
+            "tell",
+            of::<crate::reconcilers::TellSettings>("tell").schema,
+        ),
     ];
     let mut definitions = serde_json::Map::new();
     let mut take = |mut schema: Value, name: &str| {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::audience::{Audience, Clue, clues_in};
 use domain::sentence::Mask;
 use domain::sentences::sentences;
 use domain::synthesis::Period;
@@ -11,6 +12,9 @@ use domain::time::Zone;
 use domain::{ArtifactName, DocumentId, FieldReport, IsoWeek, PipelineName, Span, Timestamp};
 
 use crate::InsightError;
+use crate::settings::SynthesisSettings;
+use crate::themes::{Known, Themes};
+use crate::urgency::Nearest;
 use crate::words::{Token, tokens};
 
 /// A quote longer than this many characters would not fit its page.
@@ -31,6 +35,8 @@ pub struct Entry {
     pub report: FieldReport,
     /// What must be masked when it is quoted, over the whole text.
     pub masks: Vec<Mask>,
+    /// What describes somebody in it without naming them.
+    pub clues: Vec<Clue>,
     /// Passages of the text with their vectors (any length, the same for all of a corpus); may be
     /// empty.
     pub passages: Vec<(Span, Vec<f32>)>,
@@ -42,7 +48,11 @@ pub struct Corpus {
     pipeline: PipelineName,
     period: Period,
     first_week: IsoWeek,
+    audience: Audience,
     reports: Vec<Report>,
+    /// What of the period's notes is most like examples, once compared.
+    nearest: BTreeMap<DocumentId, Nearest>,
+    known: Known,
 }
 
 /// One report with what was read of it.
@@ -55,7 +65,10 @@ pub(crate) struct Report {
     /// What people know it by, unique in the corpus.
     pub(crate) name: String,
     pub(crate) tokens: Vec<Token>,
+    /// The sentences that may be quoted.
     pub(crate) sentences: Vec<Span>,
+    /// Sentences that may not, for this audience: they describe somebody.
+    pub(crate) withheld: u32,
 }
 
 impl Corpus {
@@ -111,8 +124,44 @@ impl Corpus {
                 time_zone: zone_name.to_owned(),
             },
             first_week: reports.first().map_or(week, |r| r.week),
+            audience: Audience::Team,
             reports,
+            nearest: BTreeMap::new(),
+            known: Known::default(),
         })
+    }
+
+    /// Takes up the themes of its week, as they were learnt and as people decided: reports belong to
+    /// the learnt ones whose passages they have, and those of the list bear the names people gave.
+    #[must_use]
+    pub fn with_themes(mut self, themes: &Themes, settings: &SynthesisSettings) -> Self {
+        let listed = settings.themes.iter().map(|theme| key(&theme.name));
+        let tags = self.reports.iter().flat_map(|r| &r.entry.report.themes);
+        let taken = listed.chain(tags.map(|tag| key(tag))).collect();
+        self.known = Known::of(themes, &taken);
+        self
+    }
+
+    pub(crate) const fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// The same reports for an audience. Others than the team are not shown sentences with clues of
+    /// more than `clues_max` kinds that no mask hides: they are withheld, and counted.
+    #[must_use]
+    pub fn for_audience(mut self, audience: Audience, clues_max: u32) -> Self {
+        self.audience = audience;
+        if !audience.is_team() {
+            for report in &mut self.reports {
+                report.withhold(clues_max);
+            }
+        }
+        self
+    }
+
+    /// For whom they are read.
+    pub const fn audience(&self) -> Audience {
+        self.audience
     }
 
     /// The pipeline the reports came through.
@@ -140,6 +189,15 @@ impl Corpus {
 
     pub(crate) fn report(&self, document: DocumentId) -> Option<&Report> {
         self.reports.iter().find(|r| r.entry.document == document)
+    }
+
+    /// What of a note is most like the examples, once [`compare`](Self::compare) was asked.
+    pub fn nearest(&self, document: DocumentId) -> Option<&Nearest> {
+        self.nearest.get(&document)
+    }
+
+    pub(crate) fn set_nearest(&mut self, nearest: BTreeMap<DocumentId, Nearest>) {
+        self.nearest = nearest;
     }
 
     pub(crate) fn is_current(&self, report: &Report) -> bool {
@@ -180,10 +238,29 @@ impl Report {
             week: entry.received_at.week_in(zone),
             about,
             name,
+            withheld: 0,
             tokens: tokens(&entry.text),
             sentences: sentences(&entry.text, &entry.masks, QUOTE_CHARS_MAX),
             entry,
         })
+    }
+
+    fn withhold(&mut self, clues_max: u32) {
+        let all = self.sentences.len();
+        let clues = self.shown_clues();
+        self.sentences
+            .retain(|sentence| clues_in(&clues, *sentence) <= clues_max);
+        self.withheld = (all - self.sentences.len()) as u32;
+    }
+
+    /// The clues that no mask hides.
+    pub(crate) fn shown_clues(&self) -> Vec<Clue> {
+        let hidden = |clue: &Clue| {
+            let mut masks = self.entry.masks.iter();
+            masks.any(|mask| mask.span().contains(clue.span()))
+        };
+        let clues = self.entry.clues.iter().copied();
+        clues.filter(|clue| !hidden(clue)).collect()
     }
 
     pub(crate) fn has_note(&self) -> bool {
@@ -254,7 +331,7 @@ mod tests {
 
     #[test]
     fn masks_only_grow() {
-        let mask = |start, end, kind| Mask { start, end, kind };
+        let mask = Mask::new;
         // "é" is bytes 0..2.
         let settled = settle(
             "été à Bry",

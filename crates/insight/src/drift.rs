@@ -15,7 +15,8 @@
 
 use serde::Serialize;
 
-use crate::trend::{normal_tail, rejected};
+use crate::signals::chance::normal_tail;
+use crate::signals::discovery::rejected;
 
 /// Looks that share the stated rate of false alarms: one a week, for a year.
 pub const LOOKS: f64 = 52.0;

@@ -6,32 +6,42 @@
 //! | [`settings`] | what a team calls its themes, what it watches, what it promises |
 //! | `words` | whole words and phrases, and simple denials |
 //! | `reading` | which themes a report carries, and each theme's series of weeks |
-//! | [`trend`] | whether a count is more than its history explains |
+//! | [`themes`] | themes learnt from vectors, and how they live on from week to week |
+//! | [`signals`] | whether counts are more than their history explains, all series together |
+//! | [`forecast`](mod@forecast), [`schedule`] | how much to expect, and who might go where: proposed, never imposed |
 //! | [`drift`] | whether documents still resemble those that came before |
 //! | [`query`] | every figure that can be said, by name: the writer has no other way to count |
 //! | `quotes` | which sentences to quote |
+//! | [`urgency`], [`duty`] | signs of urgency beyond single words; who is on duty |
 //! | [`alerts`](mod@alerts), [`synthesis`] | what someone must see; what the field said |
 //! | [`verify`](mod@verify) | re-reads every quote and re-runs every figure |
-//! | [`markdown`](mod@markdown) | the page read on Monday |
+//! | [`page`] | a synthesis in words, before it is a file: the whole, one sheet, several weeks |
+//! | [`markdown`](mod@markdown), [`odt`](mod@odt) | a page as a file |
 //!
-//! Invariants: no I/O, no clock, no randomness, no threads. The same reports in any order give the
-//! same values. Every sentence is a quote of a stored text with its masks, or a template filled by
-//! [`query::answer`]; whatever [`synthesise`] writes, [`verify()`] finds nothing against. Floats
-//! are used inside, with sums, products, quotients and square roots only (which IEEE 754 rounds
-//! the same way on every machine), and never leave.
+//! Invariants: no I/O, no clock, no randomness; threads only where they change nothing. The same
+//! reports in any order give the same values. Every sentence is a quote of a stored text with its
+//! masks, or a template filled by [`query::answer`]; whatever [`synthesise`] writes, [`verify()`]
+//! finds nothing against. Floats are used inside, with sums, products, quotients, square roots (which
+//! IEEE 754 rounds the same way on every machine) and the functions of `libm` (which are the same code
+//! on every machine), and never leave.
 
 pub mod alerts;
 pub mod corpus;
 pub mod drift;
+pub mod duty;
+pub mod forecast;
 pub mod markdown;
 pub mod odt;
 pub mod page;
 pub mod query;
 mod quotes;
 mod reading;
+pub mod schedule;
 pub mod settings;
+pub mod signals;
 pub mod synthesis;
-pub mod trend;
+pub mod themes;
+pub mod urgency;
 pub mod verify;
 mod words;
 
@@ -40,12 +50,16 @@ use domain::{DocumentId, IsoWeek};
 
 pub use alerts::alerts;
 pub use corpus::{Corpus, Entry};
+pub use duty::{Shift, Weekday};
 pub use markdown::markdown;
 pub use odt::odt;
 pub use page::Page;
 pub use query::answer;
-pub use settings::{AlertSettings, Repeated, SynthesisSettings, Theme, TrendSettings, Watched};
+pub use settings::{
+    AlertSettings, AudienceSettings, Repeated, SynthesisSettings, Theme, TrendSettings, Watched,
+};
 pub use synthesis::synthesise;
+pub use urgency::{Resemblance, UrgencyRule};
 pub use verify::{Cause, Finding, verify, verify_alerts};
 
 /// Why a synthesis or its alerts cannot be made.
@@ -94,6 +108,18 @@ pub enum InsightError {
     Setting {
         /// Its name.
         name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A shift of the roster that cannot be.
+    #[error("duty {entry}: {key} is `{value}`: expected {expected}")]
+    Duty {
+        /// Its number in the file, from 1.
+        entry: usize,
+        /// The key.
+        key: &'static str,
         /// Its value.
         value: String,
         /// What it should be.

@@ -10,9 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::catalogue::Said;
 use domain::synthesis::{ThemeSection, Trend};
-use domain::{Alert, AlertKind, AlertSet, DocumentId, IsoWeek, Lang, Sentence, Synthesis};
+use domain::{
+    Alert, AlertKind, AlertSet, Audience, DocumentId, IsoWeek, Lang, Sentence, Synthesis,
+};
 
 use crate::quotes::line;
+use crate::themes::{Change, Followed, Origin, ThemeChange, ThemeId, ThemeState, Themes};
 
 /// Themes that a briefing names beside those that rose or are new.
 const BRIEFED_THEMES: usize = 5;
@@ -157,7 +160,11 @@ impl Page {
     ) -> Self {
         let w = Wording { names, lang };
         let title = lang.pick("Synthèse de la semaine", "Synthesis of week");
-        let mut sections = vec![w.alerts(synthesis, alerts)];
+        // A version without alerts says so among what is missing.
+        let mut sections = match synthesis.audience {
+            Audience::Team | Audience::Hierarchy => vec![w.alerts(synthesis, alerts)],
+            Audience::Partners => Vec::new(),
+        };
         sections.extend(w.list(lang.pick("Chiffres", "Figures"), &synthesis.headline));
         sections.push(w.themes(&synthesis.themes));
         for (title, sentences) in [
@@ -410,6 +417,25 @@ impl Page {
         Some(page)
     }
 
+    /// Adds what became of themes since the week before, after the themes themselves.
+    pub fn say_themes(&mut self, followed: &Followed) {
+        let lines = changes_said(&followed.changes, &followed.themes, self.lang);
+        if lines.is_empty() {
+            return;
+        }
+        let title = self.lang.pick("Thèmes", "Themes");
+        let at = self.sections.iter().position(|s| s.title == title);
+        let section = Section {
+            title: self
+                .lang
+                .pick("Ce que deviennent les thèmes", "What becomes of themes")
+                .to_owned(),
+            blocks: vec![Block::List(lines.into_iter().map(Line::Figure).collect())],
+        };
+        let after = at.map_or(self.sections.len(), |at| at + 1);
+        self.sections.insert(after, section);
+    }
+
     /// Puts first what differs from an earlier edition of the same period, which stays as it was.
     pub fn say_changes(
         &mut self,
@@ -486,6 +512,47 @@ impl Page {
     }
 }
 
+/// What became of themes, a sentence each: those that passages made, and those of the list that people
+/// or passages joined to another.
+pub fn changes_said(changes: &[ThemeChange], themes: &Themes, lang: Lang) -> Vec<String> {
+    let title = |id: &ThemeId| {
+        let known = themes.theme(id);
+        known.map_or_else(|| id.to_string(), ThemeState::title)
+    };
+    let is_learnt = |id: &ThemeId| {
+        let known = themes.theme(id);
+        known.is_none_or(|theme| matches!(theme.origin, Origin::Learnt))
+    };
+    changes
+        .iter()
+        // That the team's own list is said or not in a week is in its counts.
+        .filter(|c| is_learnt(&c.theme))
+        .map(|c| {
+            let name = &c.title;
+            match (&c.change, lang) {
+                (Change::Born, Lang::Fr) => format!("Apparaît : « {name} »."),
+                (Change::Born, Lang::En) => format!("Appears: “{name}”."),
+                (Change::Returned, Lang::Fr) => format!("Revient : « {name} »."),
+                (Change::Returned, Lang::En) => format!("Comes back: “{name}”."),
+                (Change::Split { from }, Lang::Fr) => {
+                    format!("Se sépare de « {} » : « {name} ».", title(from))
+                }
+                (Change::Split { from }, Lang::En) => {
+                    format!("Parts from “{}”: “{name}”.", title(from))
+                }
+                (Change::Merged { into }, Lang::Fr) => {
+                    format!("Se fond dans « {} » : « {name} ».", title(into))
+                }
+                (Change::Merged { into }, Lang::En) => {
+                    format!("Merges into “{}”: “{name}”.", title(into))
+                }
+                (Change::Ended, Lang::Fr) => format!("N’est plus dit : « {name} »."),
+                (Change::Ended, Lang::En) => format!("Is no longer said: “{name}”."),
+            }
+        })
+        .collect()
+}
+
 /// How many reports each theme has in two syntheses, by name.
 fn themes_of_both<'a>(then: &'a Synthesis, now: &'a Synthesis) -> Vec<(&'a str, (u32, u32))> {
     let mut themes: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
@@ -548,8 +615,10 @@ impl Wording<'_> {
             lang: self.lang,
             title: format!("{title} {}", period.week),
             about: format!(
-                "{from} {monday} {to} {sunday} ({}), {}.",
-                period.time_zone, synthesis.pipeline
+                "{from} {monday} {to} {sunday} ({}), {}.{}",
+                period.time_zone,
+                synthesis.pipeline,
+                self.version(synthesis.audience),
             ),
             promise: self
                 .lang
@@ -560,6 +629,18 @@ impl Wording<'_> {
                 .to_owned(),
             sections,
             foot: None,
+        }
+    }
+
+    /// For whom it is written, unless that is the team.
+    fn version(&self, audience: Audience) -> String {
+        let lang = self.lang;
+        match audience {
+            Audience::Team => String::new(),
+            Audience::Hierarchy | Audience::Partners => {
+                let version = lang.pick(" Version pour", " Version for");
+                format!("{version}{} {}.", colon(lang), audience.say(lang))
+            }
         }
     }
 
@@ -574,7 +655,14 @@ impl Wording<'_> {
         }
         for (i, id) in synthesis.alerts.iter().enumerate() {
             blocks.push(match set.alerts.iter().find(|a| a.id == *id) {
-                Some(alert) => Block::Alert(self.alert(i + 1, alert)),
+                Some(alert) => Block::Alert(AlertBlock {
+                    // What an alert quotes is for those it goes to.
+                    evidence: match synthesis.audience {
+                        Audience::Team => self.evidence(alert),
+                        Audience::Hierarchy | Audience::Partners => Vec::new(),
+                    },
+                    ..self.alert(i + 1, alert)
+                }),
                 // Said rather than left out: a count and its list must agree.
                 None => Block::Nothing(format!("{}. {id}", i + 1)),
             });
@@ -606,10 +694,14 @@ impl Wording<'_> {
             number,
             title: format!("{kind} · {}{place}", alert.about),
             statement: alert.statement.text(lang),
-            evidence: alert.evidence.iter().map(|s| self.line(s)).collect(),
+            evidence: self.evidence(alert),
             facts,
             pressing: presses(alert.kind),
         }
+    }
+
+    fn evidence(&self, alert: &Alert) -> Vec<Line> {
+        alert.evidence.iter().map(|s| self.line(s)).collect()
     }
 
     /// An alert in one line, with its first quote where it cannot wait.
@@ -633,9 +725,12 @@ impl Wording<'_> {
 
     fn themes(&self, themes: &[ThemeSection]) -> Section {
         let lang = self.lang;
-        let (once, several): (Vec<_>, Vec<_>) = themes.iter().partition(|t| observed(t) <= 1);
+        // Too few for this audience to say how many.
+        let (few, themes): (Vec<_>, Vec<_>) = themes.iter().partition(|t| t.counts.is_empty());
+        let (once, several): (Vec<&ThemeSection>, Vec<_>) =
+            themes.into_iter().partition(|t| observed(t) <= 1);
         let mut blocks = Vec::new();
-        if themes.is_empty() {
+        if few.is_empty() && once.is_empty() && several.is_empty() {
             blocks.push(self.nothing("Aucun thème.", "No theme."));
         }
         blocks.extend(several.into_iter().map(|t| Block::Theme(self.theme(t))));
@@ -654,6 +749,13 @@ impl Wording<'_> {
                     })
                     .collect(),
             });
+        }
+        if !few.is_empty() {
+            blocks.push(Block::List(
+                few.iter()
+                    .flat_map(|theme| theme.figures.iter().map(|s| self.line(s)))
+                    .collect(),
+            ));
         }
         Section {
             title: lang.pick("Thèmes", "Themes").to_owned(),
@@ -726,7 +828,14 @@ impl Wording<'_> {
     fn theme(&self, theme: &ThemeSection) -> ThemeBlock {
         ThemeBlock {
             name: theme.theme.clone(),
-            trend: theme.trend.say(self.lang).to_owned(),
+            trend: match theme.learnt {
+                true => format!(
+                    "{}, {}",
+                    self.lang.pick("thème appris", "learnt theme"),
+                    theme.trend.say(self.lang)
+                ),
+                false => theme.trend.say(self.lang).to_owned(),
+            },
             counts: theme.counts.clone(),
             counts_said: counts_said(&theme.counts, self.lang),
             figures: theme.figures.iter().map(|s| self.line(s)).collect(),

@@ -14,7 +14,7 @@ use domain::{DocumentId, Sentence};
 
 use crate::InsightError;
 use crate::corpus::{Corpus, Report, key};
-use crate::reading::{Reading, documents};
+use crate::reading::{Part, Reading, Series, documents};
 use crate::settings::SynthesisSettings;
 use crate::words::{Found, Lexicon, found};
 
@@ -29,7 +29,7 @@ const DAY_MICROS: i64 = 86_400_000_000;
 /// Every query with the template it fills and the parameters it takes.
 ///
 /// `theme` is a theme's name; `document` an identifier; `words` words of a lexicon joined by
-/// ", "; `denial` the words that may stand between a denial and what it denies; `days` and
+/// ", "; `denial` the words that may stand between a denial and what it denies; `days`, `limit` and
 /// `threshold` whole numbers.
 pub const QUERIES: &[(&str, Template, &[&str])] = &[
     ("reports-received", Template::ReportsReceived, &[]),
@@ -40,9 +40,15 @@ pub const QUERIES: &[(&str, Template, &[&str])] = &[
     ("theme-size", Template::ThemeSize, &["theme"]),
     ("theme-history", Template::ThemeHistory, &["theme"]),
     ("theme-rose", Template::ThemeRose, &["theme"]),
+    ("theme-rose-at", Template::ThemeRoseAt, &["place", "theme"]),
+    ("theme-rose-in", Template::ThemeRoseIn, &["team", "theme"]),
     ("theme-too-small", Template::ThemeTooSmall, &["theme"]),
     ("theme-new", Template::ThemeNew, &["theme"]),
     ("team-silent", Template::TeamSilent, &["team"]),
+    ("theme-small", Template::ThemeSmall, &["limit", "theme"]),
+    ("small-cells", Template::SmallCells, &["limit"]),
+    ("quotes-withheld", Template::QuotesWithheld, &[]),
+    ("alerts-elsewhere", Template::AlertsElsewhere, &[]),
     ("uncovered", Template::Uncovered, &[]),
     ("late", Template::Late, &[]),
     ("follow-up", Template::FollowUp, &[]),
@@ -57,6 +63,8 @@ pub const QUERIES: &[(&str, Template, &[&str])] = &[
         Template::ChildInDanger,
         &["document", "words"],
     ),
+    ("urgent-signs", Template::UrgentSigns, &["document"]),
+    ("child-signs", Template::ChildSigns, &["document"]),
     (
         "repeated-mentions",
         Template::RepeatedMentions,
@@ -208,23 +216,23 @@ impl Reading<'_> {
             }
             "theme-rose" => {
                 let (theme, series) = about()?;
-                let weeks = self.history_weeks() as u64;
-                let before: u64 = series.history().iter().map(|c| u64::from(*c)).sum();
-                (series.verdict.trend == Trend::Rising && weeks > 0).then(|| {
-                    (
-                        values([
-                            ("observed", Value::Count(series.observed().into())),
-                            // Rounded to the nearest tenth in whole numbers.
-                            (
-                                "expected_tenths",
-                                Value::Count(((20 * before + weeks) / (2 * weeks)) as i64),
-                            ),
-                            ("theme", named(theme)),
-                            ("weeks", Value::Count(weeks as i64)),
-                        ]),
-                        documents(self.current_about(theme)),
-                    )
-                })
+                Some((rose(theme, series)?, documents(self.current_about(theme))))
+            }
+            "theme-rose-at" | "theme-rose-in" => {
+                let (theme, _) = about()?;
+                let (hole, part) = match given("place") {
+                    Some(place) => ("place", Part::Place(key(place))),
+                    None => ("team", Part::Team(key(given("team")?))),
+                };
+                let mut values = rose(theme, self.part(theme, part.clone())?)?;
+                let reports = self.current_part(theme, &part);
+                let last = reports.last()?;
+                let shown = match hole {
+                    "place" => last.place()?,
+                    _ => last.team()?,
+                };
+                values.insert(hole.to_owned(), named(shown));
+                Some((values, documents(reports)))
             }
             "theme-too-small" => {
                 let (theme, series) = about()?;
@@ -232,7 +240,7 @@ impl Reading<'_> {
                     (
                         values([
                             ("observed", Value::Count(series.observed().into())),
-                            ("weeks", count(self.history_weeks())),
+                            ("weeks", count(self.judged_weeks())),
                         ]),
                         documents(self.current_about(theme)),
                     )
@@ -244,12 +252,45 @@ impl Reading<'_> {
                     (
                         values([
                             ("theme", named(theme)),
-                            ("weeks", count(self.history_weeks())),
+                            ("weeks", count(self.judged_weeks())),
                             ("reports", Value::Count(series.observed().into())),
                         ]),
                         documents(self.current_about(theme)),
                     )
                 })
+            }
+            "theme-small" => {
+                let (theme, series) = about()?;
+                let limit = self.limit(given("limit")?)?;
+                (series.observed() > 0 && self.is_small(series)).then(|| {
+                    let limit = ("limit", Value::Count(limit.into()));
+                    (
+                        values([("theme", named(theme)), limit]),
+                        documents(self.current_about(theme)),
+                    )
+                })
+            }
+            "small-cells" => {
+                let limit = self.limit(given("limit")?)?;
+                let reports = self.in_small_cells();
+                Some((
+                    values([
+                        ("reports", count(reports.len())),
+                        ("limit", Value::Count(limit.into())),
+                    ]),
+                    documents(reports),
+                ))
+            }
+            "quotes-withheld" => {
+                let reports: Vec<&Report> = self.current().filter(|r| r.withheld > 0).collect();
+                Some((
+                    values([("sentences", total(&reports, |r| r.withheld))]),
+                    documents(reports),
+                ))
+            }
+            "alerts-elsewhere" => {
+                let without = self.small_cell().is_some();
+                without.then(|| (BTreeMap::new(), Vec::new()))
             }
             "team-silent" => {
                 let team = given("team")?;
@@ -276,6 +317,11 @@ impl Reading<'_> {
                 let lexicon = Lexicon::new("words", &asked).ok()?;
                 let found = found(report, &lexicon, denial);
                 (!found.is_empty()).then(|| one(report, [("words", named(&said(&found)))]))
+            }
+            // Which signs is in the alert's grounds.
+            "urgent-signs" | "child-signs" => {
+                let report = self.current_report(given("document")?)?;
+                Some(one(report, []))
             }
             "repeated-mentions" => {
                 let (theme, _) = about()?;
@@ -307,6 +353,12 @@ impl Reading<'_> {
             }
             _ => None,
         }
+    }
+
+    /// The limit asked with, when it is the one in force for this audience.
+    fn limit(&self, asked: &str) -> Option<u32> {
+        self.small_cell()
+            .filter(|limit| whole(asked) == Some(*limit))
     }
 
     /// The reports of the period that answer an earlier one.
@@ -348,6 +400,22 @@ impl Reading<'_> {
             .report(document.parse().ok()?)
             .filter(|r| self.corpus.is_current(r))
     }
+}
+
+/// What is said of a series that rose.
+fn rose(theme: &str, series: &Series) -> Option<BTreeMap<String, Value>> {
+    let surprise = series
+        .verdict
+        .surprise
+        .filter(|_| series.verdict.trend == Trend::Rising)?;
+    // To the nearest tenth: a float is shown to nobody.
+    let tenths = (10.0 * surprise.expected).round() as i64;
+    Some(values([
+        ("observed", Value::Count(series.observed().into())),
+        ("expected_tenths", Value::Count(tenths)),
+        ("theme", named(theme)),
+        ("weeks", Value::Count(surprise.weeks.into())),
+    ]))
 }
 
 /// The words found, each once, in the order found.

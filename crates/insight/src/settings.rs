@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::report::Urgency;
-use domain::{AlertKind, Probability};
+use domain::{AlertKind, IsoWeek, Probability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::InsightError;
 use crate::corpus::key;
+use crate::duty::Shift;
+use crate::urgency::{Resemblance, Rules as UrgencyRules, UrgencyRule};
 use crate::words::Lexicon;
 
 /// A theme: what a report is about when it says one of its words or declares one of its tags.
@@ -35,8 +37,13 @@ pub struct Theme {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrendSettings {
-    /// The share of false alarms accepted among the rises announced, over all themes tested.
-    pub false_alarm: Probability,
+    /// The share of false alarms accepted among the rises announced, on average, over all series
+    /// tested: each theme as a whole, at each place and by each team.
+    #[serde(alias = "false_alarm")]
+    pub false_discovery_rate: Probability,
+    /// Weeks before the period that are read to know what is usual, at least as many as
+    /// `history_weeks`; a season is known from 80 on.
+    pub reference_weeks: u32,
     /// Weeks of history without which nothing is called new or rising.
     pub min_weeks: u32,
     /// Reports, this week and history together, below which a theme is "too few".
@@ -48,7 +55,8 @@ pub struct TrendSettings {
 impl Default for TrendSettings {
     fn default() -> Self {
         Self {
-            false_alarm: Probability::from_millionths(50_000),
+            false_discovery_rate: Probability::from_millionths(50_000),
+            reference_weeks: 28,
             min_weeks: 3,
             min_reports: 5,
             new_reports: 2,
@@ -85,6 +93,62 @@ pub struct SynthesisSettings {
     pub follow_ups_max: u32,
     /// When a theme is called new or rising.
     pub trend: TrendSettings,
+    /// What each audience may read.
+    pub audiences: AudienceSettings,
+}
+
+/// How long a person keeps a pseudonym.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Window {
+    /// A calendar year, that of the ISO week.
+    #[default]
+    Year,
+    /// As long as the collection is kept.
+    Always,
+}
+
+/// What each audience of a synthesis may read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AudienceSettings {
+    /// For partners: reports of a theme at a place below which none is quoted, and of a theme below
+    /// which "fewer than so many" is said instead of a count.
+    pub small_cell: u32,
+    /// For hierarchy and partners: kinds of clues (age, place, family, illness, trade, origin) that
+    /// a quoted sentence may show at most.
+    pub clues_max: u32,
+    /// For the team: people named in reports keep a pseudonym, so that a case can be followed.
+    pub pseudonyms: bool,
+    /// How long they keep it.
+    pub pseudonym_window: Window,
+    /// Hide streets, residences and buildings from everybody, not from partners only.
+    pub hide_places: bool,
+    /// Hide ages from everybody, not from partners only.
+    pub hide_ages: bool,
+}
+
+impl Default for AudienceSettings {
+    fn default() -> Self {
+        Self {
+            small_cell: 3,
+            clues_max: 1,
+            pseudonyms: true,
+            pseudonym_window: Window::Year,
+            hide_places: false,
+            hide_ages: false,
+        }
+    }
+}
+
+impl AudienceSettings {
+    /// The name of the window that `week` is in, under which pseudonyms are made.
+    pub fn window_of(&self, week: IsoWeek) -> String {
+        match self.pseudonym_window {
+            Window::Year => week.to_string().chars().take_while(|c| *c != '-').collect(),
+            Window::Always => "always".to_owned(),
+        }
+    }
 }
 
 fn strings(words: &[&str]) -> Vec<String> {
@@ -116,6 +180,7 @@ impl Default for SynthesisSettings {
             lone_voices_max: 6,
             follow_ups_max: 4,
             trend: TrendSettings::default(),
+            audiences: AudienceSettings::default(),
         }
     }
 }
@@ -171,6 +236,10 @@ pub struct AlertSettings {
     /// it denies, which is then no alert: 2 covers "pas d'odeur de gaz". For a child in danger it
     /// is always 0: the denial stands right before.
     pub denial_words: u32,
+    /// Words of several groups in one sentence that make a report urgent.
+    pub rules: Vec<UrgencyRule>,
+    /// Sentences that reports are compared with.
+    pub resemblance: Resemblance,
     /// Themes that are never ignored.
     pub watched: Vec<Watched>,
     /// Several mentions at one place; absent, none is an alert.
@@ -181,10 +250,14 @@ pub struct AlertSettings {
     pub new_themes: bool,
     /// Quotes an alert, at most.
     pub evidence_max: u32,
-    /// To whom alerts go.
+    /// Who is on duty when: the first shift that is on counts.
+    pub duty: Vec<Shift>,
+    /// To whom alerts go when nobody is on duty.
     pub recipient: Option<String>,
-    /// To whom alerts of one kind go instead.
+    /// To whom alerts of one kind go instead, unless a shift names the kind.
     pub recipients: BTreeMap<AlertKind, String>,
+    /// What is to be done about alerts of a kind: a text or the address of a page, shown with each.
+    pub procedures: BTreeMap<AlertKind, String>,
 }
 
 impl Default for AlertSettings {
@@ -194,18 +267,27 @@ impl Default for AlertSettings {
             child_words: Vec::new(),
             declared: vec![Urgency::Immediate],
             denial_words: 2,
+            rules: Vec::new(),
+            resemblance: Resemblance::default(),
             watched: Vec::new(),
             repeated: Some(Repeated::default()),
             rising: true,
             new_themes: true,
             evidence_max: 3,
+            duty: Vec::new(),
             recipient: None,
             recipients: BTreeMap::new(),
+            procedures: BTreeMap::new(),
         }
     }
 }
 
 impl SynthesisSettings {
+    /// Weeks before the period whose reports are needed.
+    pub fn weeks_read(&self) -> u32 {
+        self.history_weeks.max(self.trend.reference_weeks)
+    }
+
     /// Checks what serde cannot: words that can be looked for, names that are not shared, bounds.
     ///
     /// # Errors
@@ -234,10 +316,22 @@ impl SynthesisSettings {
             "1 to 26",
         )?;
         bound(
+            self.trend.reference_weeks <= 260,
+            "trend.reference_weeks",
+            self.trend.reference_weeks,
+            "at most 260",
+        )?;
+        bound(
             self.quotes_min <= self.quotes_max,
             "quotes_min",
             self.quotes_min,
             "at most quotes_max",
+        )?;
+        bound(
+            (1..=100).contains(&self.audiences.small_cell),
+            "audiences.small_cell",
+            self.audiences.small_cell,
+            "1 to 100",
         )?;
         bound(
             self.trend.new_reports >= 1,
@@ -287,6 +381,10 @@ impl AlertSettings {
     pub fn check(&self, themes: &SynthesisSettings) -> Result<(), InsightError> {
         Lexicon::new("urgent_words", &self.urgent_words)?;
         Lexicon::new("child_words", &self.child_words)?;
+        UrgencyRules::new(self)?;
+        for (n, shift) in self.duty.iter().enumerate() {
+            shift.check(n + 1)?;
+        }
         let known = |setting, theme: &String| {
             if themes.themes.iter().any(|t| t.name == *theme) {
                 Ok(())
@@ -331,14 +429,6 @@ impl AlertSettings {
         }
         Ok(())
     }
-
-    /// To whom an alert of this kind goes.
-    pub fn recipient_of(&self, kind: AlertKind) -> Option<&str> {
-        self.recipients
-            .get(&kind)
-            .or(self.recipient.as_ref())
-            .map(String::as_str)
-    }
 }
 
 /// The settings of the synthesis, ready to be looked for in notes.
@@ -375,7 +465,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((settings.history_weeks, settings.quotes_max), (5, 4));
-        assert_eq!(settings.trend.false_alarm.percent(), 10);
+        assert_eq!(settings.trend.false_discovery_rate.percent(), 10);
         assert_eq!(settings.trend.min_weeks, 3);
         assert!(settings.check().is_ok());
         let alerts: AlertSettings = toml::from_str(
@@ -390,8 +480,11 @@ mod tests {
         .unwrap();
         assert_eq!(alerts.watched[0].threshold, 1);
         assert_eq!(alerts.repeated.as_ref().unwrap().mentions, 3);
-        assert_eq!(alerts.recipient_of(AlertKind::ChildInDanger), Some("cadre"));
-        assert_eq!(alerts.recipient_of(AlertKind::Urgent), Some("astreinte"));
+        let zone = domain::time::Zone::paris();
+        let moment = "2026-11-20T12:00:00Z".parse().unwrap();
+        let on_duty = |kind| alerts.on_duty(kind, moment, &zone);
+        assert_eq!(on_duty(AlertKind::ChildInDanger), Some("cadre"));
+        assert_eq!(on_duty(AlertKind::Urgent), Some("astreinte"));
         assert!(alerts.check(&settings).is_ok());
         assert!(toml::from_str::<AlertSettings>("urgentwords = []").is_err());
     }

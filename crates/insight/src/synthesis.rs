@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use domain::sentence::Value;
 use domain::synthesis::{SynthesisFormat, ThemeSection, Trend};
-use domain::{AlertKind, AlertSet, DocumentId, Sentence, Span, Synthesis};
+use domain::{AlertKind, AlertSet, Audience, DocumentId, Sentence, Span, Synthesis};
 
 use crate::InsightError;
 use crate::corpus::{Corpus, Report};
@@ -39,9 +39,21 @@ pub fn synthesise(
 
     let mut current: Vec<(&str, &Series)> = reading
         .themes()
-        .filter(|(_, series)| series.observed() > 0)
+        .filter(|(name, series)| series.observed() > 0 && !corpus.known().is_hidden(name))
+        // The very title of a learnt theme is what few people wrote.
+        .filter(|(name, series)| {
+            let is_small = reading.small_cell().is_some() && reading.is_small(series);
+            !(is_small && corpus.known().id(name).is_some_and(|(_, learnt)| learnt))
+        })
         .collect();
-    current.sort_by_key(|(name, series)| (Reverse(series.observed()), *name));
+    current.sort_by_key(|(name, series)| {
+        // The order would tell the counts that are not said.
+        let shown = match reading.is_small(series) {
+            true => 0,
+            false => series.observed(),
+        };
+        (Reverse(shown), *name)
+    });
     let mut quoted = BTreeSet::new();
     let themes = current
         .into_iter()
@@ -64,7 +76,9 @@ pub fn synthesise(
         .uncovered()
         .filter(|r| !alerted.contains(&r.entry.document))
         .collect();
+    let uncovered = reading.quotable_alone(uncovered);
     let follow_ups: Vec<&Report> = reading.follow_ups().collect();
+    let follow_ups = reading.quotable_alone(follow_ups);
     let mut done_since = Vec::new();
     done_since.extend(unless_zero(reading.say("follow-up", &[])?));
     done_since.extend(voices(&follow_ups, settings.follow_ups_max)?);
@@ -73,15 +87,28 @@ pub fn synthesise(
     for team in reading.teams() {
         missing.extend(reading.say("team-silent", &[("team", &team)])?);
     }
-    for name in ["uncovered", "late"] {
+    for name in ["uncovered", "late", "quotes-withheld"] {
         missing.extend(unless_zero(reading.say(name, &[])?));
+    }
+    if let Some(limit) = reading.small_cell() {
+        let limit = limit.to_string();
+        let cells = reading.say("small-cells", &[("limit", &limit)])?;
+        missing.extend(
+            cells.filter(|said| matches!(said, Sentence::Counted(c) if !c.documents().is_empty())),
+        );
+        missing.extend(reading.say("alerts-elsewhere", &[])?);
     }
     Ok(Synthesis {
         format: SynthesisFormat::V1,
         pipeline: corpus.pipeline().clone(),
         period: corpus.period().clone(),
+        audience: corpus.audience(),
         headline,
-        alerts: alerts.alerts.iter().map(|a| a.id).collect(),
+        alerts: match corpus.audience() {
+            Audience::Team | Audience::Hierarchy => alerts.alerts.iter().map(|a| a.id).collect(),
+            // They are about single reports, and go to people who are named.
+            Audience::Partners => Vec::new(),
+        },
         themes,
         lone_voices: voices(&uncovered, settings.lone_voices_max)?,
         done_since,
@@ -96,20 +123,39 @@ fn section(
     quoted: &mut BTreeSet<(DocumentId, Span)>,
 ) -> Result<ThemeSection, InsightError> {
     let about = [("theme", theme)];
+    if let Some(limit) = reading.small_cell().filter(|_| reading.is_small(series)) {
+        let limit = limit.to_string();
+        let said = reading.say("theme-small", &[("limit", &limit), ("theme", theme)])?;
+        return Ok(ThemeSection {
+            theme: theme.to_owned(),
+            id: None,
+            learnt: false,
+            trend: Trend::TooFew,
+            counts: reading.shown_counts(series),
+            figures: said.into_iter().collect(),
+            quotes: Vec::new(),
+        });
+    }
+    let counts = reading.shown_counts(series);
     let mut figures = Vec::new();
     figures.extend(reading.say("theme-size", &about)?);
-    figures.extend(reading.say("theme-history", &about)?);
+    if counts.len() == series.counts.len() {
+        figures.extend(reading.say("theme-history", &about)?);
+    }
     figures.extend(match series.verdict.trend {
         Trend::New => reading.say("theme-new", &about)?,
         Trend::Rising => reading.say("theme-rose", &about)?,
         Trend::TooFew => reading.say("theme-too-small", &about)?,
         Trend::Steady => None,
     });
-    let reports: Vec<&Report> = reading.current_about(theme).collect();
+    let reports = reading.quotable_about(theme);
+    let known = reading.corpus.known().id(theme);
     Ok(ThemeSection {
         theme: theme.to_owned(),
+        id: known.map(|(id, _)| id.to_string()),
+        learnt: known.is_some_and(|(_, learnt)| learnt),
         trend: series.verdict.trend,
-        counts: series.counts.clone(),
+        counts,
         figures,
         quotes: choose(
             &reports,

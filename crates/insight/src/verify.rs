@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::audience::{Audience, clues_in};
 use domain::sentence::{Counted, EvidenceError, Template};
 use domain::synthesis::{Period, Trend};
 use domain::{AlertSet, ArtifactName, DocumentId, Evidence, PipelineName, Sentence, Synthesis};
@@ -53,6 +54,18 @@ pub enum Cause {
     /// A quote that shows what must be masked, or masks what need not be.
     #[error("its masks are not those of the text")]
     Masks,
+    /// A quote that describes somebody, for an audience that may not read it.
+    #[error("it shows {0} kinds of clues to whom it describes")]
+    Describes(u32),
+    /// A count that this audience may not read.
+    #[error("it says a count of fewer than {0} reports")]
+    SmallCell(u32),
+    /// A synthesis for another audience than the reports were masked for.
+    #[error("it is for another audience")]
+    OtherAudience,
+    /// Alerts in a version that gives none, or none in one that does.
+    #[error("its alerts are not those of its audience")]
+    Alerts,
     /// A query of another name than its template, or of none.
     #[error("query `{query}` does not fill template {template:?}")]
     OtherQuery {
@@ -86,6 +99,13 @@ pub enum Cause {
     NoSuchTheme,
 }
 
+impl Cause {
+    /// Whether what is quoted is not what the text says, whatever is masked or counted today.
+    pub const fn is_of_the_text(&self) -> bool {
+        matches!(self, Self::Quote(_) | Self::OtherText { .. })
+    }
+}
+
 /// Verifies a synthesis against the reports it was written from. No finding: every quote is in its
 /// text, with its masks, and every figure is what its query answers today.
 pub fn verify(
@@ -101,8 +121,15 @@ pub fn verify(
         reading: &reading,
         findings: Vec::new(),
     };
-    let uncovered: Vec<&Report> = reading.uncovered().collect();
-    let follow_ups: Vec<&Report> = reading.follow_ups().collect();
+    if synthesis.audience != corpus.audience() {
+        check.find("audience", Cause::OtherAudience);
+        return check.findings;
+    }
+    if reading.small_cell().is_some() && !synthesis.alerts.is_empty() {
+        check.find("alerts", Cause::Alerts);
+    }
+    let uncovered = reading.quotable_alone(reading.uncovered().collect());
+    let follow_ups = reading.quotable_alone(reading.follow_ups().collect());
     check.list("headline", &synthesis.headline, None, &[]);
     for (i, section) in synthesis.themes.iter().enumerate() {
         let at = format!("themes[{i}]");
@@ -110,15 +137,27 @@ pub fn verify(
         match reading.theme(theme).filter(|s| s.observed() > 0) {
             None => check.find(&at, Cause::NoSuchTheme),
             Some(series) => {
-                if series.counts != section.counts {
-                    check.find(&at, Cause::Counts(series.counts.clone()));
+                let counts = reading.shown_counts(series);
+                if counts != section.counts {
+                    check.find(&at, Cause::Counts(counts));
                 }
-                if series.verdict.trend != section.trend {
-                    check.find(&at, Cause::Trend(series.verdict.trend));
+                let small = reading.small_cell().filter(|_| reading.is_small(series));
+                let trend = match small {
+                    Some(_) => Trend::TooFew,
+                    None => series.verdict.trend,
+                };
+                if trend != section.trend {
+                    check.find(&at, Cause::Trend(trend));
+                }
+                let counted = |s: &Sentence| matches!(s, Sentence::Counted(c) if c.template() != Template::ThemeSmall);
+                if let Some(limit) = small
+                    && section.figures.iter().any(counted)
+                {
+                    check.find(&at, Cause::SmallCell(limit));
                 }
             }
         }
-        let about: Vec<&Report> = reading.current_about(theme).collect();
+        let about = reading.quotable_about(theme);
         check.list(
             &format!("{at}.figures"),
             &section.figures,
@@ -228,12 +267,27 @@ impl Check<'_> {
         quotable: &[&Report],
     ) {
         let checked = match sentence {
-            Sentence::Quote(evidence) => quoted(evidence, quotable),
+            Sentence::Quote(evidence) => {
+                quoted(evidence, quotable).and_then(|()| match self.reading.corpus.audience() {
+                    Audience::Team => Ok(()),
+                    Audience::Hierarchy | Audience::Partners => self.undescribed(evidence),
+                })
+            }
             Sentence::Counted(counted) => self.counted(counted, theme),
         };
         if let Err(cause) = checked {
             self.find(at, cause);
         }
+    }
+
+    /// Whether a quote shows no more kinds of clues than it may.
+    fn undescribed(&self, evidence: &Evidence) -> Result<(), Cause> {
+        let report = self.reading.corpus.report(evidence.document);
+        let kinds = report.map_or(0, |r| clues_in(&r.shown_clues(), evidence.span()));
+        if kinds > self.reading.settings.audiences.clues_max {
+            return Err(Cause::Describes(kinds));
+        }
+        Ok(())
     }
 
     fn counted(&self, counted: &Counted, theme: Option<&str>) -> Result<(), Cause> {

@@ -1,6 +1,5 @@
 //! Whole words and phrases in notes, compared without case and accents, and simple denials.
 
-use domain::sentence::MaskKind;
 use domain::text::{PAGE_BREAK, fold};
 use domain::{FieldReport, Span};
 use unicode_normalization::char::is_combining_mark;
@@ -245,7 +244,7 @@ pub(crate) fn found(report: &Report, lexicon: &Lexicon, between: u32) -> Vec<Fou
             continue;
         }
         let said = match report.mask_over(span) {
-            Some(mask) => MaskKind::placeholder(mask.kind).to_owned(),
+            Some(mask) => mask.replacement().into_owned(),
             None => collapse(span.of(&report.entry.text).unwrap_or_default()),
         };
         out.push(Found {

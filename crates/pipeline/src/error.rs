@@ -108,6 +108,21 @@ pub enum Error {
     /// The document is still being processed.
     #[error("{0} is still being processed: `greffier work` finishes what is owed")]
     NotReady(DocumentId),
+    /// No such alert.
+    #[error("no alert is named `{0}`: `greffier alerts` lists them")]
+    NoSuchAlert(String),
+    /// The beginning of several alerts' ids.
+    #[error("`{0}` names several alerts: give more of it")]
+    SeveralAlerts(String),
+    /// An act by nobody.
+    #[error("the name of the person is empty: say who acts with `--by NAME`")]
+    NobodyNamed,
+    /// An act that says nothing without a reason.
+    #[error("`{0}` needs a reason: what was done, or why it is none (`--reason TEXT`)")]
+    ReasonNeeded(&'static str),
+    /// Others kept writing to the same series.
+    #[error("others write to `{0}` at this moment: try again")]
+    SeriesBusy(&'static str),
     /// A result that other software should hear of, and does not.
     #[error("a result cannot be told")]
     NotTold(#[source] Box<dyn std::error::Error + Send + Sync>),

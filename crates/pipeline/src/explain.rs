@@ -443,7 +443,17 @@ pub fn activity_in_words(activity: &str, lang: Lang) -> &'static str {
         "route" => lang.pick("proposition d’un service", "proposal of a service"),
         "review" => lang.pick("décision d’une personne", "a person’s decision"),
         "synthesise" => lang.pick("synthèse", "synthesis"),
+        "themes" => lang.pick("thèmes de la semaine", "themes of the week"),
+        "theme-act" => lang.pick(
+            "acte d’une personne sur un thème",
+            "a person’s act on a theme",
+        ),
         "alert" => lang.pick("alertes", "alerts"),
+        "alert-act" => lang.pick(
+            "acte d’une personne sur une alerte",
+            "a person’s act on an alert",
+        ),
+        "alert-notice" => lang.pick("alerte portée à une personne", "a person told of an alert"),
         _ => lang.pick("opération", "operation"),
     }
 }

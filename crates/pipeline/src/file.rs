@@ -478,6 +478,20 @@ impl SourceFile {
         }
     }
 
+    /// Where the `n`th table of this header begins, from 1: for errors about one of several.
+    pub fn nth(&self, header: &str, n: usize) -> Option<usize> {
+        let mut offset = 0;
+        let mut seen = 0;
+        for line in self.text.split_inclusive('\n') {
+            seen += usize::from(line.trim_start().starts_with(header));
+            if seen == n {
+                return Some(offset);
+            }
+            offset += line.len();
+        }
+        None
+    }
+
     /// An error about `key` in a table of settings that starts at the byte `at`.
     pub fn wrong_in(
         &self,

@@ -11,6 +11,8 @@
 //! | [`service`] | the relay and the workers of a house spread over processes, on any queue |
 //! | [`log`] | sequencing, checkpoints, proofs |
 //! | [`desk`], [`inbox`], [`review`] | what people see and do: a document, what waits and in which order, a decision |
+//! | [`duty`] | alerts in people's hands: who was told, who took one on |
+//! | [`themes`] | what people decide of themes |
 //! | [`likeness`], [`precedents`] | what resembles what, and what people decided of the like |
 //! | [`examples`] | what people decided, to learn from |
 //! | [`reasons`], [`explain`], [`progress`] | why, on a line and on a sheet; how far routing by itself is |
@@ -22,6 +24,7 @@
 pub mod blobs;
 pub mod circumstances;
 pub mod desk;
+pub mod duty;
 pub mod engine;
 pub mod error;
 pub mod examples;
@@ -45,6 +48,7 @@ pub mod service;
 pub mod stage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod themes;
 pub mod vault;
 pub mod verify;
 pub mod worker;

@@ -150,9 +150,14 @@ impl Desk {
                 run: edition.run_key,
                 leaf,
             };
-            if activity.as_str() != "alert" {
-                let what = Happened::SynthesisPublished(written);
-                return Ok(Some((name.clone(), what)));
+            match activity.as_str() {
+                "alert" => {}
+                "synthesise" => {
+                    let what = Happened::SynthesisPublished(written);
+                    return Ok(Some((name.clone(), what)));
+                }
+                // What people do with alerts, and who was told of them, stays in the house.
+                _ => return Ok(None),
             }
             let subject = statement.subject;
             let envelope = self.vault.envelope(subject).await?;
@@ -167,7 +172,11 @@ impl Desk {
                 return Ok(None);
             }
             let edition = written;
-            let what = Happened::AlertRaised(AlertRaised { edition, alerts });
+            let what = Happened::AlertRaised(AlertRaised {
+                edition,
+                alerts,
+                alert: None,
+            });
             return Ok(Some((name.clone(), what)));
         }
         Ok(None)

@@ -7,6 +7,7 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use domain::sentence::Pseudonym;
 use domain::{Digest, DocumentId, PersonId};
 
 use crate::keyed::{SecretKey, first};
@@ -55,6 +56,14 @@ impl CollectionSecret {
             .hmac(external_id.as_bytes())
     }
 
+    /// The pseudonyms of people that reports name, the same throughout `window` ("2026"): another
+    /// window has others, so that nobody is followed for ever.
+    pub fn pseudonyms(&self, window: &str) -> Pseudonyms {
+        Pseudonyms {
+            key: self.secret.derive("named in reports", window.as_bytes()),
+        }
+    }
+
     /// The pseudonym under which a person enters records. The case, the width and the spacing of
     /// the name don't matter, accents do: "Léa Martin" and "LÉA  MARTIN" are one person, "Lea
     /// Martin" may be another.
@@ -66,6 +75,19 @@ impl CollectionSecret {
             .derive("person", b"")
             .hmac(words.join(" ").as_bytes());
         PersonId::from_bytes(first(&mac))
+    }
+}
+
+/// The pseudonyms of a collection within a window of time.
+#[derive(Clone, Debug)]
+pub struct Pseudonyms {
+    key: SecretKey,
+}
+
+impl Pseudonyms {
+    /// The pseudonym of whoever [`name_key`](crate::masking::name_key) names so.
+    pub fn of(&self, name_key: &str) -> Pseudonym {
+        Pseudonym::from_bytes(first(&self.key.hmac(name_key.as_bytes())))
     }
 }
 

@@ -2,38 +2,68 @@
 //!
 //! | family | file | found when |
 //! |---|---|---|
-//! | phone, e-mail | `contact` | written as one; French numbers in the usual groupings |
+//! | phone, e-mail, account | `contact` | written as one, dictated too; French numbers in the usual groupings |
 //! | NIR, IBAN, SIRET | `numbers` | the check digits hold, whatever the grouping |
+//! | allocataire, tax number, identity papers, codes, plates | `papers` | a word announces them, or their shape is their own |
+//! | date of birth, age | `birth` | words say that it is one |
+//! | address, place | `places` | a door, or a number before a street |
 //! | name | `names` | a civility precedes: "Mme D.", "M. Haddad", "Madame la Directrice Durand" |
+//! | name | `given` | a given name, a frequent surname, or words that introduce one |
 //!
-//! Rules, not a model: what is found can be explained, and the same text always gives the same
-//! places. A name without a civility, or one in lower case, is not found; nor is a person described
-//! without being named. A masked text is therefore *less* identifying, never anonymous, and pages
-//! must say so.
+//! Rules and lists, not a model: what is found can be explained, and the same text always gives the
+//! same places. A rare surname alone is not found, nor a person described without being named (see
+//! [`clues`](crate::clues)). A masked text is therefore *less* identifying, never anonymous, and
+//! pages must say so.
 
+mod birth;
 mod contact;
+mod given;
 mod names;
 mod numbers;
+mod papers;
+mod places;
 mod words;
 
-use domain::sentence::MaskKind;
-use domain::{Mask, Span};
+use domain::Span;
+use domain::sentence::{Mask, MaskKind};
+use regex::Regex;
 
-/// What kind of identifier.
+use crate::masking::Masking;
+
+/// What kind of identifier. Where two could be read in the same place, the first wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IdentifierKind {
     /// A bank account: IBAN (ISO 13616), check digits verified.
     Iban,
-    /// A social security number: NIR, key verified, or without a key beside words that announce it.
+    /// A social security number: NIR or NIA, key verified, or without a key beside words that
+    /// announce it.
     Nir,
     /// An establishment: SIRET, check digit verified. Public, hence never masked.
     Siret,
     /// An e-mail address.
     Email,
+    /// A number that an administration or a bank gave somebody, or a code that opens something.
+    Number,
     /// A telephone number.
     Phone,
-    /// A person's name after a civility; the civility is not part of it.
+    /// A telephone number that begins with 08: a service's, hence never masked.
+    ServicePhone,
+    /// An account on a social network.
+    Handle,
+    /// A licence plate.
+    Plate,
+    /// A date of birth.
+    Birth,
+    /// What tells a dwelling from its neighbours.
+    Address,
+    /// A street, a residence, a building: masked only where precise places are.
+    Place,
+    /// A school, a gymnasium: named after somebody, who is nobody here. Never masked.
+    Facility,
+    /// A person's name; a civility before it is not part of it.
     Name,
+    /// An age: masked only where ages are.
+    Age,
 }
 
 impl IdentifierKind {
@@ -42,16 +72,23 @@ impl IdentifierKind {
         match self {
             Self::Iban => Some(MaskKind::Iban),
             Self::Nir => Some(MaskKind::Nir),
-            Self::Siret => None,
+            Self::Siret | Self::ServicePhone | Self::Facility => None,
             Self::Email => Some(MaskKind::Email),
+            Self::Number => Some(MaskKind::Number),
             Self::Phone => Some(MaskKind::Phone),
+            Self::Handle => Some(MaskKind::Handle),
+            Self::Plate => Some(MaskKind::Plate),
+            Self::Birth => Some(MaskKind::Birth),
+            Self::Address => Some(MaskKind::Address),
+            Self::Place => Some(MaskKind::Place),
             Self::Name => Some(MaskKind::Name),
+            Self::Age => Some(MaskKind::Age),
         }
     }
 
-    /// Whether it identifies a person.
-    pub const fn is_personal(self) -> bool {
-        self.mask_kind().is_some()
+    /// Whether it alone says who somebody is or where they live. Places and ages do not.
+    pub const fn is_direct(self) -> bool {
+        !matches!(self, Self::Place | Self::Age) && self.mask_kind().is_some()
     }
 }
 
@@ -78,9 +115,24 @@ pub fn find(text: &str) -> Vec<Found> {
         });
     };
     numbers::find(text, &mut add);
+    papers::find(text, &mut add);
     contact::find(text, &mut add);
+    birth::find(text, &mut add);
+    places::find(text, &mut add);
     names::find(text, &mut add);
+    let mut found = strongest(candidates);
+    let taken: Vec<(Span, IdentifierKind)> = found.iter().map(|f| (f.span, f.kind)).collect();
+    given::find(text, &taken, &mut |kind, start, end| {
+        found.push(Found {
+            span: Span::new(start as u32, end as u32),
+            kind,
+        });
+    });
+    strongest(found)
+}
 
+/// The candidates that overlap no stronger one, in order.
+fn strongest(mut candidates: Vec<Found>) -> Vec<Found> {
     candidates.sort_by_key(|found| (found.kind, found.span));
     let mut kept = std::collections::BTreeMap::<u32, Found>::new();
     for found in candidates {
@@ -93,19 +145,10 @@ pub fn find(text: &str) -> Vec<Found> {
     kept.into_values().collect()
 }
 
-/// The masks that hide what [`find`] found of people.
-pub fn masks(found: &[Found]) -> Vec<Mask> {
-    found
-        .iter()
-        .filter_map(|found| {
-            let kind = found.kind.mask_kind()?;
-            Some(Mask {
-                start: found.span.start,
-                end: found.span.end,
-                kind,
-            })
-        })
-        .collect()
+/// The masks that hide what [`find`] found of people, as [`Masking::default`] does: neither places
+/// nor ages.
+pub fn masks(text: &str, found: &[Found]) -> Vec<Mask> {
+    Masking::default().masks(text, found)
 }
 
 /// `text` with what identifies people replaced by `[nom]`, `[téléphone]`…, and the masks in bytes
@@ -114,7 +157,7 @@ pub fn masks(found: &[Found]) -> Vec<Mask> {
 /// What identifies no person is left. Places that are not ranges of characters of `text`, or that
 /// overlap an earlier one, are passed over: give what [`find`] found in the same text.
 pub fn mask(text: &str, found: &[Found]) -> (String, Vec<Mask>) {
-    let mut sorted = masks(found);
+    let mut sorted = masks(text, found);
     sorted.sort();
     let mut masked = String::with_capacity(text.len());
     let mut applied = Vec::with_capacity(sorted.len());
@@ -128,7 +171,7 @@ pub fn mask(text: &str, found: &[Found]) -> (String, Vec<Mask>) {
             continue;
         };
         masked.push_str(before);
-        masked.push_str(mask.kind.placeholder());
+        masked.push_str(&mask.replacement());
         at = mask.end as usize;
         applied.push(mask);
     }
@@ -152,6 +195,14 @@ fn char_before(text: &str, at: usize) -> Option<char> {
 /// The character at byte `at`.
 fn char_at(text: &str, at: usize) -> Option<char> {
     text[at..].chars().next()
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "constant patterns, compiled by the tests"
+)]
+fn pattern(source: &str) -> Regex {
+    Regex::new(source).expect("pattern is valid")
 }
 
 #[cfg(test)]
@@ -234,6 +285,17 @@ mod tests {
             Just("D'".to_owned()),
             Just("J.-P.".to_owned()),
             Just("Le Goff".to_owned()),
+            Just("Karim".to_owned()),
+            Just("BENALI Karim".to_owned()),
+            Just("famille B.".to_owned()),
+            Just("12 bis rue des Lilas, ".to_owned()),
+            Just("bât. C, 3e étage, apt 31".to_owned()),
+            Just("né le 12/03/1984".to_owned()),
+            Just("allocataire 1234567".to_owned()),
+            Just("AB-123-CD".to_owned()),
+            Just("@karim_93".to_owned()),
+            Just("84 ans".to_owned()),
+            Just("école Jules-Ferry".to_owned()),
             Just("de ".to_owned()),
             Just(" ".to_owned()),
             Just("\n".to_owned()),
@@ -266,7 +328,7 @@ mod tests {
             for m in &masks {
                 let kept = &text[at..m.start as usize];
                 rest = rest.strip_prefix(kept).unwrap();
-                rest = rest.strip_prefix(m.kind.placeholder()).unwrap();
+                rest = rest.strip_prefix(&*m.replacement()).unwrap();
                 at = m.end as usize;
             }
             prop_assert_eq!(rest, &text[at..]);

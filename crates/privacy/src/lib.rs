@@ -6,7 +6,10 @@
 //! | [`collection`] | what the secret of a collection names: documents, people, equal contents |
 //! | [`envelope`] | the key and salt of one subject: artifact names, run keys, sealing, wrapping |
 //! | [`share`] | random shares that anyone with the audit key can recompute |
-//! | [`identifiers`] | phones, e-mails, NIR, IBAN, SIRET and named people in French text, and masks |
+//! | [`identifiers`] | what names a person in French text: numbers, addresses, names |
+//! | [`clues`] | what describes a person without a name |
+//! | [`masking`] | what of it is hidden, for whom |
+//! | [`evaluation`](mod@evaluation) | how much of it is found, on annotated notes |
 //! | [`random`] | the only source of randomness |
 //!
 //! The tree of keys:
@@ -33,17 +36,21 @@
 //! stay in records are then HMACs under a salt that no longer exists. This holds for random
 //! secrets; **derived** ones, meant for tests and demonstrations, can always be derived again.
 
+pub mod clues;
 pub mod collection;
 pub mod envelope;
+pub mod evaluation;
 pub mod identifiers;
 mod keyed;
+pub mod masking;
 pub mod random;
 pub mod secrets;
 pub mod share;
 
-pub use collection::CollectionSecret;
+pub use collection::{CollectionSecret, Pseudonyms};
 pub use envelope::{Envelope, OpenError, Sealed};
 pub use identifiers::{Found, IdentifierKind};
 pub use keyed::SecretKey;
+pub use masking::Masking;
 pub use random::RandomError;
 pub use secrets::{Secrets, SecretsError};

@@ -1,77 +1,25 @@
-//! A collector of traces, told in JSON over HTTP. The one connection that goes out from here, and only
-//! where an administrator names it.
-//!
-//! One request a connection and no TLS: a collector is on this machine or beside it, and passes on from
-//! there. That is a page of code, where a client would be thirty packages.
+//! A collector of traces, told in JSON over HTTP.
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-/// How long it may take, and how much of its answer is read.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-const ANSWER_BYTES_MAX: u64 = 4 * 1024;
+use crate::outgoing::{Endpoint, EndpointError};
 
 /// Where a collector is: `http://127.0.0.1:4318`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Collector {
-    /// `host:port`.
-    authority: String,
-    /// What its paths begin with.
-    base: String,
-}
-
-/// What a collector did not take.
-#[derive(Debug, thiserror::Error)]
-pub enum CollectorError {
-    /// No such address.
-    #[error("`{0}` is no address of a collector: expected http://host:4318, without TLS")]
-    Address(String),
-    /// It does not answer.
-    #[error("the collector at {at} does not answer")]
-    Away {
-        /// Where.
-        at: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It answers something else than that it took it.
-    #[error("the collector at {at} answers {answer}")]
-    Refused {
-        /// Where.
-        at: String,
-        /// The line with its status.
-        answer: String,
-    },
-}
+pub struct Collector(Endpoint);
 
 impl FromStr for Collector {
-    type Err = CollectorError;
+    type Err = EndpointError;
 
-    fn from_str(text: &str) -> Result<Self, CollectorError> {
-        let wrong = || CollectorError::Address(text.to_owned());
-        let rest = text.strip_prefix("http://").ok_or_else(wrong)?;
-        let (authority, base) = rest.split_once('/').unwrap_or((rest, ""));
-        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '@' | '?' | '#');
-        let (host, port) = authority.rsplit_once(':').ok_or_else(wrong)?;
-        let good = !host.is_empty() && port.parse::<u16>().is_ok() && rest.chars().all(plain);
-        if !good {
-            return Err(wrong());
-        }
-        Ok(Self {
-            authority: authority.to_owned(),
-            base: base.trim_end_matches('/').to_owned(),
-        })
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        text.parse().map(Self)
     }
 }
 
 impl fmt::Display for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.authority)
+        self.0.fmt(f)
     }
 }
 
@@ -80,69 +28,7 @@ impl Collector {
     ///
     /// # Errors
     /// When it does not answer, or does not take them: they may be handed again.
-    pub async fn take_traces(&self, body: &[u8]) -> Result<(), CollectorError> {
-        let at = || self.authority.clone();
-        let slash = if self.base.is_empty() { "" } else { "/" };
-        let head = format!(
-            "POST {slash}{}/v1/traces HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\nconnection: close\r\n\r\n",
-            self.base,
-            self.authority,
-            body.len()
-        );
-        let talk = async {
-            let mut stream = TcpStream::connect(&self.authority).await?;
-            stream.write_all(head.as_bytes()).await?;
-            stream.write_all(body).await?;
-            let mut answer = Vec::new();
-            let mut limited = stream.take(ANSWER_BYTES_MAX);
-            limited.read_to_end(&mut answer).await?;
-            Ok(answer)
-        };
-        let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
-        let answer = tokio::time::timeout(ANSWER_WITHIN, talk).await;
-        let answer: Vec<u8> = match answer.map_err(late) {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(source)) | Err(source) => return Err(CollectorError::Away { at: at(), source }),
-        };
-        let answer = String::from_utf8_lossy(&answer);
-        let status = answer.lines().next().unwrap_or_default();
-        if status.starts_with("HTTP/1.1 2") || status.starts_with("HTTP/1.0 2") {
-            return Ok(());
-        }
-        Err(CollectorError::Refused {
-            at: at(),
-            answer: format!("`{status}`"),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_names_a_host_and_a_port() {
-        for good in [
-            "http://127.0.0.1:4318",
-            "http://[::1]:4318/",
-            "http://otel:80/base/",
-        ] {
-            assert!(good.parse::<Collector>().is_ok(), "{good}");
-        }
-        for wrong in [
-            "",
-            "127.0.0.1:4318",
-            "https://127.0.0.1:4318",
-            "http://",
-            "http://otel",
-            "http://:4318",
-            "http://otel:port",
-            "http://user@otel:4318",
-            "http://otel:4318/a b",
-            "http://otel:4318/a\r\nx: y",
-        ] {
-            assert!(wrong.parse::<Collector>().is_err(), "{wrong}");
-        }
+    pub async fn take_traces(&self, body: &[u8]) -> Result<(), EndpointError> {
+        self.0.post("/v1/traces", "application/json", body).await
     }
 }

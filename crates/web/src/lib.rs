@@ -7,10 +7,10 @@
 //! | `words` | the words that only pages use, both languages beside each other |
 //! | `problem` | what goes wrong, in plain words and without internal detail |
 //! | `shown` | moments, weeks, highlights, missing pieces, sentences as people read them |
-//! | `inbox`, `document`, `review`, `why`, `search`, `synthesis` | the pages |
-//! | [`paper`] | a synthesis as a file that stands alone
+//! | `inbox`, `document`, `review`, `why`, `search`, `synthesis`, `alerts` | the pages |
+//! | [`paper`] | a synthesis as a file that stands alone |
 //! | `health`, `assets` | for machines: whether we live, the style sheet |
-//! | [`probes`], [`collector`] | apart from pages: health and metrics of any process of ours; where traces go |
+//! | [`probes`], [`collector`], [`outgoing`] | apart from pages: health and metrics of any process of ours; where traces go; addresses that are posted to |
 //!
 //! Invariants: no page is served but on a loopback address, since nobody signs in yet; a page needs
 //! no script and nothing from outside; whatever a document, a form or an address says is escaped,
@@ -25,17 +25,19 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use axum::routing::get;
+use axum::routing::{get, post};
 use domain::{ArtifactName, DocumentId, Span, Timestamp};
 use pipeline::desk::{Desk, Opened};
 use pipeline::progress::Watch;
 
+mod alerts;
 mod assets;
 pub mod collector;
 mod document;
 mod guard;
 mod health;
 mod inbox;
+pub mod outgoing;
 pub mod paper;
 pub mod probes;
 mod problem;
@@ -187,7 +189,9 @@ pub fn router(office: Office) -> Router {
         .route("/search", get(search::page))
         .route("/synthesis", get(synthesis::list))
         .route("/synthesis/{pipeline}/{week}", get(synthesis::page))
+        .route("/alerts/{pipeline}/{id}", post(alerts::record))
         .route("/synthesis/{pipeline}/{week}/{file}", get(synthesis::file))
+        .route("/alerts/{pipeline}/{id}", post(alerts::record))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/assets/greffier.css", get(assets::style))

@@ -27,6 +27,8 @@ pub(crate) enum Problem {
     TooLong,
     /// A form that cannot be read.
     BadForm,
+    /// An answer to an alert without a name, or without a reason where one is needed.
+    AlertForm,
     /// Another host is asked for.
     ForeignHost,
     /// A form that does not come from a page of ours.
@@ -61,7 +63,7 @@ impl Problem {
         match self {
             Self::NoSuchPage | Self::NoSuchDocument => StatusCode::NOT_FOUND,
             Self::Erased => StatusCode::GONE,
-            Self::BadAddress | Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::BadAddress | Self::BadForm | Self::AlertForm => StatusCode::BAD_REQUEST,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ForeignHost | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -81,6 +83,7 @@ impl Problem {
             Self::BadAddress => (w.bad_address(), w.bad_address_detail()),
             Self::TooLong => (w.too_long(), w.too_long_detail()),
             Self::BadForm => (w.bad_form(), w.bad_form_detail()),
+            Self::AlertForm => (w.alert_form(), w.alert_form_detail()),
             Self::ForeignHost => (w.foreign_host(), w.foreign_host_detail()),
             Self::ForeignForm => (w.foreign_form(), w.foreign_form_detail()),
             Self::MethodNotAllowed => (w.no_such_page(), w.only_reads_detail()),

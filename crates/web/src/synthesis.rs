@@ -13,11 +13,13 @@ use domain::synthesis::ThemeSection;
 use domain::{Alert, AlertSet, DocumentId, IsoWeek, PipelineName, Sentence, StageName, Synthesis};
 use insight::page::{Page, reports_named};
 use pipeline::desk::Desk;
+use pipeline::duty::Handled;
 use pipeline::ledger::Edition;
 use pipeline::pipelines::Pipeline;
 use serde::de::DeserializeOwned;
 
 use crate::Office;
+use crate::alerts::Hands;
 use crate::inbox::Link;
 use crate::paper;
 use crate::problem::Problem;
@@ -151,6 +153,7 @@ struct WeekPage {
     alerts: Vec<AlertView>,
     synthesis: Option<SynthesisView>,
     issues: Vec<IssueLink>,
+    recorded: bool,
     /// Files to save: the whole, and one sheet.
     files: Vec<(&'static str, Vec<Link>)>,
 }
@@ -171,6 +174,18 @@ struct AlertView {
     recipient: Option<String>,
     evidence: Vec<Said>,
     is_later: bool,
+    /// Where it stands on its page.
+    id: String,
+    without_delay: bool,
+    grounds: Vec<String>,
+    procedure: Option<Procedure>,
+    hands: Hands,
+}
+
+/// What is to be done: a text, or the address of a page.
+enum Procedure {
+    Text(String),
+    Page(String),
 }
 
 struct SynthesisView {
@@ -370,11 +385,20 @@ pub(crate) async fn page(
         names: BTreeMap::new(),
     };
     let mut alert_views = Vec::new();
+    let handled = desk.handled(&name, Some(week)).await?;
+    let judged = desk.judged(&name).await?;
     for alert in set.iter().flat_map(|(set, _)| &set.alerts) {
+        let hands = Hands::of(
+            &name,
+            alert,
+            handled.get(&alert.id).unwrap_or(&Handled::default()),
+            judged.get(&alert.series()).copied().unwrap_or_default(),
+            (&calendar, &visit),
+        );
         let known = synthesis
             .as_ref()
             .is_none_or(|(s, _)| s.alerts.contains(&alert.id));
-        alert_views.push(speaker.alert(alert, &calendar, !known).await);
+        alert_views.push(speaker.alert(alert, &calendar, !known, hands).await);
     }
     let path = format!("/synthesis/{name}/{week}");
     let view = match &synthesis {
@@ -404,6 +428,7 @@ pub(crate) async fn page(
             })
             .collect(),
         synthesis: view,
+        recorded: visit.asked("recorded").is_some(),
         files,
         f: visit.frame(title, Here::Synthesis),
     };
@@ -443,7 +468,13 @@ struct Speaker<'a> {
 }
 
 impl Speaker<'_> {
-    async fn alert(&mut self, alert: &Alert, calendar: &Calendar, is_later: bool) -> AlertView {
+    async fn alert(
+        &mut self,
+        alert: &Alert,
+        calendar: &Calendar,
+        is_later: bool,
+        hands: Hands,
+    ) -> AlertView {
         AlertView {
             kind: alert.kind.say(self.visit.lang),
             about: alert.about.clone(),
@@ -454,6 +485,20 @@ impl Speaker<'_> {
             recipient: alert.recipient.clone(),
             evidence: self.all(&alert.evidence).await,
             is_later,
+            id: alert.id.to_string(),
+            without_delay: alert.kind.is_without_delay(),
+            grounds: alert
+                .grounds
+                .iter()
+                .map(|g| g.say(self.visit.lang))
+                .collect(),
+            procedure: alert.procedure.clone().map(|procedure| {
+                match procedure.starts_with("https://") || procedure.starts_with("http://") {
+                    true => Procedure::Page(procedure),
+                    false => Procedure::Text(procedure),
+                }
+            }),
+            hands,
         }
     }
 

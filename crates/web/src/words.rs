@@ -250,6 +250,25 @@ words! {
     only_figures: "Chaque phrase est un extrait exact ou un chiffre compté.", "Every sentence is an exact quote or a counted figure.";
     back_to_syntheses: "Retour aux synthèses", "Back to the syntheses";
 
+    // Alerts in people's hands
+    grounds: "Ce qui l’a déclenchée", "What raised it";
+    procedure: "Procédure", "Procedure";
+    without_delay: "Sans délai (CASF, art. L226-2-1)", "Without delay (CASF, art. L226-2-1)";
+    alert_open: "à prendre en charge", "to be taken on";
+    alert_acts: "Ce qui a été fait", "What was done";
+    alert_notices: "Personnes prévenues", "People told";
+    not_delivered: "non remise, nouvel essai à venir", "not delivered, tried again later";
+    alert_answer: "Répondre à cette alerte", "Answer this alert";
+    alert_reason: "Ce qui a été fait, ou pourquoi ce n’est pas une alerte (exigé pour traiter ou écarter)",
+        "What was done, or why it is none (needed to deal with it or to dismiss it)";
+    alert_acknowledge: "Je la prends en charge", "I take it on";
+    alert_act: "Elle est traitée", "It is dealt with";
+    alert_dismiss: "Ce n’est pas une alerte", "It is none";
+    alert_recorded: "Réponse enregistrée.", "Answer recorded.";
+    alert_form: "Il manque un nom ou une raison", "A name or a reason is missing";
+    alert_form_detail: "Une réponse à une alerte porte un nom ; dire qu’elle est traitée ou l’écarter demande une phrase. Revenez en arrière : ce que vous avez écrit y est encore.",
+        "An answer to an alert has a name; to say that it is dealt with or to dismiss it takes a sentence. Go back: what you wrote is still there.";
+
     // Problems
     no_such_page: "Cette page n’existe pas", "This page does not exist";
     no_such_page_detail: "L’adresse est peut-être incomplète. Revenez à la bannette ou cherchez le document.", "The address may be incomplete. Go back to the inbox or search for the document.";
@@ -387,6 +406,27 @@ impl Words {
         match self.0 {
             Lang::Fr => format!("ressemble à {percent}\u{a0}% à {name}, reçu le {day}"),
             Lang::En => format!("resembles {name} at {percent}%, received on {day}"),
+        }
+    }
+
+    /// Who was told of an alert, how, and after how many others.
+    pub(crate) fn told_by(self, person: &str, channel: &str, level: u32) -> String {
+        match (self.0, level) {
+            (_, 0) => format!("{person} ({channel})"),
+            (Lang::Fr, n) => format!("{person} ({channel}), relais {n} faute de prise en charge"),
+            (Lang::En, n) => format!("{person} ({channel}), escalation {n}: nobody took it on"),
+        }
+    }
+
+    /// How alerts like one were judged so far.
+    pub(crate) fn judged(self, judged: u32, dismissed: u32) -> String {
+        match self.0 {
+            Lang::Fr => {
+                format!("{judged} alertes de ce genre déjà jugées ici, dont {dismissed} écartées")
+            }
+            Lang::En => format!(
+                "{judged} alerts like it judged here so far, of which {dismissed} dismissed"
+            ),
         }
     }
 

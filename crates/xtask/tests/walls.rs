@@ -84,7 +84,7 @@ const VOCABULARY: [&str; 14] = [
 
 /// Each foreign world and who alone knows it. `xtask` is a developer's machine's tool: where it is
 /// listed, it makes or unpacks files with the world's crate, and nothing of it is in the product.
-const WORLDS: [(&str, &[&str], &[&str]); 33] = [
+const WORLDS: [(&str, &[&str], &[&str]); 35] = [
     ("SQL", &["sqlx"], &["store"]),
     ("object stores", &["object_store"], &["store"]),
     // Only with the feature `s3`, which nothing has by default.
@@ -154,6 +154,8 @@ const WORLDS: [(&str, &[&str], &[&str]); 33] = [
         &["axum", "askama", "tower", "tower-http"],
         &["web"],
     ),
+    // Only where a pipeline file declares a relay.
+    ("mail that goes out", &["lettre"], &["greffier"]),
     // benches publishes and consumes with it and does nothing else: the ceiling of the house's pace.
     ("AMQP", &["lapin"], &["broker", "benches"]),
     (
@@ -199,7 +201,19 @@ const WORLDS: [(&str, &[&str], &[&str]); 33] = [
     (
         "threads of work",
         &["rayon"],
-        &["inference", "extract", "search", "greffier", "benches"],
+        &[
+            "inference",
+            "extract",
+            "insight",
+            "search",
+            "greffier",
+            "benches",
+        ],
+    ),
+    (
+        "functions that are the same everywhere",
+        &["libm"],
+        &["insight"],
     ),
     // Other readers of `greffier eval` write into one.
     ("temporary folders", &["tempfile"], &["benches", "greffier"]),

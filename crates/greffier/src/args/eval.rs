@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::commands::eval::dated::Step;
+
 /// What to measure.
 #[derive(Debug, Subcommand)]
 pub enum EvalWhat {
@@ -15,9 +17,147 @@ pub enum EvalWhat {
     /// How well labelled texts are routed, and whether what is promised holds on texts held out,
     /// beside scikit-learn.
     Routing(EvalRouting),
+    /// What of reports is alerted as urgent, rightly and wrongly, by each ground: exit code 4 when an
+    /// urgent one is missed.
+    Urgent(EvalUrgent),
+    /// How much of what identifies people in field notes is masked, and how much is masked for nothing,
+    /// on annotated notes.
+    Masks(EvalMasks),
     /// A simulated year of routing, in which a service is renamed and a new form comes: whether the
     /// promise is kept or suspended.
     Year(EvalYear),
+    /// How well learnt themes agree with those that people gave to texts, and whether they keep their
+    /// identity from week to week, beside BERTopic.
+    Themes(EvalThemes),
+    /// How many outbreaks are seen within two weeks when put into real series, beside EARS C2 and a
+    /// z-score at the same false alarms; and whether the share of false discoveries promised holds.
+    Alerts(EvalAlerts),
+    /// How far forecasts are from what came, beside the seasonal naive one, and how often their
+    /// intervals hold it.
+    Forecast(EvalForecast),
+}
+
+/// Options of `eval themes`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalThemes {
+    /// TSV of texts, unpacked where it ends in `.xz`; several times for several sets.
+    #[arg(long = "in", value_name = "FILE.tsv", required = true)]
+    pub input: Vec<PathBuf>,
+    /// The column of texts.
+    #[arg(long, value_name = "COLUMN", default_value = "text")]
+    pub text: String,
+    /// The column of the themes that people gave; else `label`. Without it only coherence is measured.
+    #[arg(long, value_name = "COLUMN")]
+    pub label: Option<String>,
+    /// The column of dates, by which texts are followed over weeks; else they are dealt in the order
+    /// of the file.
+    #[arg(long, value_name = "COLUMN")]
+    pub date: Option<String>,
+    /// Weeks that texts are followed over.
+    #[arg(long, value_name = "N", default_value_t = 26, value_parser = clap::value_parser!(i64).range(2..=520))]
+    pub weeks: i64,
+    /// Weeks looked at together, the current one included.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(i64).range(1..=52))]
+    pub window: i64,
+    /// Take the first texts of each set, at most this many.
+    #[arg(long, value_name = "N")]
+    pub sample: Option<usize>,
+    /// Measure BERTopic beside, where Python has it.
+    #[arg(long)]
+    pub peer: bool,
+    /// Seeds of BERTopic.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub seeds: u32,
+}
+
+/// Options of `eval urgent`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalUrgent {
+    /// JSON Lines of {"id","notes","urgence","attendu"}; `attendu` is `urgent`, `enfant` (a child in
+    /// danger) or `non`, and `part` may name the part of the set it belongs to.
+    #[arg(long = "in", value_name = "FILE.jsonl", required = true)]
+    pub input: Vec<PathBuf>,
+    /// The pipeline whose settings are measured.
+    #[arg(long, value_name = "P", default_value = "field-reports")]
+    pub pipeline: String,
+}
+
+/// Options of `eval alerts`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalAlerts {
+    /// TSV or CSV of dated rows, unpacked where it ends in `.xz`; several times for several sets.
+    #[arg(long = "in", value_name = "FILE", required = true)]
+    pub input: Vec<PathBuf>,
+    /// The column of dates: 2026-11-18 or 18/11/2026, with a time or without.
+    #[arg(long, value_name = "COLUMN", default_value = "date")]
+    pub date: String,
+    /// A column whose values make series of their own (a place, a theme), several times for several;
+    /// `lat,lon` for two columns of coordinates.
+    #[arg(long, value_name = "COLUMN")]
+    pub place: Vec<String>,
+    /// Degrees of a cell of coordinates.
+    #[arg(long, value_name = "DEGREES", default_value_t = 0.05)]
+    pub cell: f64,
+    /// What a step of a series is.
+    #[arg(long, value_enum, default_value = "week")]
+    pub step: Step,
+    /// Outbreaks of each size put into series of each baseline.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub injections: usize,
+    /// What outbreaks are drawn from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// False alarms allowed to each way, as a share of series and weeks: once a year for each series.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02)]
+    pub rate: f64,
+    /// Share of false discoveries promised.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub false_discovery_rate: f64,
+    /// Weeks simulated of each kind without outbreaks.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub nulls: usize,
+}
+
+/// Options of `eval forecast`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalForecast {
+    /// TSV or CSV of dated rows, unpacked where it ends in `.xz`; several times for several sets.
+    #[arg(long = "in", value_name = "FILE", required = true)]
+    pub input: Vec<PathBuf>,
+    /// The column of dates.
+    #[arg(long, value_name = "COLUMN", default_value = "date")]
+    pub date: String,
+    /// A column whose values make series of their own, several times for several; `lat,lon` for two
+    /// columns of coordinates.
+    #[arg(long, value_name = "COLUMN")]
+    pub place: Vec<String>,
+    /// Degrees of a cell of coordinates.
+    #[arg(long, value_name = "DEGREES", default_value_t = 0.05)]
+    pub cell: f64,
+    /// What a step of a series is.
+    #[arg(long, value_enum, default_value = "week")]
+    pub step: Step,
+    /// Steps that each forecast reaches.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub horizon: usize,
+    /// Steps between two origins.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub every: usize,
+    /// The chance that an interval must hold its count with.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.8)]
+    pub inside: f64,
+    /// Rows below which a series is left out.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub least: u32,
+}
+
+/// Options of `eval masks`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalMasks {
+    /// JSON Lines of {"id","text","spans":[{"start","end","kind"}]}, places in bytes; several times for
+    /// several sets.
+    #[arg(long = "in", value_name = "FILE.jsonl", required = true)]
+    pub input: Vec<PathBuf>,
 }
 
 /// Options of `eval year`.

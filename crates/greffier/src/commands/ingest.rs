@@ -204,7 +204,10 @@ pub async fn ingest(global: &Global, args: &Ingest) -> Result<Ending> {
         seen.add(process(&house, global).await?);
         if reconcilers::reconciles(&pipeline) {
             for week in weeks {
-                reconcilers::alerts(&house.desk, &pipeline, week).await?;
+                reconcilers::alerts(&house, &pipeline, week).await?;
+            }
+            if reconcilers::tells(&pipeline) {
+                reconcilers::tell::round(&house, &|| {}).await?;
             }
             pipeline::log::checkpoint(&house.desk.vault).await?;
         }

@@ -22,6 +22,7 @@ pub mod search;
 pub mod service;
 pub mod synthesise;
 pub mod tables;
+pub mod themes;
 pub mod trust;
 
 /// What a command ends with. See the exit codes in the help.

@@ -27,12 +27,16 @@ use crate::health::{Health, Pulse};
 use crate::house::House;
 use crate::metrics::Round;
 use crate::progress::HouseProgress;
+use crate::reconcilers::tell;
 use crate::reconcilers::weeks::{Outcome, Weeks, When};
 use crate::traces::Traces;
 use crate::{followers, print, suspensions};
 
 /// How long `tick` waits before it looks again.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How long `tick` waits before it looks again at whom to tell of alerts.
+const TELLING: Duration = Duration::from_secs(3);
 
 /// How long `tick` waits before it looks again at promises, which opens what people decided.
 const PROMISES: Duration = Duration::from_secs(60);
@@ -324,6 +328,7 @@ async fn ticking(
         results: results
             .map(|(address, prefix)| Telling(Results::new(address, topology(&house, &prefix)))),
         turn: None,
+        looked: None,
         signed: None,
         kept: None,
         silent_until: None,
@@ -366,6 +371,8 @@ struct Ticking<'a> {
     results: Option<Telling>,
     /// The lease, while this process has it, and what it then keeps.
     turn: Option<Turn>,
+    /// When it was last looked at whom to tell of alerts.
+    looked: Option<Instant>,
     /// When the log was last signed.
     signed: Option<Instant>,
     /// When promises were last looked at.
@@ -435,7 +442,7 @@ impl Ticking<'_> {
             }
         }
         weeks.look(desk).await?;
-        for outcome in weeks.settle(desk, when).await? {
+        for outcome in weeks.settle(house, when).await? {
             self.pulse.beat();
             metrics.edition(outcome.reconciler, outcome.made.as_ref().ok().map(|m| m.1));
             tell(&outcome, self.lang);
@@ -443,6 +450,7 @@ impl Ticking<'_> {
                 outcome.made?;
             }
         }
+        self.tell_people(when).await?;
         self.tell_results(when).await;
         let Some(Turn { weeks, .. }) = &mut self.turn else {
             return Ok(true);
@@ -460,6 +468,30 @@ impl Ticking<'_> {
 }
 
 impl Ticking<'_> {
+    /// Tells people of alerts. What keeps it from being done keeps nothing else.
+    async fn tell_people(&mut self, when: When) -> Result<()> {
+        if when == When::Settled && self.looked.is_some_and(|at| at.elapsed() < TELLING) {
+            return Ok(());
+        }
+        self.looked = Some(Instant::now());
+        let beat = || self.pulse.beat();
+        let told = tokio::select! {
+            told = tell::round(self.house, &beat) => told,
+            // Whoever was not told is told when somebody starts this again.
+            () = self.stop.said() => return Ok(()),
+        };
+        match told {
+            Err(error) if when == When::Settled => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "nobody is told of alerts: tried again later"
+                );
+                Ok(())
+            }
+            told => told.map(drop),
+        }
+    }
+
     /// Tells results, a part of them at a time: a broker that does not answer keeps nothing else from
     /// being done, and is left alone for a while.
     async fn tell_results(&mut self, when: When) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use domain::{AlertSet, DocumentId, IsoWeek, Lang, Synthesis};
+use domain::{AlertSet, Audience, DocumentId, IsoWeek, Lang, Synthesis};
 use insight::page::{Page, foot, reports_named};
 use pipeline::ledger::DocumentState;
 use pipeline::pipelines::Pipeline;
@@ -54,12 +54,19 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
         "pipeline `{}` makes no synthesis: its file has no [reconcile.synthesise]",
         pipeline.name()
     );
-    let made = made(global, &house, &pipeline, args.week).await?;
+    let audience = Audience::from(args.audience);
+    ensure!(
+        audience.is_team() || (!args.briefing && args.beside.is_none() && args.since.is_none()),
+        "--audience {} is for the whole synthesis of one week: leave out --briefing, --beside and --since",
+        audience.name()
+    );
+    let made = made(global, &house, &pipeline, args.week, audience).await?;
     if global.json {
+        let shown_alerts = (!audience.is_team()).then(|| without_quotes(&made));
         print::json(&Printed {
             edition: made.edition,
             synthesis: &made.synthesis,
-            alerts: &made.alerts,
+            alerts: shown_alerts.as_ref().unwrap_or(&made.alerts),
         })?;
         return Ok(Ending::Done);
     }
@@ -67,13 +74,16 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
     // Those before it, oldest first.
     let mut others = Vec::new();
     if let Some(week) = args.beside {
-        others.push(self::made(global, &house, &pipeline, week).await?);
+        others.push(self::made(global, &house, &pipeline, week, audience).await?);
     }
     if let Some(since) = args.since {
         for week in weeks_before(since, args.week)? {
-            others.push(self::made(global, &house, &pipeline, week).await?);
+            others.push(self::made(global, &house, &pipeline, week, audience).await?);
         }
     }
+    // The very ones that the synthesis was made with: made again, they are found.
+    let followed = reconcilers::themes::themes(&house.desk, &pipeline, args.week).await?;
+    let followed = followed.map(|(followed, _)| followed);
     let mut reports = reports_named(&made.synthesis, &made.alerts);
     for other in &others {
         reports.extend(reports_named(&other.synthesis, &other.alerts));
@@ -106,7 +116,11 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
         } else {
             Page::whole(&synthesis, &alerts, &name, lang)
         };
-        if let Some((number, before)) = &before {
+        if let (Some(followed), Audience::Team, false) = (&followed, audience, args.briefing) {
+            page.say_themes(followed);
+        }
+        // What changed would tell the counts that a version leaves out.
+        if let Some((number, before)) = before.as_ref().filter(|_| audience != Audience::Partners) {
             page.say_changes(*number, before, &synthesis, &alerts);
         }
         page
@@ -122,6 +136,17 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
         None => print::raw(&String::from_utf8_lossy(&bytes)),
     }
     Ok(Ending::Done)
+}
+
+/// The alerts that a version for others than the team gives, without what they quote.
+fn without_quotes(made: &Made) -> AlertSet {
+    let mut set = made.alerts.clone();
+    set.alerts
+        .retain(|alert| made.synthesis.alerts.contains(&alert.id));
+    for alert in &mut set.alerts {
+        alert.evidence.clear();
+    }
+    set
 }
 
 /// The weeks from `since` to the one before `week`, oldest first.
@@ -144,8 +169,14 @@ fn weeks_before(since: IsoWeek, week: IsoWeek) -> Result<Vec<IsoWeek>> {
     Ok(weeks)
 }
 
-async fn made(global: &Global, house: &House, pipeline: &Pipeline, week: IsoWeek) -> Result<Made> {
-    let made = reconcilers::synthesise(&house.desk, pipeline, week).await?;
+async fn made(
+    global: &Global,
+    house: &House,
+    pipeline: &Pipeline,
+    week: IsoWeek,
+    audience: Audience,
+) -> Result<Made> {
+    let made = reconcilers::synthesise(house, pipeline, week, audience).await?;
     let set_aside =
         reconcilers::standing(&house.desk, pipeline, week, DocumentState::Quarantined).await?;
     if set_aside > 0 {
@@ -164,7 +195,7 @@ async fn made(global: &Global, house: &House, pipeline: &Pipeline, week: IsoWeek
     let editions = vault
         .ledger
         .editions(
-            &reconcilers::SYNTHESISE.parse()?,
+            &reconcilers::synthesise_for(audience).parse()?,
             pipeline.name(),
             Some(&period),
         )

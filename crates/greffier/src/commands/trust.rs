@@ -176,7 +176,7 @@ pub async fn check(house: &House, elsewhere: Option<&str>, lang: Lang) -> Result
         bar.set_position(at);
     };
     let mut v = verify_ledger(&house.desk.vault, elsewhere, &progress).await?;
-    reconcilers::verify(&house.desk, &mut v).await?;
+    reconcilers::verify(house, &mut v).await?;
     followers::verify(house, &mut v).await?;
     bar.finish_and_clear();
     v.findings.sort();

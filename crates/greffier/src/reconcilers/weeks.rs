@@ -15,6 +15,8 @@ use pipeline::ledger::DocumentState;
 use pipeline::pipelines::Pipeline;
 use serde::{Deserialize, Serialize};
 
+use crate::house::House;
+
 use super::{ALERT, SYNTHESISE, alerts, is_reconciler, reconciles, slug, standing, synthesise};
 
 /// Records read at a time.
@@ -172,7 +174,8 @@ impl Weeks {
     /// # Errors
     /// When the ledger does not answer, or what is kept cannot be written. What goes wrong with a
     /// week is in its outcome, and other weeks go on.
-    pub async fn settle(&mut self, desk: &Desk, when: When) -> Result<Vec<Outcome>> {
+    pub async fn settle(&mut self, house: &House, when: When) -> Result<Vec<Outcome>> {
+        let desk = &house.desk;
         let mut outcomes = Vec::new();
         let mut all: Vec<(PipelineName, IsoWeek)> = self
             .kept
@@ -192,7 +195,7 @@ impl Weeks {
             if waits && when == When::Settled {
                 continue;
             }
-            let made = self.settle_week(desk, &pipeline, week, when).await;
+            let made = self.settle_week(house, &pipeline, week, when).await;
             if !matches!(made, Ok(None)) {
                 self.last = Some(key.clone());
             }
@@ -223,11 +226,12 @@ impl Weeks {
 
     async fn settle_week(
         &mut self,
-        desk: &Desk,
+        house: &House,
         pipeline: &Pipeline,
         week: IsoWeek,
         when: When,
     ) -> Result<Option<Outcome>, (&'static str, anyhow::Error)> {
+        let desk = &house.desk;
         let name = pipeline.name();
         let mut owed = self.kept.weeks[name][&week];
         let now = desk.clock.now();
@@ -271,7 +275,7 @@ impl Weeks {
             let processing = standing(desk, pipeline, week, DocumentState::Processing).await;
             let processing = processing.map_err(|e| (ALERT, e))?;
             if over && processing == 0 {
-                let made = synthesise(desk, pipeline, week).await;
+                let made = synthesise(house, pipeline, week, domain::Audience::Team).await;
                 let made = made.map_err(|e| (SYNTHESISE, e))?;
                 if let Some(weeks) = self.kept.weeks.get_mut(name) {
                     weeks.remove(&week);
@@ -282,7 +286,8 @@ impl Weeks {
             }
             owed.processing = (processing > 0).then_some((processing, now));
             if wanted {
-                let (set, edition) = alerts(desk, pipeline, week).await.map_err(|e| (ALERT, e))?;
+                let made_now = alerts(house, pipeline, week).await;
+                let (set, edition) = made_now.map_err(|e| (ALERT, e))?;
                 owed.since = None;
                 owed.alerted = Some(now);
                 made = Some(outcome(ALERT, set.alerts.len(), edition.new));

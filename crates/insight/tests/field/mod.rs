@@ -312,11 +312,7 @@ pub(crate) fn entry(
         let start = text.len() as u32;
         text.push_str(plain);
         if part.ends_with('}') {
-            masks.push(Mask {
-                start,
-                end: text.len() as u32,
-                kind: MaskKind::Name,
-            });
+            masks.push(Mask::new(start, text.len() as u32, MaskKind::Name));
         }
     }
     Entry {
@@ -336,6 +332,7 @@ pub(crate) fn entry(
             ..FieldReport::default()
         },
         masks,
+        clues: vec![],
         passages: vec![],
     }
 }

@@ -4,19 +4,48 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{IdentifierKind, char_at, char_before};
+use super::{IdentifierKind, char_at, char_before, pattern};
 
 /// Reports every phone number and e-mail address of `text` as (kind, first byte, first byte after).
 pub(super) fn find(text: &str, add: &mut impl FnMut(IdentifierKind, usize, usize)) {
     for found in EMAIL.find_iter(text) {
         add(IdentifierKind::Email, found.start(), found.end());
     }
+    for found in HANDLE.captures_iter(text) {
+        for group in ["at", "named", "marked"] {
+            if let Some(handle) = found
+                .name(group)
+                .filter(|h| is_handle(text, h.start(), h.as_str()))
+            {
+                add(IdentifierKind::Handle, handle.start(), handle.end());
+            }
+        }
+    }
+    for found in SPELLED.find_iter(text) {
+        if !char_before(text, found.start()).is_some_and(char::is_alphanumeric)
+            && !char_at(text, found.end()).is_some_and(char::is_alphanumeric)
+        {
+            add(IdentifierKind::Phone, found.start(), found.end());
+        }
+    }
+    for found in SHORT.captures_iter(text) {
+        if let Some(number) = found.name("number")
+            && !char_at(text, number.end()).is_some_and(char::is_alphanumeric)
+        {
+            add(IdentifierKind::Phone, number.start(), number.end());
+        }
+    }
     let mut at = 0;
     let mut last_end = 0;
     while let Some(found) = PHONE.find_at(text, at) {
         let (start, end) = (found.start(), found.end());
         if stands_alone(text, start, end, last_end) && is_no_amount(found.as_str()) {
-            add(IdentifierKind::Phone, start, end);
+            let digits = found.as_str().chars().filter(char::is_ascii_digit);
+            let kind = match digits.take(2).eq("08".chars()) {
+                true => IdentifierKind::ServicePhone,
+                false => IdentifierKind::Phone,
+            };
+            add(kind, start, end);
             (at, last_end) = (end, end);
         } else {
             // Every alternative starts with an ASCII character.
@@ -25,10 +54,58 @@ pub(super) fn find(text: &str, add: &mut impl FnMut(IdentifierKind, usize, usize
     }
 }
 
-/// An address, also with the at sign written out to deceive robots.
+/// An address, also with the at sign written out to deceive robots, dictated, or between spaces.
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
+    let local = r"[\p{L}\p{N}_][\p{L}\p{N}._%+-]*";
+    let end = "(?:fr|com|org|net|eu|info|be|ch|re)";
+    pattern(&format!(
+        r"{local}(?:@| ?[(\[](?:at|a|arobase|@)[)\]] ?)(?:[\p{{L}}\p{{N}}](?:[\p{{L}}\p{{N}}-]*[\p{{L}}\p{{N}}])?\.)+\p{{L}}{{2,24}}|{local} ?@ ?[\p{{L}}\p{{N}}-]{{3,}}\.{end}\b|{local} (?:arobase|at) [\p{{L}}\p{{N}}-]{{2,}}(?: ?\. ?| point ){end}\b"
+    ))
+});
+
+/// An account on a social network: "@karim_93", "insta : karim.93".
+static HANDLE: LazyLock<Regex> = LazyLock::new(|| {
+    let handle = r"[\p{L}\p{N}_](?:[\p{L}\p{N}._-]{1,29}[\p{L}\p{N}_])";
+    pattern(&format!(
+        r"(?:^|[\s(«:,;])(?P<at>@{handle})|(?i:insta|instagram|snap|snapchat|tiktok|facebook|fb|telegram|twitter|discord|pseudo)\b(?: ?: ?|(?: est)? ?« ?)@?(?P<named>{handle})|(?i:insta|instagram|snap|snapchat|tiktok|telegram|discord|pseudo) (?P<marked>{handle})"
+    ))
+});
+
+/// Whether it is a person's account: those of institutions are public, and a word that follows
+/// "Snapchat" is only one when it is written like an account.
+fn is_handle(text: &str, start: usize, handle: &str) -> bool {
+    let folded = domain::text::fold(handle);
+    let institution = [
+        "mairie",
+        "ville",
+        "prefet",
+        "police",
+        "caf",
+        "ccas",
+        "mediation",
+        "gouv",
+    ]
+    .iter()
+    .any(|word| folded.trim_start_matches('@').starts_with(word));
+    let written = handle.starts_with('@')
+        || handle.contains(['_', '.'])
+        || handle.contains(|c: char| c.is_ascii_digit());
+    let colon = text[..start].trim_end().ends_with([':', '«']);
+    !institution && (written || colon)
+}
+
+/// A number dictated in words.
+static SPELLED: LazyLock<Regex> = LazyLock::new(|| {
+    let word = "(?:z[ée]ro|une?|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingts?|trente|quarante|cinquante|soixante)";
+    pattern(&format!(
+        r"(?i)z[ée]ro[ -](?:un|deux|trois|quatre|cinq|six|sept|huit|neuf)(?:(?:,| et|-| )+{word}\b){{4,16}}"
+    ))
+});
+
+/// A mobile number without its zero, where a word announces it.
+static SHORT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"[\p{L}\p{N}_][\p{L}\p{N}._%+-]*(?:@| ?[(\[](?:at|a|arobase|@)[)\]] ?)(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+\p{L}{2,24}",
+        r"(?i)(?:t[ée]l|portable|mobile|num[ée]ro|joignable)[^\d\n]{0,14}\b(?P<number>[67](?:[ .-]?\d\d){4})",
     )
 });
 
@@ -45,7 +122,8 @@ static PHONE: LazyLock<Regex> = LazyLock::new(|| {
         // 12 34 56 78 after the first digit pair
         r"(?:(?:{sep}\d\d){{4}}|(?: ?/ ?\d\d){{4}}|\d{{8}}|{sep}\d{{8}}|\d\d{sep}\d{{3}}{sep}\d{{3}}|{sep}\d{{3}}{sep}\d{{3}}{sep}\d\d|\d\d(?:{sep}\d\d){{3}}|{sep}\d{{4}}{sep}\d{{4}})"
     );
-    let national = format!(r"0[1-9]{rest}");
+    // A capital O for the zero is a slip of the keyboard.
+    let national = format!(r"[0O][1-9]{rest}");
     let prefix = format!(r"(?:\((?:\+|00){s}?33\)|(?:\+|00){s}?33){s}{{0,2}}(?:\(0\){s}?)?");
     let french = format!(
         r"{prefix}0?[1-9](?:(?:{sep}\d\d){{4}}|\d{{8}}|\d\d{sep}\d{{3}}{sep}\d{{3}}|{sep}\d{{8}}|(?:{sep}?\d\d){{4}})"
@@ -90,14 +168,6 @@ fn is_no_amount(found: &str) -> bool {
     let mut groups = rest.split(|c: char| !c.is_ascii_digit()).skip(1).peekable();
     let thousands = groups.peek().is_some() && groups.all(|group| group.len() == 3);
     digits >= 10 || !thousands
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "constant patterns, compiled by the tests"
-)]
-fn pattern(source: &str) -> Regex {
-    Regex::new(source).expect("pattern is valid")
 }
 
 #[cfg(test)]
@@ -197,5 +267,39 @@ mod tests {
         for text in ["@mairie", "a@b", "a @ b.fr", "a@.fr", "@", "a@b.c"] {
             check(text, &[]);
         }
+        check("nadia @ exemple.fr d'après", &["nadia @ exemple.fr"]);
+        check(
+            "karim.b arobase exemple point fr",
+            &["karim.b arobase exemple point fr"],
+        );
+    }
+
+    #[test]
+    fn finds_accounts_and_leaves_those_of_institutions() {
+        check("c'est @karim_93, là", &["@karim_93"]);
+        check("Insta : ines.bdl", &["ines.bdl"]);
+        check("snap momo93_off et Snapchat hier", &["momo93_off"]);
+        check(
+            "pseudo « lina », @mairie_valmont, Facebook de la ville",
+            &["lina"],
+        );
+    }
+
+    #[test]
+    fn finds_dictated_numbers() {
+        let said = "zéro six, douze, trente-quatre, cinquante-six, soixante-dix-huit";
+        check(&format!("son numéro : {said}."), &[said]);
+        check("zéro six personnes", &[]);
+        check("O6 12 34 56 78", &["O6 12 34 56 78"]);
+        check("portable : 6 12 34 56 78", &["6 12 34 56 78"]);
+    }
+
+    #[test]
+    fn a_number_of_a_service_is_nobody() {
+        let mut kinds = Vec::new();
+        find("0 800 05 95 95, 0800 05 95 95", &mut |kind, _, _| {
+            kinds.push(kind)
+        });
+        assert_eq!(kinds, [IdentifierKind::ServicePhone; 1]);
     }
 }

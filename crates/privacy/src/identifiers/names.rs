@@ -5,7 +5,11 @@
 //! between them. When in doubt one word too many is hidden rather than one too few, except for the
 //! words that usually start a sentence or name an office ([`FUNCTION_WORDS`], [`TOPICS`]).
 
-use super::words::{FUNCTION_WORDS, GIVEN_NAMES, OFFICES, PARTICLES, STREETS, TOPICS};
+use domain::text::fold;
+
+use super::words::{
+    AMBIGUOUS, FUNCTION_WORDS, GIVEN, OFFICES, PARTICLES, STREETS, SURNAMES, TOPICS,
+};
 use super::{IdentifierKind, is_space};
 
 /// Words of a name at most: two given names and a double surname.
@@ -27,14 +31,14 @@ pub(super) fn find(text: &str, add: &mut impl FnMut(IdentifierKind, usize, usize
 
 /// A run of letters, with its place in the text.
 #[derive(Clone, Copy)]
-struct Word<'t> {
-    text: &'t str,
-    start: usize,
-    end: usize,
+pub(super) struct Word<'t> {
+    pub(super) text: &'t str,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 /// The next run of letters from byte `at` on.
-fn next_word(text: &str, at: usize) -> Option<Word<'_>> {
+pub(super) fn next_word(text: &str, at: usize) -> Option<Word<'_>> {
     let start = at + text[at..].find(char::is_alphabetic)?;
     Some(letters(text, start))
 }
@@ -101,7 +105,7 @@ impl Civility {
             // Most words are neither, and need no lower case to be seen.
             _ if !word.text.starts_with(['m', 'M', 'd', 'D', 'p', 'P']) => None,
             _ => match word.text.to_lowercase().as_str() {
-                "mme" | "mlle" | "mr" => civility(true, false),
+                "mme" | "mlle" | "melle" | "mr" => civility(true, false),
                 "mmes" | "mlles" | "mrs" => civility(true, true),
                 "monsieur" | "madame" | "mademoiselle" | "maître" | "maitre" => {
                     civility(false, false)
@@ -126,6 +130,14 @@ impl Civility {
         if let Some(after) = office(text, start) {
             start = after;
             previous = Some(Part::Word);
+        }
+        // Dictated notes have no capitals: a name of the lists is one in lower case too.
+        if let Some(word) = token(text, start).filter(|word| !starts_upper(word.text)) {
+            let folded = fold(word.text);
+            if SURNAMES.has(&folded) || GIVEN.has(&folded) {
+                names.push((word.start, word.end));
+                return names;
+            }
         }
         while let Some(end) = name(text, start, previous) {
             // "taille M À": one letter after a bare M is not enough.
@@ -197,7 +209,7 @@ fn conjunction(text: &str, at: usize) -> Option<usize> {
 
 /// Where the name that starts at byte `start` ends; `None` when there is none. `previous` is the
 /// kind of the word before, when the name counts as begun.
-fn name(text: &str, start: usize, mut previous: Option<Part>) -> Option<usize> {
+pub(super) fn name(text: &str, start: usize, mut previous: Option<Part>) -> Option<usize> {
     let mut end = None;
     let mut at = start;
     for _ in 0..WORDS_MAX {
@@ -218,7 +230,7 @@ fn name(text: &str, start: usize, mut previous: Option<Part>) -> Option<usize> {
 
 /// What a word of a name is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Initial,
     Given,
     Word,
@@ -251,7 +263,8 @@ fn part(text: &str, at: usize, previous: Option<Part>) -> Option<(Part, usize)> 
         let alone = (capital && !place).then_some((Part::Word, word.end));
         return after_particle(text, word.end, previous.is_some()).or(alone);
     }
-    let part = if GIVEN_NAMES.has(&lower) {
+    let folded = fold(word.text);
+    let part = if GIVEN.has(&folded) || AMBIGUOUS.has(&folded) {
         Part::Given
     } else {
         Part::Word
@@ -269,7 +282,7 @@ fn after_particle(text: &str, end: usize, begun: bool) -> Option<(Part, usize)> 
 }
 
 /// "D.", "J.-P.", "J-P", "D" standing alone; where they end.
-fn initials(text: &str, word: &Word<'_>) -> Option<usize> {
+pub(super) fn initials(text: &str, word: &Word<'_>) -> Option<usize> {
     let single = |w: &str| w.chars().count() == 1 && starts_upper(w);
     if !word.text.split('-').all(single) {
         return None;
@@ -288,7 +301,7 @@ fn initials(text: &str, word: &Word<'_>) -> Option<usize> {
 }
 
 /// A word as names are written: letters, with hyphens and apostrophes between letters.
-fn token(text: &str, at: usize) -> Option<Word<'_>> {
+pub(super) fn token(text: &str, at: usize) -> Option<Word<'_>> {
     if !text[at..].starts_with(char::is_alphabetic) {
         return None;
     }
@@ -310,10 +323,10 @@ fn token(text: &str, at: usize) -> Option<Word<'_>> {
     })
 }
 
-const APOSTROPHES: [char; 2] = ['\'', '\u{2019}'];
+pub(super) const APOSTROPHES: [char; 2] = ['\'', '\u{2019}'];
 
 /// Past one to three spaces of the same line; `None` without any.
-fn space(text: &str, at: usize) -> Option<usize> {
+pub(super) fn space(text: &str, at: usize) -> Option<usize> {
     let rest = &text[at..];
     let after = rest.trim_start_matches(is_space);
     let spaces = rest[..rest.len() - after.len()].chars().count();
@@ -322,14 +335,14 @@ fn space(text: &str, at: usize) -> Option<usize> {
         .then_some(text.len() - after.len())
 }
 
-fn starts_upper(word: &str) -> bool {
+pub(super) fn starts_upper(word: &str) -> bool {
     word.starts_with(char::is_uppercase)
 }
 
 /// Whether a word can be a part of a name: it starts with a capital, or with "d'" before one, and
 /// is no office and none of the words that follow a civility otherwise. Once the name has `begun`,
 /// neither is it one that often starts the next sentence.
-fn is_name_word(word: &str, begun: bool) -> bool {
+pub(super) fn is_name_word(word: &str, begun: bool) -> bool {
     let word = match word.split_once(APOSTROPHES) {
         // "D'Angelo", "M'Bappé", "d'Estaing", but not "N'a".
         Some((elided, rest)) if starts_upper(elided) || elided == "d" => rest,

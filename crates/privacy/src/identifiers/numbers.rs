@@ -105,6 +105,9 @@ fn is_announced(text: &str, start: usize) -> bool {
                     | "assurée"
                     | "assure"
                     | "assuree"
+                    | "nia"
+                    | "vitale"
+                    | "cpam"
             )
         })
 }
@@ -136,13 +139,14 @@ fn iban(text: &str, start: usize) -> Option<usize> {
     (remainder == 1).then_some(end)
 }
 
-/// Lengths of the SWIFT registry for Europe and the countries whose accounts French residents
-/// hold most.
+/// Lengths of the SWIFT registry, and of the countries outside it whose banks write accounts so.
 const IBAN_LENGTHS: &str = "
-    AD24 AE23 AL28 AT20 BA20 BE16 BG22 CH21 CY28 CZ24 DE22 DK18 EE20 EG29 ES24 FI18 FO18
-    FR27 GB22 GE22 GI23 GL18 GR27 HR21 HU28 IE22 IL23 IS26 IT27 JO30 KW30 LB28 LI21 LT20
-    LU20 LV21 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PL28 PT25 QA29 RO24 RS22 SA24
-    SE24 SI19 SK24 SM27 TN24 TR26 UA29
+    AD24 AE23 AL28 AO25 AT20 AZ28 BA20 BE16 BF28 BG22 BH22 BI27 BJ28 BR29 BY28 CF27 CG27 CH21 CI28
+    CM27 CR22 CV25 CY28 CZ24 DE22 DJ27 DK18 DO28 DZ26 EE20 EG29 ES24 FI18 FK18 FO18 FR27 GA27 GB22
+    GE22 GI23 GL18 GQ27 GR27 GT28 GW25 HN28 HR21 HU28 IE22 IL23 IQ23 IR26 IS26 IT27 JO30 KM27 KW30
+    KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MA28 MC27 MD24 ME22 MG27 MK19 ML28 MN20 MR27 MT31 MU30
+    MZ25 NE28 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19
+    SK24 SM27 SN28 SO23 ST25 SV28 TD27 TG28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30
 ";
 
 /// SIRET: nine digits of the company and five of the establishment, with a Luhn check digit

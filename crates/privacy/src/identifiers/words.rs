@@ -67,38 +67,93 @@ words! {
         cdi centre cher chère cni contact cordialement courrier cpam dernier dernière dgs dimanche
         dossier drh décembre ehpad famille fin fs février gardien gardienne habite hlm immeuble
         janvier jdc jeudi jeunes juillet juin lundi mai mairie mardi mars mdph merci mercredi
-        musique novembre nuisances objet octobre orienté orientée parents parking perm permanence
+        musique noël novembre nuisances objet octobre orienté orientée parents parking perm permanence
         personne pj pmi police poste rappel rappeler ras rdv relance relancé relancée rencontre
         risque rsa référence samedi samu sans septembre service sms souhaite suite tel tél
         téléphone vendredi visite voir voisin voisine voisins éclairage école
     "
 
-    /// Common given names, so that the particle in "Jean de Villiers" is read as part of the name.
-    GIVEN_NAMES: "
-        adrien agnès ahmed alain albert alexandre alexis ali alice aline amandine amina amine
-        amélie anaïs andré andrée angélique anne annie antoine antonio arnaud arthur audrey
-        aurélie aurélien aïcha baptiste benjamin benoît bernadette bernard bertrand brigitte bruno
-        béatrice camille carine carole caroline catherine chantal charles charlotte chloé
-        christelle christian christiane christine christophe claire clara claude claudine clément
-        colette corinne cyril cécile cédric céline damien daniel danielle david delphine denis
-        denise didier dominique elisabeth elise elodie emilie emma emmanuel emmanuelle enzo eric
-        estelle etienne eva evelyne fabien fabienne fabrice fanny farid fatiha fatima fatou
-        fernand florence florian franck françois françoise frederic frédéric gabriel gaëlle
-        geneviève georges germaine ghislaine gilbert gilles ginette grégory guillaume guy gérard
-        helene henri hervé hugo huguette hélène ibrahim inès irène isabelle jacqueline jacques
-        jean jeanne jeannine jerome joseph josette josiane josé joël joëlle julie julien juliette
-        justine jérôme karim karine kevin khadija kévin laetitia laura laure laurence laurent
-        liliane lionel louis louise luc lucas lucie lucien lucienne ludovic lydie léa léo léon
-        madeleine magali malika manon marc marcel marcelle margaux marguerite maria marianne marie
-        marine marion marthe martine mathieu mathilde matthieu maurice max maxime michel michelle
-        michèle mireille mohamed mohammed monique moussa myriam mélanie nadia nadine nadège
-        nathalie nathan nicolas nicole noémie noël océane odette odile olivier pascal pascale
-        patrice patricia patrick paul paule paulette pauline philippe pierre quentin rachid
-        raphaël raymond raymonde renaud rené renée richard robert roger roland romain rose régine
-        rémi sabrina salima samir samuel sandra sandrine sarah saïd serge simon simone solange
-        sonia sophie stéphane stéphanie suzanne sylvain sylvie sébastien séverine thierry thomas
-        théo thérèse valérie victor vincent virginie viviane véronique william xavier yann yannick
-        yasmine youssef yves yvette yvonne zoé édith élisabeth élise élodie émilie éric étienne
-        éva évelyne
+    /// Words between the kind of a place and its name.
+    PLACE_PARTICLES: "de du des la le les à au aux en et sur sous"
+
+    /// What a number after "logement" or "porte" counts.
+    COUNTED: "
+        an ans chambre chambres enfants euro euros fois h heure heures j jour jours m m2 m² minute
+        minutes mois p personne personnes piece pieces semaine semaines
+    "
+
+    /// Folded words after which a name that no list knows stands: "famille B.", "le jeune Timéo".
+    INTRODUCERS: "
+        alias appelle appeler appelait certain certaine consorts cousin cousine denomme denommee dixit
+        epoux famille freres jeune mamie nomme nommee oncle papi papy petit petite prenomme prenommee
+        soeurs surnomme surnommee tante veuve
+    "
+
+    /// Folded words after which a word that is also a given name is one.
+    NEAR_PEOPLE: "
+        avec chez voisin voisine pere mere fils fille frere soeur mari femme collegue gardien gardienne
+        educateur educatrice mediateur mediatrice animateur animatrice benevole stagiaire ami amie
+        copain copine maman papa ado locataire vu vue rencontre croise recu rappele contacte suivi et
+    "
+
+    /// Folded words after which a capital begins no person.
+    DETERMINERS: "
+        au aux ce ces cet cette des du l la le les leur leurs ma mes mon nos notre sa ses son un une
+        vos votre saint sainte st ste sainte
+    "
+
+    /// Folded verbs that follow somebody's name at the start of a sentence.
+    SAYS: "
+        a accepte appelle arrive avait cherche demande demenage dit doit est etait habite n ne
+        parle passe passera peut prefere rappelle refuse repond revient s sera signale souhaite va veut
+        vient vit voudrait
+    "
+
+    /// Folded words for people, which may start a sentence before an age: "Femme, 34 ans".
+    PEOPLE: "
+        adolescent adolescente adulte agent beneficiaire bebe celibataire collegien collegienne couple
+        dame divorce divorcee eleve enfant etudiant etudiante famille femme fille fils garcon gars grand
+        habitant habitante homme jeune locataire lyceen lyceenne madame mademoiselle maman marie mariee
+        mere mineur mineure monsieur papa pere personne petit petite retraite retraitee riverain riveraine
+        senior usager usagere veuf veuve voisin voisine age agee ado mme mlle
+    "
+
+    /// Folded words that are no surname after a word that may be a given name: "France Travail".
+    INSTITUTIONS: "
+        aide allocations assurance casino centre chomage commune conseil couleur departement ecole
+        emploi energie enfance etat internationale justice logement mairie marchande metropole
+        mondial municipal municipale nationale national police populaire public publique region
+        rurales services sociale social sociales solidarite terre travail urgences ville volontaires
+    "
+
+    /// Folded surnames that are common words: only hidden again in a text where a capital cannot be
+    /// the start of a sentence.
+    COMMON_SURNAMES: "
+        beau berger blanc bon boucher boulanger brun fontaine fort gardien grand gros jeune juin lebon
+        leger lune maire marchand mars mercier moulin noir olivier petit prince riviere roi roux
     "
 }
+
+macro_rules! lists {
+    ($($(#[$doc:meta])* $name:ident: $file:literal)*) => {$(
+        $(#[$doc])*
+        pub(super) static $name: Words =
+            Words(LazyLock::new(|| include_str!(concat!("lists/", $file)).split_whitespace().collect()));
+    )*};
+}
+
+lists! {
+    /// Given names in use in France that are no common word, folded.
+    GIVEN: "given-names.txt"
+    /// Given names that are also words, folded: "Rose", "Pierre".
+    AMBIGUOUS: "ambiguous-given-names.txt"
+    /// Given names that are also places or days, folded: people only beside a surname.
+    PLACES: "place-given-names.txt"
+    /// Frequent surnames that are no common word, folded.
+    SURNAMES: "surnames.txt"
+}
+
+/// People whom streets and schools are named after: "jules ferry", one a line, folded.
+pub(super) static FIGURES: Words = Words(LazyLock::new(|| {
+    include_str!("lists/figures.txt").lines().collect()
+}));

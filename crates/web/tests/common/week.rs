@@ -81,11 +81,8 @@ async fn quote(desk: &Desk, document: DocumentId) -> Sentence {
         .unwrap();
     let start = REPORT.find("Mme").unwrap() as u32;
     let end = (REPORT.find("<le soir>.").unwrap() + "<le soir>.".len()) as u32;
-    let mask = Mask {
-        start,
-        end: start + "Mme Durand".len() as u32,
-        kind: domain::sentence::MaskKind::Name,
-    };
+    let name = domain::sentence::MaskKind::Name;
+    let mask = Mask::new(start, start + "Mme Durand".len() as u32, name);
     let quote = Evidence::quote(
         document,
         version.name,
@@ -149,6 +146,10 @@ fn alerts(ids: &[DocumentId], quote: &Sentence) -> AlertSet {
                 ),
                 evidence: vec![quote.clone()],
                 basis: "champ « urgence »".into(),
+                grounds: vec![domain::Ground::Declared {
+                    urgency: domain::report::Urgency::Immediate,
+                }],
+                procedure: Some("Appeler l’astreinte <au 17>".into()),
                 recipient: Some("responsable de la médiation".into()),
             },
             Alert {
@@ -170,6 +171,8 @@ fn alerts(ids: &[DocumentId], quote: &Sentence) -> AlertSet {
                 ),
                 evidence: Vec::new(),
                 basis: "trois mentions, même lieu, quatorze jours".into(),
+                grounds: Vec::new(),
+                procedure: Some("https://intranet.example/eclairage".into()),
                 recipient: None,
             },
         ],
@@ -181,6 +184,7 @@ fn synthesis(ids: &[DocumentId], quote: &Sentence) -> Synthesis {
         format: SynthesisFormat::V1,
         pipeline: "mediation".parse().unwrap(),
         period: period(),
+        audience: domain::Audience::Team,
         headline: vec![
             counted(
                 Template::ReportsReceived,
@@ -200,6 +204,8 @@ fn synthesis(ids: &[DocumentId], quote: &Sentence) -> Synthesis {
         alerts: vec![alert_id(1)],
         themes: vec![ThemeSection {
             theme: "éclairage".into(),
+            id: None,
+            learnt: false,
             trend: Trend::TooFew,
             counts: vec![0, 1, 0, 0, 2, 1, 3],
             figures: vec![counted(
