@@ -2,6 +2,7 @@
 
 mod eval;
 mod queues;
+mod users;
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use eval::{EvalExtract, EvalRouting, EvalSearch, EvalWhat, EvalYear};
 pub use queues::{Broker, Claims, MaybeBroker, ParkedAction};
+pub use users::{NewPassword, UsersAction};
 
 /// The clerk of a town hall: reads what arrives, proposes where it goes, finds it again, and can
 /// prove how each of its outputs came about. It informs; people decide.
@@ -265,9 +267,12 @@ pub enum Command {
         /// What is taken in.
         #[command(flatten)]
         claims: Claims,
-        /// Serve pages too, on this loopback address.
+        /// Serve pages too, on this address: a loopback one, until there is an account.
         #[arg(long, value_name = "ADDR", env = "GREFFIER_SERVE")]
         serve: Option<std::net::SocketAddr>,
+        /// Under which names.
+        #[command(flatten)]
+        names: Names,
         /// How it is watched.
         #[command(flatten)]
         watched: Watched,
@@ -513,11 +518,20 @@ pub enum Command {
         #[command(flatten)]
         at: MaybeBroker,
     },
+    /// Who may sign in, and what they may do: at the console only.
+    Users {
+        /// What to do; else they are listed.
+        #[command(subcommand)]
+        action: Option<UsersAction>,
+    },
     /// Pages for the browser of this machine.
     Serve {
-        /// Where to listen: a loopback address, until people can sign in.
+        /// Where to listen: a loopback address, until there is an account (`greffier users add`).
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
         listen: std::net::SocketAddr,
+        /// Under which names.
+        #[command(flatten)]
+        names: Names,
         /// How it is watched.
         #[command(flatten)]
         watched: Watched,
@@ -532,6 +546,20 @@ pub enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         program: Vec<std::ffi::OsString>,
     },
+}
+
+/// Under which names pages answer.
+#[derive(Clone, Debug, Args)]
+pub struct Names {
+    /// The name that browsers ask for: that of the server with a certificate that stands before the
+    /// pages. Beside it they answer to localhost.
+    #[arg(
+        long = "host",
+        value_name = "NAME",
+        env = "GREFFIER_HOST",
+        value_delimiter = ','
+    )]
+    pub hosts: Vec<String>,
 }
 
 /// Options of `ingest`.

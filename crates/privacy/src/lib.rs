@@ -7,12 +7,13 @@
 //! | [`envelope`] | the key and salt of one subject: artifact names, run keys, sealing, wrapping |
 //! | [`share`] | random shares that anyone with the audit key can recompute |
 //! | [`identifiers`] | phones, e-mails, NIR, IBAN, SIRET and named people in French text, and masks |
+//! | [`password`], [`totp`], [`bearer`] | what people and programs show to be known again |
 //! | [`random`] | the only source of randomness |
 //!
 //! The tree of keys:
 //!
 //! ```text
-//! authority ── master key ───── wraps every envelope
+//! authority ── master key ───── wraps every envelope; seals secrets of one-time codes
 //!           ├─ log seed ─────── signs checkpoints
 //!           ├─ audit key ────── draws random shares
 //!           ├─ collection root ─ one secret per collection: ids of documents and people
@@ -33,17 +34,21 @@
 //! stay in records are then HMACs under a salt that no longer exists. This holds for random
 //! secrets; **derived** ones, meant for tests and demonstrations, can always be derived again.
 
+pub mod bearer;
 pub mod collection;
 pub mod envelope;
 pub mod identifiers;
 mod keyed;
+pub mod password;
 pub mod random;
 pub mod secrets;
 pub mod share;
+pub mod totp;
 
+pub use bearer::Bearer;
 pub use collection::CollectionSecret;
 pub use envelope::{Envelope, OpenError, Sealed};
 pub use identifiers::{Found, IdentifierKind};
 pub use keyed::SecretKey;
 pub use random::RandomError;
-pub use secrets::{Secrets, SecretsError};
+pub use secrets::{AccountKey, Secrets, SecretsError};

@@ -157,7 +157,7 @@ const WORLDS: [(&str, &[&str], &[&str]); 33] = [
     ("AMQP", &["lapin"], &["broker", "benches"]),
     (
         "the terminal",
-        &["clap", "indicatif", "comfy-table"],
+        &["clap", "indicatif", "comfy-table", "rpassword"],
         &["greffier", "xtask", "benches"],
     ),
     (
@@ -178,6 +178,8 @@ const WORLDS: [(&str, &[&str], &[&str]); 33] = [
             "hkdf",
             "getrandom",
             "zeroize",
+            "argon2",
+            "sha1",
             "regex",
         ],
         &["privacy"],

@@ -22,6 +22,7 @@ pub mod search;
 pub mod service;
 pub mod tables;
 pub mod trust;
+pub mod users;
 
 /// What a command ends with. See the exit codes in the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
