@@ -275,6 +275,7 @@ fn size(
                 pipeline: pipeline.clone(),
                 service: services.get(documents as usize % 4).cloned(),
                 also: Vec::new(),
+                readers: Vec::new(),
                 language: Some("fr".to_owned()),
                 media_type: "application/pdf".to_owned(),
                 place: None,

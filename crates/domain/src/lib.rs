@@ -10,6 +10,7 @@
 //! | [`quality`], [`told`] | how well a document was read, and how that is said |
 //! | [`passage`], [`sketch`], [`decision`], [`form`] | what stages say of a document |
 //! | [`report`], [`sentence`], [`synthesis`], [`alert`] | what reconcilers say of a period |
+//! | [`account`] | who may sign in, with which roles, over what |
 //! | [`audience`] | for whom a version is written, and what points at somebody unnamed |
 //! | [`duty`] | alerts in people's hands: who was told, who took one on |
 //! | [`record`], [`act`], [`message`], [`explanation`] | what was done and decided, what is to do, and why |
@@ -18,6 +19,7 @@
 //! Invariants: no I/O, no async, no clock, no randomness here; a value that can be built is valid;
 //! JSON that leaves the process is described by a schema generated from these types.
 
+pub mod account;
 pub mod act;
 pub mod alert;
 pub mod arrival;
@@ -48,6 +50,7 @@ pub mod text;
 pub mod time;
 pub mod told;
 
+pub use account::{AccountName, Grant, Reach, Role, Scope, TokenScope};
 pub use alert::{Alert, AlertKind, AlertSet, Ground};
 pub use arrival::{Arrival, Source};
 pub use audience::{Audience, Clue, ClueKind};

@@ -3,6 +3,7 @@
 mod alerts;
 mod eval;
 mod queues;
+mod users;
 mod weeks;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub use eval::{
     EvalUrgent, EvalWhat, EvalYear,
 };
 pub use queues::{Broker, Claims, MaybeBroker, ParkedAction};
+pub use users::{NewPassword, UsersAction};
 pub use weeks::{Form, Synthesise, ThemeNamed, ThemesAction, ThemesOf, Who};
 
 /// The clerk of a town hall: reads what arrives, proposes where it goes, finds it again, and can
@@ -272,9 +274,12 @@ pub enum Command {
         /// What is taken in.
         #[command(flatten)]
         claims: Claims,
-        /// Serve pages too, on this loopback address.
+        /// Serve pages too, on this address: a loopback one, until there is an account.
         #[arg(long, value_name = "ADDR", env = "GREFFIER_SERVE")]
         serve: Option<std::net::SocketAddr>,
+        /// Under which names.
+        #[command(flatten)]
+        names: Names,
         /// How it is watched.
         #[command(flatten)]
         watched: Watched,
@@ -521,11 +526,20 @@ pub enum Command {
         #[command(flatten)]
         at: MaybeBroker,
     },
+    /// Who may sign in, and what they may do: at the console only.
+    Users {
+        /// What to do; else they are listed.
+        #[command(subcommand)]
+        action: Option<UsersAction>,
+    },
     /// Pages for the browser of this machine.
     Serve {
-        /// Where to listen: a loopback address, until people can sign in.
+        /// Where to listen: a loopback address, until there is an account (`greffier users add`).
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
         listen: std::net::SocketAddr,
+        /// Under which names.
+        #[command(flatten)]
+        names: Names,
         /// How it is watched.
         #[command(flatten)]
         watched: Watched,
@@ -540,6 +554,20 @@ pub enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         program: Vec<std::ffi::OsString>,
     },
+}
+
+/// Under which names pages answer.
+#[derive(Clone, Debug, Args)]
+pub struct Names {
+    /// The name that browsers ask for: that of the server with a certificate that stands before the
+    /// pages. Beside it they answer to localhost.
+    #[arg(
+        long = "host",
+        value_name = "NAME",
+        env = "GREFFIER_HOST",
+        value_delimiter = ','
+    )]
+    pub hosts: Vec<String>,
 }
 
 /// Options of `ingest`.

@@ -8,7 +8,7 @@ use domain::passage::VectorSet;
 use domain::report::FieldReport;
 use domain::{CollectionName, Digest, Kind, Outcome, PassageSet, Record, ServiceId, SubjectId};
 use pipeline::desk::Desk;
-use pipeline::ledger::DocumentState;
+use pipeline::ledger::{DocumentRow, DocumentState};
 use pipeline::vault::{latest_among, latest_of, written_with};
 use search::{Change, Index, IndexedDocument, IndexedPassage, SearchError};
 
@@ -132,6 +132,7 @@ async fn follow_into(
         // A document has several records: many are read before any document is, so that it is
         // written once.
         let mut touched: BTreeSet<SubjectId> = BTreeSet::new();
+        let mut moved: BTreeSet<SubjectId> = BTreeSet::new();
         let begin = position;
         let mut next = position;
         while next < end && next - begin < STRIDE {
@@ -140,8 +141,11 @@ async fn follow_into(
                 break;
             };
             touched.extend(records.iter().map(|r| r.record.subject));
+            let routed = records.iter().filter(|r| routes(&r.record.activity));
+            moved.extend(routed.map(|r| r.record.subject));
             next = last + 1;
         }
+        within(desk, moved, &mut touched).await?;
         if next == begin {
             break;
         }
@@ -171,6 +175,43 @@ async fn follow_into(
         position = next;
     }
     Ok(total)
+}
+
+/// Whether what is recorded under this name may send a document to another service.
+fn routes(activity: &domain::StageName) -> bool {
+    matches!(activity.as_str(), "route" | "review")
+}
+
+/// Adds what was found within documents that went elsewhere: whoever may read those may read it.
+async fn within(
+    desk: &Desk,
+    moved: BTreeSet<SubjectId>,
+    touched: &mut BTreeSet<SubjectId>,
+) -> Result<()> {
+    let mut left: Vec<SubjectId> = moved.into_iter().collect();
+    while let Some(subject) = left.pop() {
+        let filter = pipeline::ledger::DocumentFilter {
+            parent: Some(subject.as_document()),
+            ..Default::default()
+        };
+        for row in desk.vault.ledger.documents(&filter).await? {
+            touched.insert(row.id.into());
+            left.push(row.id.into());
+        }
+    }
+    Ok(())
+}
+
+/// The document that this one was found within, however deep; itself when it came by itself.
+async fn outermost(desk: &Desk, row: &DocumentRow) -> Result<DocumentRow> {
+    let mut whole = row.clone();
+    while let Some(parent) = whole.parent {
+        match desk.vault.ledger.document(parent).await? {
+            Some(row) => whole = row,
+            None => break,
+        }
+    }
+    Ok(whole)
 }
 
 /// What the index should now say of a subject: nothing, unless it is a document of the collection
@@ -254,6 +295,11 @@ pub async fn change(
     let routed = row.route.as_ref().filter(|r| routed(r));
     let service: Option<ServiceId> = routed.and_then(|r| r.service.clone());
     let others = routed.iter().flat_map(|r| r.also.iter().chain(&r.copies));
+    let whole = outermost(desk, &row).await?;
+    let readers = whole
+        .route
+        .iter()
+        .flat_map(pipeline::ledger::RouteView::services);
     Ok(Some(Change::Put(IndexedDocument {
         id: row.id,
         name: desk.name_of(&row, &arrival),
@@ -261,6 +307,7 @@ pub async fn change(
         pipeline: row.pipeline.clone(),
         service,
         also: others.cloned().collect(),
+        readers: readers.cloned().collect(),
         language: layout.language.clone(),
         media_type: layout.media_type.clone(),
         place: place_of(&layout, &arrival),

@@ -170,6 +170,7 @@ impl House {
             pipelines,
             clock: Arc::new(SystemClock),
             build,
+            reach: domain::Reach::Everything,
         };
         Ok(Self {
             data,

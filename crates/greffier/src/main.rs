@@ -168,9 +168,13 @@ async fn run(cli: &Cli) -> Result<Ending> {
             through,
             claims,
             serve,
+            names,
             watched,
             told,
-        } => service::all(global, through, claims, *serve, watched, told).await,
+        } => {
+            let serve = serve.map(|listen| (listen, names));
+            service::all(global, through, claims, serve, watched, told).await
+        }
         Command::Health { watched, live } => service::health(watched, *live).await,
         Command::Intake {
             from,
@@ -271,7 +275,12 @@ async fn run(cli: &Cli) -> Result<Ending> {
         Command::Models { action } => commands::models::models(global, action.as_ref()).await,
         Command::Schemas { write } => admin::schemas(write.as_ref()),
         Command::Doctor { at } => doctor::doctor(global, at).await,
-        Command::Serve { listen, watched } => service::serve(global, *listen, watched).await,
+        Command::Users { action } => commands::users::users(global, action.as_ref()).await,
+        Command::Serve {
+            listen,
+            names,
+            watched,
+        } => service::serve(global, *listen, names, watched).await,
         Command::ExtractChild | Command::OcrChild { .. } => Ok(Ending::Done),
     }
 }

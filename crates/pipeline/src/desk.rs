@@ -9,13 +9,13 @@ use domain::message::Task;
 use domain::record::Record;
 use domain::{
     Arrival, Completeness, Decision, Digest, DocumentId, Kind, Layout, NoteCode, Outcome,
-    Probability, RunKey, RunOutcome, StoredText, SubjectId,
+    Probability, Reach, RunKey, RunOutcome, StoredText, SubjectId,
 };
 use privacy::Envelope;
 
 use crate::circumstances::{Build, Clock};
 use crate::error::Error;
-use crate::ledger::{DocumentFilter, DocumentRow};
+use crate::ledger::{DocumentFilter, DocumentRow, RouteView};
 use crate::pipelines::Pipelines;
 use crate::vault::{Vault, Written, latest_of, seen_decision};
 
@@ -32,6 +32,9 @@ pub struct Desk {
     pub clock: Arc<dyn Clock>,
     /// What works here.
     pub build: Build,
+    /// The documents that whoever stands here may come to. Everything that people are shown goes by
+    /// it: what is out of reach is not there.
+    pub reach: Reach,
 }
 
 /// The decision that a document was routed by: the one seen by the person who decided; else the
@@ -90,17 +93,74 @@ impl Opened {
     }
 }
 
+/// How deep documents are found within documents.
+const NESTED_MAX: usize = 32;
+
 impl Desk {
+    /// The same desk for someone who may come to these documents.
+    pub fn within(&self, reach: Reach) -> Self {
+        Self {
+            reach,
+            ..self.clone()
+        }
+    }
+
+    /// The document of this id, when it is within reach.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDocument`] when it is not, as when there is none: nobody learns which.
+    pub async fn row(&self, id: DocumentId) -> Result<DocumentRow, Error> {
+        let row = self.vault.ledger.document(id).await?;
+        match row {
+            Some(row) if self.reaches(&row, &self.reach).await? => Ok(row),
+            _ => Err(Error::NoSuchDocument(id.to_string())),
+        }
+    }
+
+    /// Whether a document is within `reach`: what was found within another is so with it.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn reaches(&self, row: &DocumentRow, reach: &Reach) -> Result<bool, Error> {
+        if *reach == Reach::Everything {
+            return Ok(true);
+        }
+        let mut whole = row.clone();
+        for _ in 0..NESTED_MAX {
+            let Some(parent) = whole.parent else {
+                let of = whole.route.iter().flat_map(RouteView::services);
+                return Ok(reach.holds(&whole.pipeline, of));
+            };
+            match self.vault.ledger.document(parent).await? {
+                Some(row) => whole = row,
+                None => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Those of `rows` that are within reach.
+    pub(crate) async fn reached(&self, rows: Vec<DocumentRow>) -> Result<Vec<DocumentRow>, Error> {
+        let mut within = Vec::with_capacity(rows.len());
+        for row in rows {
+            if self.reaches(&row, &self.reach).await? {
+                within.push(row);
+            }
+        }
+        Ok(within)
+    }
+
     /// The document that people call `name`: its id or the start of it, its external id, or the
     /// stem of its file.
     ///
     /// # Errors
     /// When there is none, or several.
     pub async fn find(&self, name: &str) -> Result<DocumentRow, Error> {
-        if let Ok(id) = name.parse::<DocumentId>()
-            && let Some(row) = self.vault.ledger.document(id).await?
-        {
-            return Ok(row);
+        if let Ok(id) = name.parse::<DocumentId>() {
+            match self.row(id).await {
+                Err(Error::NoSuchDocument(_)) => {}
+                found => return found,
+            }
         }
         let mut found: Vec<DocumentRow> = Vec::new();
         let collections: std::collections::BTreeSet<_> = self
@@ -134,6 +194,7 @@ impl Desk {
                     .filter(|row| row.id.to_string().starts_with(name)),
             );
         }
+        let mut found = self.reached(found).await?;
         match found.len() {
             0 => Err(Error::NoSuchDocument(name.to_owned())),
             1 => Ok(found.remove(0)),
@@ -284,12 +345,7 @@ impl Desk {
     /// # Errors
     /// When it is not there or cannot be read.
     pub async fn name(&self, id: DocumentId) -> Result<String, Error> {
-        let row = self
-            .vault
-            .ledger
-            .document(id)
-            .await?
-            .ok_or_else(|| Error::NoSuchDocument(id.to_string()))?;
+        let row = self.row(id).await?;
         let envelope = self.vault.envelope(id.into()).await?;
         let arrival: Arrival = self
             .vault

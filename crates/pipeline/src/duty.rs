@@ -22,6 +22,7 @@ use crate::ledger::{Edition, NewRecord};
 use crate::pipelines::Pipeline;
 use crate::reconcile::series;
 use crate::review::ACT_VERSION;
+use crate::rights::By;
 use crate::stage::{RunIdentity, RunSettings};
 
 /// The activity of what people do with alerts.
@@ -224,11 +225,12 @@ impl Desk {
         week: &WeekAlerts,
         alert: &Alert,
         did: AlertDeed,
-        by: &str,
+        by: By<'_>,
         reason: Option<&str>,
     ) -> Result<AlertAct, Error> {
-        let (by, reason) = (by.trim(), reason.map(str::trim).filter(|r| !r.is_empty()));
-        if by.is_empty() {
+        let reason = reason.map(str::trim).filter(|r| !r.is_empty());
+        let shown = by.shown().trim();
+        if shown.is_empty() {
             return Err(Error::NobodyNamed);
         }
         if did.needs_reason() && reason.is_none() {
@@ -239,20 +241,13 @@ impl Desk {
             alert: alert.id,
             kind: alert.kind,
             series: alert.series(),
-            by: by.to_owned(),
+            by: shown.to_owned(),
             did,
             reason: reason.map(str::to_owned),
         };
         let collection = &pipeline.source.file.collection;
-        let person = self
-            .vault
-            .secrets
-            .collection_secret(collection)
-            .person_pseudonym(by);
-        let agent = Agent::Person {
-            id: person,
-            authenticated: false,
-        };
+        let secret = self.vault.secrets.collection_secret(collection);
+        let agent = by.agent(&secret);
         for _ in 0..TRIES {
             let handled = self.handled(pipeline.name(), Some(week.set.period.week));
             let mut handled = handled.await?.remove(&alert.id).unwrap_or_default();

@@ -166,6 +166,7 @@ impl Desk {
             pipeline: pipeline.cloned(),
             service: service.cloned(),
             top_level: true,
+            reach: self.reach.clone(),
             ..DocumentFilter::default()
         };
         let undecided = DocumentFilter {

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use domain::message::{Class, Task};
 use domain::{
-    ArtifactName, CollectionName, Digest, DocumentId, Outcome, PipelineName, Probability, RunKey,
-    RunOutcome, ServiceId, StageName, SubjectId, Timestamp,
+    ArtifactName, CollectionName, Digest, DocumentId, Outcome, PipelineName, Probability, Reach,
+    RunKey, RunOutcome, ServiceId, StageName, SubjectId, Timestamp,
 };
 use provenance::NodeId;
 
@@ -308,6 +308,13 @@ pub struct DocumentFilter {
     pub undecided: bool,
     /// Only those that are for another authority while whoever wrote is still to be told.
     pub to_tell: bool,
+    /// Only those within reach. What was found within another document is so with it: such are listed
+    /// only where their document is asked for, by whoever has looked that it is within reach.
+    pub reach: Reach,
+    /// Only those that come after this one in the order of lists.
+    pub after: Option<(Timestamp, DocumentId)>,
+    /// The first so many; all of them without.
+    pub limit: Option<u32>,
 }
 
 /// A signed checkpoint of the log.

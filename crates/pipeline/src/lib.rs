@@ -11,6 +11,7 @@
 //! | [`service`] | the relay and the workers of a house spread over processes, on any queue |
 //! | [`log`] | sequencing, checkpoints, proofs |
 //! | [`desk`], [`inbox`], [`review`] | what people see and do: a document, what waits and in which order, a decision |
+//! | [`accounts`], [`gate`], [`rights`] | who may sign in; signing in; what each may read and do |
 //! | [`duty`] | alerts in people's hands: who was told, who took one on |
 //! | [`themes`] | what people decide of themes |
 //! | [`likeness`], [`precedents`] | what resembles what, and what people decided of the like |
@@ -21,6 +22,7 @@
 //! Invariants: nothing here knows a file format, a model, SQL or AMQP; a stage is called with
 //! values and gives values; nothing is recorded twice, and nothing that is owed is forgotten.
 
+pub mod accounts;
 pub mod blobs;
 pub mod circumstances;
 pub mod desk;
@@ -30,6 +32,7 @@ pub mod error;
 pub mod examples;
 pub mod explain;
 pub mod file;
+pub mod gate;
 pub mod inbox;
 pub mod intake;
 pub mod ledger;
@@ -44,6 +47,7 @@ pub mod reconcile;
 pub mod replay;
 pub mod results;
 pub mod review;
+pub mod rights;
 pub mod service;
 pub mod stage;
 #[cfg(any(test, feature = "testing"))]

@@ -75,7 +75,7 @@ impl Desk {
             .documents_alike(&codes, opened.row.id, CANDIDATES_MAX)
             .await?;
         let mut found = Vec::new();
-        for row in candidates {
+        for row in self.reached(candidates).await? {
             if origin(&row) == origin(&opened.row) || together(&row, &opened.row) {
                 continue;
             }

@@ -83,9 +83,7 @@ impl Desk {
         own: &Meaning,
         id: DocumentId,
     ) -> Result<Option<Precedent>, Error> {
-        let Some(row) = self.vault.ledger.document(id).await? else {
-            return Ok(None);
-        };
+        let row = self.row(id).await?;
         let decided = row.route.as_ref().is_some_and(|route| route.decided);
         if !decided || row.pipeline != of.row.pipeline {
             return Ok(None);

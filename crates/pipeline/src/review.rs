@@ -15,8 +15,9 @@ use crate::error::Error;
 use crate::intake::slug;
 use crate::ledger::{ActCompletion, DocumentRow, DocumentState, NewRecord, RouteView};
 use crate::pipelines::Pipeline;
+use crate::rights::By;
 use crate::stage::{RunIdentity, RunSettings};
-use crate::vault::{latest_of, seen_decision};
+use crate::vault::{Written, latest_of, seen_decision};
 
 /// The version of the statement of a person's act.
 pub const ACT_VERSION: u32 = 1;
@@ -180,15 +181,29 @@ fn to_tell(verdict: &Verdict, pipeline: &Pipeline) -> bool {
 }
 
 impl Desk {
-    /// Records what a person decides. Saying the same again changes nothing.
+    /// As [`decide`](Self::decide), for someone who gives a name.
     ///
     /// # Errors
-    /// When there is nothing to accept, the service is unknown, or the ledger does not answer.
+    /// As it.
     pub async fn review(
         &self,
         row: &DocumentRow,
         review: &Review,
         by: &str,
+        reason: Option<&str>,
+    ) -> Result<Reviewed, Error> {
+        self.decide(row, review, By::Named(by), reason).await
+    }
+
+    /// Records what a person decides. Saying the same again changes nothing.
+    ///
+    /// # Errors
+    /// When there is nothing to accept, the service is unknown, or the ledger does not answer.
+    pub async fn decide(
+        &self,
+        row: &DocumentRow,
+        review: &Review,
+        by: By<'_>,
         reason: Option<&str>,
     ) -> Result<Reviewed, Error> {
         if row.state == DocumentState::Processing {
@@ -216,13 +231,25 @@ impl Desk {
         };
         let verdict = asked.verdict(review)?;
         let to_tell = to_tell(&verdict, pipeline);
-        let act = Act::new(by, verdict, reason.map(str::to_owned));
+        let act = Act::new(by.shown(), verdict, reason.map(str::to_owned));
         let name = self
             .vault
             .write(subject, &envelope, &canonical::to_bytes(&act)?)
             .await?;
         let before = latest_of(&records, Kind::Act);
-        if before.as_ref().is_some_and(|last| last.name == name) {
+        // The same words of someone who has not signed in are not the same act.
+        let again = |last: &Written| {
+            let agent = &last.record.statement().agent;
+            let known = matches!(
+                agent,
+                Agent::Person {
+                    authenticated: true,
+                    ..
+                }
+            );
+            last.name == name && known == by.is_authenticated()
+        };
+        if before.as_ref().is_some_and(again) {
             return Ok(Reviewed { act, after: None });
         }
         let named = |kind: Kind| move |name| Named { kind, name };
@@ -257,10 +284,7 @@ impl Desk {
         let statement = Statement {
             subject,
             activity: activity.clone(),
-            agent: Agent::Person {
-                id: secret.person_pseudonym(by),
-                authenticated: false,
-            },
+            agent: by.agent(&secret),
             run_key,
             generation: 0,
             inputs,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Agent, IsoWeek, Kind, PipelineName, RunKey, canonical};
+use domain::{IsoWeek, Kind, PipelineName, RunKey, canonical};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -12,6 +12,7 @@ use crate::duty::{Dated, TRIES, Writing};
 use crate::error::Error;
 use crate::ledger::Edition;
 use crate::pipelines::Pipeline;
+use crate::rights::By;
 
 /// The reconciler of themes, and the series of what people decide of them.
 pub const THEMES: &str = "themes";
@@ -54,18 +55,14 @@ impl Desk {
         pipeline: &Pipeline,
         week: IsoWeek,
         edition: RunKey,
-        by: &str,
+        by: By<'_>,
         act: &T,
     ) -> Result<(), Error> {
-        let by = by.trim();
-        if by.is_empty() {
+        if by.shown().trim().is_empty() {
             return Err(Error::NobodyNamed);
         }
         let secret = (self.vault.secrets).collection_secret(&pipeline.source.file.collection);
-        let agent = Agent::Person {
-            id: secret.person_pseudonym(by),
-            authenticated: false,
-        };
+        let agent = by.agent(&secret);
         let bytes = canonical::to_bytes(act)?;
         for _ in 0..TRIES {
             let last = self.theme_acts::<T>(pipeline.name(), week).await?.pop();

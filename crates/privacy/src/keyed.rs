@@ -70,7 +70,7 @@ pub(crate) fn derive(input: &[u8], label: &str, context: &[u8]) -> SecretKey {
     SecretKey(*output)
 }
 
-fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+pub(crate) fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         unreachable!("HMAC takes keys of any length");
     };

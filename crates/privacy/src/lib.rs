@@ -10,12 +10,13 @@
 //! | [`clues`] | what describes a person without a name |
 //! | [`masking`] | what of it is hidden, for whom |
 //! | [`evaluation`](mod@evaluation) | how much of it is found, on annotated notes |
+//! | [`password`], [`totp`], [`bearer`] | what people and programs show to be known again |
 //! | [`random`] | the only source of randomness |
 //!
 //! The tree of keys:
 //!
 //! ```text
-//! authority ── master key ───── wraps every envelope
+//! authority ── master key ───── wraps every envelope; seals secrets of one-time codes
 //!           ├─ log seed ─────── signs checkpoints
 //!           ├─ audit key ────── draws random shares
 //!           ├─ collection root ─ one secret per collection: ids of documents and people
@@ -36,6 +37,7 @@
 //! stay in records are then HMACs under a salt that no longer exists. This holds for random
 //! secrets; **derived** ones, meant for tests and demonstrations, can always be derived again.
 
+pub mod bearer;
 pub mod clues;
 pub mod collection;
 pub mod envelope;
@@ -43,14 +45,17 @@ pub mod evaluation;
 pub mod identifiers;
 mod keyed;
 pub mod masking;
+pub mod password;
 pub mod random;
 pub mod secrets;
 pub mod share;
+pub mod totp;
 
+pub use bearer::Bearer;
 pub use collection::{CollectionSecret, Pseudonyms};
 pub use envelope::{Envelope, OpenError, Sealed};
 pub use identifiers::{Found, IdentifierKind};
 pub use keyed::SecretKey;
 pub use masking::Masking;
 pub use random::RandomError;
-pub use secrets::{Secrets, SecretsError};
+pub use secrets::{AccountKey, Secrets, SecretsError};

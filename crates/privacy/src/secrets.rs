@@ -9,8 +9,9 @@ use domain::{CollectionName, SubjectId};
 
 use crate::collection::CollectionSecret;
 use crate::envelope::Envelope;
-use crate::keyed::{self, SecretKey};
+use crate::keyed::{self, NONCE_LEN, SecretKey};
 use crate::random::{RandomError, random_bytes, random_key};
+use crate::totp::SECRET_LEN;
 
 /// What `format` says in the secrets file.
 pub const FORMAT: &str = "greffier.secrets/1";
@@ -118,6 +119,14 @@ impl Secrets {
         &self.master_key
     }
 
+    /// What belongs to accounts is kept under this key.
+    pub fn account_key(&self) -> AccountKey {
+        AccountKey {
+            seal: self.master_key.derive("account seal", b""),
+            code: self.master_key.derive("account code", b""),
+        }
+    }
+
     /// The seed of the Ed25519 key that signs checkpoints (RFC 8032).
     pub fn log_seed(&self) -> &SecretKey {
         &self.log_seed
@@ -208,6 +217,41 @@ impl Secrets {
                 Some(digits) => Some(decode_key("envelope_root", digits)?),
             },
         })
+    }
+}
+
+/// Seals the secrets of one-time codes, and names what was tried without saying it.
+#[derive(Debug)]
+pub struct AccountKey {
+    seal: SecretKey,
+    code: SecretKey,
+}
+
+impl AccountKey {
+    /// The secret of an account's one-time codes, sealed: a nonce, then what is encrypted.
+    ///
+    /// # Errors
+    /// [`RandomError`].
+    pub fn seal_totp(
+        &self,
+        account: &str,
+        secret: &[u8; SECRET_LEN],
+    ) -> Result<Vec<u8>, RandomError> {
+        let nonce = random_bytes::<NONCE_LEN>()?;
+        let sealed = keyed::encrypt(&self.seal, &nonce, account.as_bytes(), secret);
+        Ok([&nonce[..], &sealed.unwrap_or_default()].concat())
+    }
+
+    /// The secret of an account's one-time codes; `None` when it is another's, or damaged.
+    pub fn open_totp(&self, account: &str, sealed: &[u8]) -> Option<Zeroizing<[u8; SECRET_LEN]>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let opened = keyed::decrypt(&self.seal, nonce, account.as_bytes(), sealed)?;
+        Some(Zeroizing::new(opened.as_slice().try_into().ok()?))
+    }
+
+    /// The code of what was tried: an address, a name.
+    pub fn code(&self, tried: &str) -> [u8; 32] {
+        self.code.hmac(tried.as_bytes())
     }
 }
 

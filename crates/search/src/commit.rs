@@ -8,7 +8,7 @@ use tantivy::IndexMeta;
 
 /// Version of everything in the folder: fields, analysers, vector file. An index with another is
 /// deleted and rebuilt, never converted.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 
 /// The payload of a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

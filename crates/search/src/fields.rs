@@ -8,13 +8,16 @@
 //! | `start`, `end`, `page`, `text_version` | the place | the hit |
 //! | `row` | number of its vector | search by meaning |
 //! | `language` | which analyser | statistics for each language |
-//! | `pipeline`, `service`, `tag`, `kind`, `place`, `year`, `received_at` | what rights and filters read | the clauses that must hold, and facets |
+//! | `pipeline`, `reader` | who may read it | rights: the first clause that must hold |
+//! | `pipeline`, `service`, `tag`, `kind`, `place`, `year`, `received_at` | what filters read | the clauses that must hold, and facets |
 //! | `body_*`, `title_*`, `section_*` | stems, one field for each language | ranking |
 //! | `words`, `head_words` | words as written, with positions | phrases, references, prefixes |
 //!
 //! Title, name and section stand with each passage of their document: a passage is then ranked by
 //! all that is known of it, and a document by its best passage. A document without a title is
 //! known by its first words, which count as one for ranking and are no place of a phrase.
+
+use std::collections::BTreeSet;
 
 use domain::text::beginning;
 use domain::time::Zone;
@@ -54,6 +57,7 @@ pub(crate) struct Fields {
     pub(crate) language: Field,
     pub(crate) pipeline: Field,
     pub(crate) service: Field,
+    pub(crate) reader: Field,
     pub(crate) tag: Field,
     pub(crate) kind: Field,
     pub(crate) place: Field,
@@ -101,6 +105,7 @@ impl Fields {
             language: schema.add_u64_field("language", FAST),
             pipeline: schema.add_text_field("pipeline", name()),
             service: schema.add_text_field("service", name()),
+            reader: schema.add_text_field("reader", text(IndexRecordOption::Basic, false)),
             tag: schema.add_text_field("tag", name()),
             kind: schema.add_text_field("kind", name()),
             place: schema.add_text_field("place", name()),
@@ -130,8 +135,9 @@ impl Fields {
         Term::from_field_bytes(self.document, id.as_bytes())
     }
 
-    pub(crate) fn service_term(&self, service: Option<&ServiceId>) -> Term {
-        Term::from_field_text(self.service, service.map_or(UNROUTED, ServiceId::as_str))
+    /// What people of a service may read; without one, what no service has.
+    pub(crate) fn reader_term(&self, service: Option<&ServiceId>) -> Term {
+        Term::from_field_text(self.reader, service.map_or(UNROUTED, ServiceId::as_str))
     }
 
     /// The field of a facet, which is a column too.
@@ -206,6 +212,14 @@ impl Fields {
             );
             for service in &document.also {
                 out.add_text(self.service, service.as_str());
+            }
+            let readers = document.service.iter().chain(&document.also);
+            let readers: BTreeSet<&ServiceId> = readers.chain(&document.readers).collect();
+            for service in &readers {
+                out.add_text(self.reader, service.as_str());
+            }
+            if readers.is_empty() {
+                out.add_text(self.reader, UNROUTED);
             }
             if let Some(tag) = tag {
                 out.add_text(self.tag, primary_tag(tag));

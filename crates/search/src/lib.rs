@@ -83,6 +83,9 @@ pub struct IndexedDocument {
     pub service: Option<ServiceId>,
     /// Other services that have something to do with it or a copy: it is found under each.
     pub also: Vec<ServiceId>,
+    /// Services whose people may read it beside those: what is proposed to a service is not its own
+    /// yet. Of what came with a document, those of the document.
+    pub readers: Vec<ServiceId>,
     /// A language tag such as `fr`. English has its analyser; all else is read as French.
     pub language: Option<String>,
     /// Its media type.

@@ -19,6 +19,8 @@ pub enum Reader {
     Services {
         /// The services.
         services: BTreeSet<ServiceId>,
+        /// Pipelines of which every document is within reach.
+        pipelines: BTreeSet<PipelineName>,
         /// Whether documents that have no service yet are within reach too.
         include_unrouted: bool,
     },

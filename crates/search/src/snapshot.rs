@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use domain::{DocumentId, ServiceId};
+use domain::{DocumentId, PipelineName, ServiceId};
 use tantivy::query::{
     BooleanQuery, EnableScoring, Query as Clause, RangeQuery, TermQuery, TermSetQuery,
 };
@@ -187,8 +187,14 @@ impl Snapshot {
             Reader::All => Vec::new(),
             Reader::Services {
                 services,
+                pipelines,
                 include_unrouted,
-            } => vec![services_clause(fields, services, *include_unrouted)],
+            } => vec![reader_clause(
+                fields,
+                services,
+                pipelines,
+                *include_unrouted,
+            )],
         };
         let sets = self.sets(clauses)?;
         let mut reach = Reach {
@@ -282,10 +288,12 @@ impl Snapshot {
             let mut clauses: Vec<Box<dyn Clause>> = Vec::new();
             if let Reader::Services {
                 services,
+                pipelines,
                 include_unrouted,
             } = &query.reader
             {
-                clauses.push(services_clause(fields, services, *include_unrouted));
+                let clause = reader_clause(fields, services, pipelines, *include_unrouted);
+                clauses.push(clause);
             }
             for (facet, value) in asked.iter().filter(|(facet, _)| Some(*facet) != without) {
                 let term = Term::from_field_text(fields.facet(*facet), value);
@@ -348,15 +356,18 @@ impl Snapshot {
     }
 }
 
-fn services_clause(
+fn reader_clause(
     fields: &Fields,
     services: &BTreeSet<ServiceId>,
+    pipelines: &BTreeSet<PipelineName>,
     include_unrouted: bool,
 ) -> Box<dyn Clause> {
-    let unrouted = include_unrouted.then(|| fields.service_term(None));
+    let unrouted = include_unrouted.then(|| fields.reader_term(None));
+    let whole = |name: &PipelineName| Term::from_field_text(fields.pipeline, name.as_str());
     let terms = services
         .iter()
-        .map(|s| fields.service_term(Some(s)))
+        .map(|s| fields.reader_term(Some(s)))
+        .chain(pipelines.iter().map(whole))
         .chain(unrouted);
     Box::new(TermSetQuery::new(terms))
 }

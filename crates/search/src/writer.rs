@@ -288,6 +288,7 @@ mod tests {
             pipeline: "courrier".parse().unwrap(),
             service: None,
             also: Vec::new(),
+            readers: Vec::new(),
             language: None,
             media_type: "text/plain".to_owned(),
             place: None,

@@ -8,6 +8,7 @@
 //! | `open` | connections and their settings, migrations |
 //! | `dialect` | what differs between the two databases |
 //! | `work` | a write transaction: documents, tasks, records, and the log's sequencing |
+//! | `accounts` | accounts, sessions, tokens and who opened what, in the same database |
 //! | `lease` | a role that one process at a time has |
 //! | [`portable`] | every row as text, to be copied from one database into another |
 //! | `rows` | rows to values; what cannot be is `LedgerError::Corrupt` |
@@ -22,6 +23,7 @@
 //! a higher `ord` was numbered; it then simply follows it. Leaf indexes stay contiguous, and the
 //! order of the log is not an output.
 
+mod accounts;
 mod dialect;
 mod error;
 mod lease;
@@ -37,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use domain::message::{Class, Task};
-use domain::{Digest, DocumentId, PipelineName, RunKey, StageName, SubjectId, Timestamp};
+use domain::{Digest, DocumentId, PipelineName, Reach, RunKey, StageName, SubjectId, Timestamp};
 use pipeline::ledger::{
     ActCompletion, Admission, Admitted, Completed, Completion, DocumentFilter, DocumentRow, Due,
     Edition, Ledger, LedgerCounts, LedgerResult, NewRecord, StoredCheckpoint, StoredRecord,
@@ -153,7 +155,17 @@ impl Ledger for SqlLedger {
     }
 
     async fn documents(&self, filter: &DocumentFilter) -> LedgerResult<Vec<DocumentRow>> {
-        let query = sqlx::query(include_str!("../sql/documents/list.sql"))
+        let (services, pipelines) = match &filter.reach {
+            Reach::Everything => (None, None),
+            Reach::Part {
+                services,
+                pipelines,
+            } => (
+                Some(serde_json::json!(services).to_string()),
+                Some(serde_json::json!(pipelines).to_string()),
+            ),
+        };
+        let query = sqlx::query(self.dialect.documents_list)
             .bind(filter.from.map_or(i64::MIN, Timestamp::micros))
             .bind(filter.until.map_or(i64::MAX, Timestamp::micros))
             .bind(filter.pipeline.as_ref().map(|p| p.as_str().to_owned()))
@@ -162,7 +174,12 @@ impl Ledger for SqlLedger {
             .bind(filter.parent.map(|p| bound(p.as_bytes())))
             .bind(i64::from(filter.top_level))
             .bind(i64::from(filter.undecided))
-            .bind(i64::from(filter.to_tell));
+            .bind(i64::from(filter.to_tell))
+            .bind(services)
+            .bind(pipelines)
+            .bind(filter.after.map(|(at, _)| at.micros()))
+            .bind(filter.after.map(|(_, id)| bound(id.as_bytes())))
+            .bind(filter.limit.map_or(i64::MAX, i64::from));
         let found = self.read("list documents", query).await?;
         found.iter().map(rows::document).collect()
     }

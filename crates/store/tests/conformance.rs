@@ -13,6 +13,7 @@ use std::sync::Arc;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use pipeline::blobs::Blobs as _;
+use pipeline::testing::accounts::MemoryAccounts;
 use pipeline::testing::conformance;
 use pipeline::testing::memory::{MemoryBlobs, MemoryLedger};
 use store::{FolderBlobs, ObjectBlobs};
@@ -30,6 +31,26 @@ async fn postgresql() {
     let make = async || service.ledger.clone();
     conformance::ledger(make, |ledger| ledger, async |_| service.empty().await).await;
     service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_in_sqlite() {
+    let unmake = async |embedded: common::Embedded| embedded.ledger.close().await;
+    conformance::of_accounts(common::embedded, |embedded| &embedded.ledger, unmake).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_in_postgresql() {
+    let service = common::service().await;
+    let make = async || service.ledger.clone();
+    conformance::of_accounts(make, |ledger| ledger, async |_| service.empty().await).await;
+    service.end().await;
+}
+
+#[tokio::test]
+async fn accounts_in_memory() {
+    let make = async || MemoryAccounts::new();
+    conformance::of_accounts(make, |accounts| accounts, async |_| ()).await;
 }
 
 #[tokio::test]

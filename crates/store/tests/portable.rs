@@ -7,7 +7,9 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt as _;
+use pipeline::accounts::{Accounts as _, Opening, Tried};
 use pipeline::ledger::Ledger;
+use pipeline::testing::conformance::accounts as samples;
 use pipeline::testing::conformance::observe::{Observed, observe};
 use pipeline::testing::conformance::samples::*;
 use proptest::prelude::*;
@@ -49,7 +51,7 @@ async fn put(lines: &Lines, ledger: &SqlLedger) {
 }
 
 /// A ledger with rows in every table.
-async fn work(ledger: &dyn Ledger) {
+async fn work(ledger: &SqlLedger) {
     for n in 0..6 {
         ledger.admit(&admission(n)).await.unwrap();
         let next = (n % 2 == 0).then_some("split");
@@ -79,6 +81,36 @@ async fn work(ledger: &dyn Ledger) {
     let checkpoint = pipeline::ledger::StoredCheckpoint { size, note };
     ledger.put_checkpoint(&checkpoint).await.unwrap();
     ledger.keep_position("results", size).await.unwrap();
+    with_accounts(ledger).await;
+}
+
+async fn with_accounts(ledger: &SqlLedger) {
+    for (n, name) in [(1, "a.martin"), (2, "m.dupre")] {
+        let mut new = samples::account(name);
+        new.totp = (n == 1).then(|| vec![0, 255]);
+        new.made_at = moment(n);
+        let change = samples::change(name, n, "add agent:voirie");
+        ledger.add_account(&new, &change).await.unwrap();
+    }
+    ledger.use_totp(&named("a.martin"), 7).await.unwrap();
+    let session = samples::session("a.martin", 1);
+    ledger.begin_session(&session).await.unwrap();
+    let token = samples::token("a.martin", "scan", 1);
+    ledger.add_token(&token).await.unwrap();
+    let tried = Tried {
+        failures: 4,
+        until: moment(8),
+    };
+    ledger.keep_tried(&[7; 32], None, tried).await.unwrap();
+    let opening = Opening {
+        document: id(1),
+        account: named("m.dupre"),
+        part: "page".into(),
+        at: moment(3),
+    };
+    ledger.opened(&opening).await.unwrap();
+    let reply = samples::reply("a.martin", "« key »", 5);
+    ledger.keep_reply(&reply).await.unwrap();
 }
 
 fn every_table_has_rows(lines: &Lines) {

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{Alert, AlertDeed, AlertId, PipelineName};
 use pipeline::duty::{Handled, Judged};
+use pipeline::rights::{By, Who};
 
 use crate::Office;
 use crate::problem::Problem;
@@ -85,7 +86,8 @@ pub(crate) async fn record(
     visit: Visit,
     form: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let desk = &office.desk;
+    let desk = &office.desk_of(&visit);
+    let who = &visit.present.who;
     let Ok(Path((name, id))) = path else {
         return Err(Problem::NoSuchPage);
     };
@@ -96,13 +98,23 @@ pub(crate) async fn record(
     let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
     let id: AlertId = id.parse().map_err(|_| Problem::NoSuchPage)?;
     let pipeline = desk.pipelines.get(&name).map_err(|_| Problem::NoSuchPage)?;
-    let (did, by, reason) = read(&pairs)?;
+    if !desk.reach.holds_all_of(&name) {
+        return Err(Problem::NoSuchPage);
+    }
+    if !who.decides().holds_all_of(&name) {
+        return Err(Problem::NotYours);
+    }
+    let (did, typed, reason) = read(&pairs, who)?;
+    let by = match who.person() {
+        Some(person) => By::Person(person),
+        None => By::Named(&typed),
+    };
     let found = desk.find_alert(&name, &id.to_string()).await;
     let (week, alert) = found.map_err(|error| match error {
         pipeline::Error::NoSuchAlert(_) => Problem::NoSuchPage,
         other => other.into(),
     })?;
-    desk.judge_alert(pipeline, &week, &alert, did, &by, Some(&reason))
+    desk.judge_alert(pipeline, &week, &alert, did, by, Some(&reason))
         .await?;
     let path = format!("/synthesis/{name}/{}", week.edition.period);
     // See other: going back or reloading sends nothing again.
@@ -115,7 +127,7 @@ pub(crate) async fn record(
 }
 
 /// What was filled: a form of the page cannot lack any of it.
-fn read(pairs: &[(String, String)]) -> Result<(AlertDeed, String, String), Problem> {
+fn read(pairs: &[(String, String)], who: &Who) -> Result<(AlertDeed, String, String), Problem> {
     let field = |name: &str| {
         let mut values = pairs.iter().filter(|(n, _)| n == name);
         match (values.next(), values.next()) {
@@ -126,7 +138,12 @@ fn read(pairs: &[(String, String)]) -> Result<(AlertDeed, String, String), Probl
         }
     };
     let did = AlertDeed::from_word(&field("did")?).ok_or(Problem::BadForm)?;
-    let (by, reason) = (field("by")?, field("reason")?);
+    // Whoever has signed in gives no name: they have one.
+    let by = match who.person() {
+        Some(person) => person.shown.clone(),
+        None => field("by")?,
+    };
+    let reason = field("reason")?;
     let strange = |c: char| {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffd}')

@@ -29,21 +29,19 @@ mod view;
 
 pub(crate) use self::choose::{Filled, NOT_FOR_US, Wrong, is_open};
 use self::view::{
-    ActLine, Alike, AttachmentLine, Check, DocumentPage, HistoryLine, PrecedentLine, Proposal,
+    ActLine, Alike, AttachmentLine, Check, DocumentPage, FormView, HistoryLine, OpeningLine,
+    PrecedentLine, Proposal,
 };
 
 /// Attachments that are opened for a page.
 const ATTACHMENTS_MAX: usize = 50;
+/// Openings that a page shows.
+const OPENINGS_MAX: usize = 50;
 
 /// The document at this address.
 pub(crate) async fn open(desk: &Desk, id: &str) -> Result<Opened, Problem> {
     let id: DocumentId = id.parse().map_err(|_| Problem::NoSuchDocument)?;
-    let row = desk
-        .vault
-        .ledger
-        .document(id)
-        .await?
-        .ok_or(Problem::NoSuchDocument)?;
+    let row = desk.row(id).await?;
     Ok(desk.open(row).await?)
 }
 
@@ -56,7 +54,8 @@ pub(crate) async fn page(
     let Ok(Path(id)) = path else {
         return Err(Problem::NoSuchDocument);
     };
-    let opened = open(&office.desk, &id).await?;
+    let opened = open(&office.desk_of(&visit), &id).await?;
+    office.opened(&visit, opened.row.id, "page").await?;
     show(&office, &opened, &visit, Filled::default()).await
 }
 
@@ -64,19 +63,16 @@ pub(crate) async fn page(
 pub(crate) async fn text(
     State(office): State<Arc<Office>>,
     path: Result<Path<String>, PathRejection>,
+    visit: Visit,
 ) -> Result<Response, Problem> {
     let Ok(Path(id)) = path else {
         return Err(Problem::NoSuchDocument);
     };
     let id: DocumentId = id.parse().map_err(|_| Problem::NoSuchDocument)?;
-    office
-        .desk
-        .vault
-        .ledger
-        .document(id)
-        .await?
-        .ok_or(Problem::NoSuchDocument)?;
-    let text = office.desk.text(id).await?.ok_or(Problem::NoSuchPage)?;
+    let desk = office.desk_of(&visit);
+    let row = desk.row(id).await?;
+    office.opened(&visit, row.id, "text").await?;
+    let text = desk.text(row.id).await?.ok_or(Problem::NoSuchPage)?;
     Ok((
         [(CONTENT_TYPE, "text/plain; charset=utf-8")],
         text.into_bytes(),
@@ -89,11 +85,13 @@ pub(crate) async fn text(
 pub(crate) async fn original(
     State(office): State<Arc<Office>>,
     path: Result<Path<String>, PathRejection>,
+    visit: Visit,
 ) -> Result<Response, Problem> {
     let Ok(Path(id)) = path else {
         return Err(Problem::NoSuchDocument);
     };
-    let opened = open(&office.desk, &id).await?;
+    let opened = open(&office.desk_of(&visit), &id).await?;
+    office.opened(&visit, opened.row.id, "original").await?;
     let subject = SubjectId::from(opened.row.id);
     let vault = &office.desk.vault;
     let envelope = vault.envelope(subject).await?;
@@ -118,7 +116,9 @@ pub(crate) async fn show(
     visit: &Visit,
     filled: Filled,
 ) -> Result<Response, Problem> {
-    let desk = &office.desk;
+    let desk = &office.desk_of(visit);
+    let who = &visit.present.who;
+    let may_decide = desk.reaches(&opened.row, &who.decides()).await?;
     let pipeline = desk.pipelines.get(&opened.row.pipeline)?;
     let calendar = Calendar::of(Some(pipeline), visit.lang);
     let acts = acts(desk, opened).await?;
@@ -159,8 +159,12 @@ pub(crate) async fn show(
             reason: act.reason.clone(),
         }),
         proposal: proposal(desk, opened, pipeline, &text, visit),
-        precedents: precedents(office, opened, visit).await?,
-        form: choose::form(opened, pipeline, visit, filled, acts.len()),
+        precedents: precedents(office, desk, opened, visit).await?,
+        form: match may_decide {
+            true => choose::form(opened, pipeline, visit, filled, acts.len()),
+            false => FormView::Closed(""),
+        },
+        openings: openings(office, desk, opened, &calendar, visit).await?,
         check: check(opened, pipeline, visit),
         fields: read::fields(opened, visit),
         notes: opened
@@ -211,7 +215,12 @@ async fn acts(desk: &Desk, opened: &Opened) -> Result<Vec<Option<Act>>, Problem>
 /// A document to go to; one that is erased since keeps its short id.
 async fn named(desk: &Desk, id: Option<DocumentId>, visit: &Visit) -> Option<Link> {
     let id = id?;
-    let text = desk.name(id).await.unwrap_or_else(|_| id.short());
+    let text = match desk.name(id).await {
+        Ok(name) => name,
+        // Out of reach: nobody learns that it is there.
+        Err(pipeline::Error::NoSuchDocument(_)) => return None,
+        Err(_) => id.short(),
+    };
     Some(Link {
         href: visit.to(&format!("/documents/{id}")),
         text,
@@ -251,13 +260,14 @@ async fn next(desk: &Desk, opened: &Opened, visit: &Visit) -> Result<Option<Link
 /// What people decided about the documents most like this one.
 async fn precedents(
     office: &Office,
+    desk: &Desk,
     opened: &Opened,
     visit: &Visit,
 ) -> Result<Vec<PrecedentLine>, Problem> {
     let Some(asked) = Asked::precedents(opened) else {
         return Ok(Vec::new());
     };
-    let found = match office.find.find(&asked).await {
+    let found = match office.find.find(&desk.reach, &asked).await {
         Ok(answer) => answer.hits,
         // What cannot be searched must not hide the document.
         Err(error) => {
@@ -266,7 +276,7 @@ async fn precedents(
         }
     };
     let candidates: Vec<DocumentId> = found.iter().map(|hit| hit.document).collect();
-    let precedents = office.desk.precedents(opened, &candidates).await?;
+    let precedents = desk.precedents(opened, &candidates).await?;
     let lines = precedents.into_iter().map(|one| PrecedentLine {
         how: one.say(visit.lang),
         link: Link {
@@ -276,6 +286,38 @@ async fn precedents(
         to: one.to,
     });
     Ok(lines.collect())
+}
+
+/// Who opened it, latest first, for those who are told.
+async fn openings(
+    office: &Office,
+    desk: &Desk,
+    opened: &Opened,
+    calendar: &Calendar,
+    visit: &Visit,
+) -> Result<Vec<OpeningLine>, Problem> {
+    let who = &visit.present.who;
+    if who.person().is_none() || !desk.reaches(&opened.row, &who.oversees()).await? {
+        return Ok(Vec::new());
+    }
+    let accounts = office.gate.accounts.as_ref();
+    let all = accounts.openings_of(opened.row.id).await?;
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    let mut lines = Vec::new();
+    for one in all.iter().rev().take(OPENINGS_MAX) {
+        let account = one.account.to_string();
+        if !names.contains_key(&account) {
+            let known = accounts.account(&one.account).await?;
+            let shown = known.map_or_else(|| account.clone(), |a| a.shown);
+            names.insert(account.clone(), shown);
+        }
+        lines.push(OpeningLine {
+            at: calendar.moment(one.at),
+            what: visit.words().part_opened(&one.part),
+            who: names.get(&account).cloned().unwrap_or(account),
+        });
+    }
+    Ok(lines)
 }
 
 /// What a person decided, in a sentence.
@@ -472,6 +514,13 @@ fn history(
                     what = format!("{what} ({reason})");
                 }
                 who.clone_from(&act.by);
+                if let Agent::Person {
+                    authenticated: true,
+                    ..
+                } = statement.agent
+                {
+                    who = format!("{who} ({})", w.verified());
+                }
             }
             HistoryLine {
                 at: calendar.moment(record.circumstances().ended_at),

@@ -1,19 +1,24 @@
 //! Who may speak to us, and what every response carries.
 //!
-//! Until people sign in, whoever reaches the port may read and decide. The listener is on a
-//! loopback address; two ways remain for a foreign page in the agent's own browser, and both are
-//! closed here: a name of its own that it makes resolve to 127.0.0.1 (DNS rebinding), by the host
-//! we answer to; and a form that it sends to us (cross-site request forgery), by its origin.
+//! Two ways are open to a foreign page in the agent's own browser, and both are closed here, whether
+//! people sign in or not: a name of its own that it makes resolve to us (DNS rebinding), by the hosts
+//! we answer to; and a form that it sends to us (cross-site request forgery), by its origin. Who is
+//! let in is asked behind this, in [`door`](crate::door).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use axum::extract::{MatchedPath, Request};
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::api;
+use crate::door::Present;
 use crate::problem::Problem;
 use crate::visit::Visit;
+use crate::{Front, Office};
 
 /// The longest address that is looked at, in bytes.
 const ADDRESS_BYTES_MAX: usize = 8 * 1024;
@@ -36,7 +41,11 @@ const HEADERS: &[(&str, &str)] = &[
 ];
 
 /// Refuses what does not come from a page of ours, or asks for another host.
-pub(crate) async fn admit(request: Request, next: Next) -> Response {
+pub(crate) async fn admit(
+    State(office): State<Arc<Office>>,
+    request: Request,
+    next: Next,
+) -> Response {
     if request
         .uri()
         .path_and_query()
@@ -44,28 +53,58 @@ pub(crate) async fn admit(request: Request, next: Next) -> Response {
     {
         return Problem::TooLong.into_response();
     }
-    let Some(host) = loopback_host(request.headers(), request.uri()) else {
+    let Some(host) = our_host(&office.front, request.headers(), request.uri()) else {
         return Problem::ForeignHost.into_response();
     };
+    // Nothing that a browser sends by itself serves in the API: what changes something shows a token.
+    let is_form = !api::is_of(request.uri().path());
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !reads && !same_origin(request.headers(), &host) {
+    if !reads && is_form && !same_origin(request.headers(), &host) {
         return Problem::ForeignForm.into_response();
     }
-    next.run(request).await
+    let is_secure = !is_loopback(&host);
+    let mut response = next.run(request).await;
+    if is_secure {
+        // TLS is before us: a browser that came by it once never comes without.
+        response.headers_mut().insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    response
+}
+
+/// Whether the browser comes through TLS, which is before us: not so on this machine.
+pub(crate) fn is_secure(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    !host.is_some_and(is_loopback)
 }
 
 /// Gives every response its headers, every problem its page, and the log a line without content:
 /// the route, never the address, which may hold words searched.
 pub(crate) async fn dress(request: Request, next: Next) -> Response {
-    let visit = Visit::of(request.uri());
+    let mut visit = Visit::of(request.uri());
     let method = request.method().clone();
+    let path = request.uri().path().to_owned();
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map(|p| p.as_str().to_owned());
     let mut response = next.run(request).await;
+    if let Some(present) = response.extensions_mut().remove::<Present>() {
+        visit.present = present;
+    }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = problem.page(&visit);
+        let wait = problem.wait();
+        response = match api::is_of(&path) {
+            true => problem.json(&visit),
+            false => problem.page(&visit),
+        };
+        if let Some(wait) = wait {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, wait.into());
+        }
     }
     for (name, value) in HEADERS {
         response.headers_mut().insert(
@@ -77,16 +116,18 @@ pub(crate) async fn dress(request: Request, next: Next) -> Response {
     response
 }
 
-/// The host that is asked for, when it is this machine under one of its own names.
-fn loopback_host(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+/// The host that is asked for, when it is this machine under one of its own names, or a name that it
+/// was told to answer to.
+fn our_host(front: &Front, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let ours = |host: &str| is_loopback(host) || front.answers_to(host);
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?.to_str().ok()?;
-    if hosts.next().is_some() || !is_loopback(host) {
+    if hosts.next().is_some() || !ours(host) {
         return None;
     }
     // `GET http://elsewhere/ HTTP/1.1` names a host twice.
     match uri.authority() {
-        Some(authority) if !is_loopback(authority.as_str()) => None,
+        Some(authority) if !ours(authority.as_str()) => None,
         _ => Some(host.to_owned()),
     }
 }
@@ -131,7 +172,9 @@ fn same_origin(headers: &HeaderMap, host: &str) -> bool {
     if several_sites || several_origins {
         return false;
     }
-    let ours = format!("http://{host}");
+    // Before us there is TLS, but on this machine.
+    let scheme = if is_loopback(host) { "http" } else { "https" };
+    let ours = format!("{scheme}://{host}");
     let origin_is_ours = origin.map(|o| o.as_bytes().eq_ignore_ascii_case(ours.as_bytes()));
     match (site.map(HeaderValue::as_bytes), origin_is_ours) {
         // Under `no-referrer` a browser sends `Origin: null` even to the page's own origin.

@@ -125,7 +125,7 @@ pub(crate) async fn page(
     State(office): State<Arc<Office>>,
     visit: Visit,
 ) -> Result<Response, Problem> {
-    let desk = &office.desk;
+    let desk = &office.desk_of(&visit);
     let w = visit.words();
     let (pipeline, service) = chosen(desk, &visit)?;
     let number = match visit.asked("page") {
@@ -211,7 +211,7 @@ pub(crate) async fn page(
         services: services(desk, pipeline.as_ref(), service.as_ref()),
         alerts: alerts(desk, &visit).await?,
         reading: (inbox.processing > 0).then(|| w.still_reading(inbox.processing)),
-        progress: progress(&office, pipeline.as_ref(), visit.lang),
+        progress: progress(&office, desk, pipeline.as_ref(), visit.lang),
         sections,
         pager,
         f: visit.frame(w.inbox_title(), Here::Inbox),
@@ -220,8 +220,14 @@ pub(crate) async fn page(
 }
 
 /// What cannot be read must not hide what waits.
-fn progress(office: &Office, chosen: Option<&PipelineName>, lang: Lang) -> Vec<Standing> {
-    routing(&office.desk)
+fn progress(
+    office: &Office,
+    desk: &Desk,
+    chosen: Option<&PipelineName>,
+    lang: Lang,
+) -> Vec<Standing> {
+    routing(desk)
+        .filter(|p| desk.reach.holds_all_of(p.name()))
         .filter(|p| chosen.is_none_or(|name| name == p.name()))
         .filter_map(|pipeline| match office.watch.progress(pipeline) {
             Ok(progress) => Some(Standing {
@@ -417,8 +423,12 @@ async fn notes(desk: &Desk, opened: &Opened, visit: &Visit) -> Vec<String> {
     }
     if let Some(first) = opened.row.duplicate_of {
         // The first may be erased since: what matters is that this one is not the first.
-        let name = desk.name(first).await.unwrap_or_else(|_| first.short());
-        notes.push(w.already_received(&name));
+        match desk.name(first).await {
+            Ok(name) => notes.push(w.already_received(&name)),
+            // Out of reach: nobody learns that it is there.
+            Err(pipeline::Error::NoSuchDocument(_)) => {}
+            Err(_) => notes.push(w.already_received(&first.short())),
+        }
     }
     notes
 }
@@ -434,6 +444,9 @@ fn cut(title: &str) -> String {
 async fn alerts(desk: &Desk, visit: &Visit) -> Result<Vec<Link>, Problem> {
     let mut links = Vec::new();
     for pipeline in desk.pipelines.iter() {
+        if !desk.reach.holds_all_of(pipeline.name()) {
+            continue;
+        }
         if !pipeline
             .source
             .file

@@ -5,8 +5,11 @@ use std::error::Error as StdError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::shown::render;
 use crate::visit::{Frame, Here, Visit};
@@ -35,6 +38,38 @@ pub(crate) enum Problem {
     ForeignForm,
     /// This address only reads.
     MethodNotAllowed,
+    /// A form of a session that is over, or of none.
+    StaleForm,
+    /// Whoever is here may not do that.
+    NotYours,
+    /// Too many tries.
+    Slowed {
+        /// In how many seconds it may be tried again.
+        seconds: u64,
+    },
+    /// A program shows no token, or one that does not serve.
+    Unknown,
+    /// A body that cannot be read.
+    BadBody,
+    /// A body of another kind than is taken.
+    OtherMedia,
+    /// A key for asking again that cannot be one.
+    BadKey,
+    /// The same key as for another request.
+    OtherRequest,
+    /// What was seen is not said: `If-Match`.
+    NoTag,
+    /// What was seen holds no more.
+    Changed,
+    /// A decision whose parts do not go together, or that names what is not there.
+    BadDecision,
+    /// What was handed in cannot be a document here.
+    NotTaken {
+        /// Why, as a stable word.
+        reason: &'static str,
+        /// Why, and what to do.
+        detail: String,
+    },
     /// The document is still being read.
     NotReady,
     /// The document is not for anyone to route: an attachment, or a pipeline without services.
@@ -59,13 +94,68 @@ impl Problem {
         }
     }
 
+    /// After how many seconds it may be tried again, where that is known.
+    pub(crate) const fn wait(&self) -> Option<u64> {
+        match self {
+            Self::Slowed { seconds } => Some(*seconds),
+            _ => None,
+        }
+    }
+
+    /// The ledger or the store does not answer now: `error` goes to the log.
+    pub(crate) fn busy(doing: &'static str, error: &(dyn StdError + 'static)) -> Self {
+        Self::Busy {
+            line: log(doing, error),
+        }
+    }
+
+    /// A stable word for it.
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::NoSuchPage => "no-such-address",
+            Self::NoSuchDocument => "no-such-document",
+            Self::Erased => "erased",
+            Self::BadAddress => "bad-parameter",
+            Self::TooLong => "too-large",
+            Self::BadForm | Self::BadBody => "bad-body",
+            Self::ForeignHost => "foreign-host",
+            Self::ForeignForm | Self::StaleForm => "foreign-form",
+            Self::NotYours => "not-allowed",
+            Self::Slowed { .. } => "too-many-requests",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::NotReady => "not-ready",
+            Self::NotRouted => "not-to-be-routed",
+            Self::Unknown => "unknown-token",
+            Self::OtherMedia => "unsupported-media-type",
+            Self::BadKey => "bad-idempotency-key",
+            Self::OtherRequest => "idempotency-key-reused",
+            Self::NoTag => "if-match-required",
+            Self::Changed => "changed-meanwhile",
+            Self::BadDecision => "bad-decision",
+            Self::NotTaken { reason, .. } => *reason,
+            Self::Busy { .. } => "busy",
+            Self::Broken { .. } => "broken",
+        }
+    }
+
     const fn status(&self) -> StatusCode {
         match self {
             Self::NoSuchPage | Self::NoSuchDocument => StatusCode::NOT_FOUND,
             Self::Erased => StatusCode::GONE,
             Self::BadAddress | Self::BadForm | Self::AlertForm => StatusCode::BAD_REQUEST,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::ForeignHost | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::ForeignHost | Self::ForeignForm | Self::StaleForm | Self::NotYours => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Slowed { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unknown => StatusCode::UNAUTHORIZED,
+            Self::BadBody | Self::BadKey => StatusCode::BAD_REQUEST,
+            Self::OtherMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::OtherRequest | Self::BadDecision | Self::NotTaken { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::NoTag => StatusCode::PRECONDITION_REQUIRED,
+            Self::Changed => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotReady | Self::NotRouted => StatusCode::CONFLICT,
             Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -73,10 +163,10 @@ impl Problem {
         }
     }
 
-    /// Its page.
-    pub(crate) fn page(&self, visit: &Visit) -> Response {
+    /// What it is called, and what to do.
+    fn words<'a>(&'a self, visit: &Visit) -> (&'static str, &'a str) {
         let w = visit.words();
-        let (title, detail) = match self {
+        match self {
             Self::NoSuchPage => (w.no_such_page(), w.no_such_page_detail()),
             Self::NoSuchDocument => (w.no_such_document(), w.no_such_document_detail()),
             Self::Erased => (w.erased(), w.erased_detail()),
@@ -86,12 +176,55 @@ impl Problem {
             Self::AlertForm => (w.alert_form(), w.alert_form_detail()),
             Self::ForeignHost => (w.foreign_host(), w.foreign_host_detail()),
             Self::ForeignForm => (w.foreign_form(), w.foreign_form_detail()),
+            Self::StaleForm => (w.foreign_form(), w.stale_form_detail()),
+            Self::NotYours => (w.not_yours(), w.not_yours_detail()),
+            Self::Slowed { .. } => (w.slowed(), w.slowed_detail()),
             Self::MethodNotAllowed => (w.no_such_page(), w.only_reads_detail()),
             Self::NotReady => (w.not_ready(), w.not_ready_detail()),
             Self::NotRouted => (w.not_routed(), w.not_routed_detail()),
             Self::Busy { .. } => (w.busy(), w.busy_detail()),
             Self::Broken { .. } => (w.broken(), w.broken_detail()),
+            Self::Unknown => (w.unknown(), w.unknown_detail()),
+            Self::BadBody => (w.bad_body(), w.bad_body_detail()),
+            Self::OtherMedia => (w.bad_body(), w.other_media_detail()),
+            Self::BadKey => (w.bad_body(), w.bad_key_detail()),
+            Self::OtherRequest => (w.bad_body(), w.other_request_detail()),
+            Self::NoTag => (w.changed(), w.no_tag_detail()),
+            Self::Changed => (w.changed(), w.changed_detail()),
+            Self::BadDecision => (w.bad_body(), w.bad_decision_detail()),
+            Self::NotTaken { detail, .. } => (w.not_taken(), detail),
+        }
+    }
+
+    /// As other software reads it (RFC 9457).
+    pub(crate) fn json(&self, visit: &Visit) -> Response {
+        let (title, detail) = self.words(visit);
+        let line = match self {
+            Self::Busy { line } | Self::Broken { line } => Some(line.clone()),
+            _ => None,
         };
+        let problem = ApiProblem {
+            kind: "about:blank",
+            title: title.to_owned(),
+            status: self.status().as_u16(),
+            detail: detail.to_owned(),
+            code: self.code().to_owned(),
+            log_line: line,
+        };
+        let mut response = (self.status(), axum::Json(problem)).into_response();
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        if *self == Self::Unknown {
+            let how = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, how);
+        }
+        response
+    }
+
+    /// Its page.
+    pub(crate) fn page(&self, visit: &Visit) -> Response {
+        let (title, detail) = self.words(visit);
         let line = match self {
             Self::Busy { line } | Self::Broken { line } => Some(line.as_str()),
             _ => None,
@@ -103,6 +236,26 @@ impl Problem {
         };
         (self.status(), render(&page)).into_response()
     }
+}
+
+/// What went wrong, as other software reads it (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ApiProblem {
+    /// `about:blank`: `status` and `code` say what it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// What it is called.
+    title: String,
+    /// The status.
+    status: u16,
+    /// What to do.
+    detail: String,
+    /// A stable word for it.
+    code: String,
+    /// The line of the log to give to the administrator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_line: Option<String>,
 }
 
 #[derive(Template)]
@@ -128,7 +281,13 @@ impl From<pipeline::Error> for Problem {
             Error::NoSuchDocument(_) => Self::NoSuchDocument,
             Error::NoEnvelope(_) => Self::Erased,
             Error::NotReady(_) => Self::NotReady,
-            Error::NothingProposed(_) | Error::NoSuchService { .. } => Self::BadForm,
+            Error::NothingProposed(_)
+            | Error::NoSuchService { .. }
+            | Error::ServiceTwice(_)
+            | Error::OneOfTheOthersIsNotOurs(_)
+            | Error::OneOfOurs(_)
+            | Error::NoAuthority
+            | Error::NotElsewhere(_) => Self::BadForm,
             error if error.is_passing() => Self::Busy {
                 line: log("read or write", error),
             },

@@ -6,11 +6,12 @@ use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::Kind;
 use domain::act::Verdict;
+use domain::{Agent, Kind};
 use pipeline::desk::{Opened, Review};
 use pipeline::ledger::DocumentState;
 use pipeline::pipelines::Pipeline;
+use pipeline::rights::{By, Who};
 
 use crate::Office;
 use crate::document::{Filled, NOT_FOR_US, Wrong, is_open, open, show};
@@ -18,9 +19,9 @@ use crate::problem::Problem;
 use crate::visit::Visit;
 
 /// The longest name, in characters.
-const NAME_CHARS_MAX: usize = 200;
+pub(crate) const NAME_CHARS_MAX: usize = 200;
 /// The longest reason, in characters.
-const REASON_CHARS_MAX: usize = 2_000;
+pub(crate) const REASON_CHARS_MAX: usize = 2_000;
 
 /// `POST /documents/{id}`
 pub(crate) async fn record(
@@ -29,7 +30,8 @@ pub(crate) async fn record(
     visit: Visit,
     form: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let desk = &office.desk;
+    let desk = &office.desk_of(&visit);
+    let who = &visit.present.who;
     let Ok(Path(id)) = path else {
         return Err(Problem::NoSuchDocument);
     };
@@ -38,6 +40,9 @@ pub(crate) async fn record(
         _ => Problem::BadForm,
     })?;
     let opened = open(desk, &id).await?;
+    if !desk.reaches(&opened.row, &who.decides()).await? {
+        return Err(Problem::NotYours);
+    }
     let pipeline = desk.pipelines.get(&opened.row.pipeline)?;
     if !is_open(&opened, pipeline) {
         return Err(Problem::NotRouted);
@@ -45,7 +50,7 @@ pub(crate) async fn record(
     if opened.row.state == DocumentState::Processing {
         return Err(Problem::NotReady);
     }
-    let (mut filled, seen) = read(&pairs)?;
+    let (mut filled, seen) = read(&pairs, who)?;
     let only_told = pairs.iter().any(|(name, _)| name == "only-told");
     if only_told {
         if !opened.row.route.as_ref().is_some_and(|r| r.to_tell) {
@@ -54,7 +59,7 @@ pub(crate) async fn record(
     } else {
         check(&mut filled, pipeline);
     }
-    let again = !only_told && says_again(&opened, &filled);
+    let again = !only_told && says_again(&opened, &filled, who);
     if filled.flaws.is_empty() && acts(&opened) != seen && !again {
         filled.flaws.push(Wrong::DecidedMeanwhile);
     }
@@ -66,9 +71,17 @@ pub(crate) async fn record(
         true => Review::Told,
         false => review(&opened, &filled),
     };
-    desk.review(&opened.row, &asked, &filled.by, reason).await?;
+    let by = match who.person() {
+        Some(person) => By::Person(person),
+        None => By::Named(&filled.by),
+    };
+    desk.decide(&opened.row, &asked, by, reason).await?;
     // See other: going back or reloading sends nothing again.
-    let path = format!("/documents/{}", opened.row.id);
+    // What goes to another service may be out of reach from then on.
+    let path = match desk.row(opened.row.id).await {
+        Ok(row) => format!("/documents/{}", row.id),
+        Err(_) => "/".to_owned(),
+    };
     Ok(Redirect::to(&visit.to_with(&path, &[("recorded", "1")])).into_response())
 }
 
@@ -96,7 +109,7 @@ fn check(filled: &mut Filled, pipeline: &Pipeline) {
 }
 
 /// What was filled, and how many decisions the person had seen.
-fn read(pairs: &[(String, String)]) -> Result<(Filled, usize), Problem> {
+fn read(pairs: &[(String, String)], who: &Who) -> Result<(Filled, usize), Problem> {
     // A field given twice says two things: neither is taken.
     let field = |name: &str| {
         let mut values = pairs
@@ -120,7 +133,11 @@ fn read(pairs: &[(String, String)]) -> Result<(Filled, usize), Problem> {
         copies: every("copy"),
         to: field("to")?,
         told: !field("told")?.is_empty(),
-        by: field("by")?,
+        // Whoever has signed in gives no name: they have one.
+        by: match who.person() {
+            Some(person) => person.shown.clone(),
+            None => field("by")?,
+        },
         reason: field("reason")?.replace("\r\n", "\n"),
         flaws: Vec::new(),
     };
@@ -138,7 +155,7 @@ fn read(pairs: &[(String, String)]) -> Result<(Filled, usize), Problem> {
 
 /// Characters that would make a name look like another: controls, and marks that turn the
 /// direction of writing.
-fn unreadable(c: char) -> bool {
+pub(crate) fn unreadable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffd}')
 }
@@ -154,12 +171,31 @@ fn acts(opened: &Opened) -> usize {
 }
 
 /// Whether this is what the last decision says already: a form sent twice.
-fn says_again(opened: &Opened, filled: &Filled) -> bool {
-    opened.act.as_ref().is_some_and(|act| {
-        act.by == filled.by
-            && says(&act.verdict, filled)
-            && act.reason.as_deref().unwrap_or_default() == filled.reason
-    })
+fn says_again(opened: &Opened, filled: &Filled, who: &Who) -> bool {
+    let acts = opened
+        .records
+        .iter()
+        .rev()
+        .map(|(record, _)| record.statement());
+    let last = acts
+        .filter(|s| s.outputs.iter().any(|n| n.kind == Kind::Act))
+        .map(|s| {
+            matches!(
+                s.agent,
+                Agent::Person {
+                    authenticated: true,
+                    ..
+                }
+            )
+        })
+        .next();
+    let alike = last == Some(who.person().is_some());
+    alike
+        && opened.act.as_ref().is_some_and(|act| {
+            act.by == filled.by
+                && says(&act.verdict, filled)
+                && act.reason.as_deref().unwrap_or_default() == filled.reason
+        })
 }
 
 fn says(verdict: &Verdict, filled: &Filled) -> bool {

@@ -15,7 +15,7 @@ use crate::visit::{Frame, Here, Visit};
 use crate::{Asked, FACETS, Found, Office};
 
 /// The longest query, in characters.
-const QUERY_CHARS_MAX: usize = 300;
+pub(crate) const QUERY_CHARS_MAX: usize = 300;
 /// How many documents are shown.
 const FOUND_MAX: usize = 20;
 /// How many values of a facet are shown.
@@ -85,7 +85,12 @@ pub(crate) async fn page(
         facets: Vec::new(),
         narrowed: false,
     };
+    let desk = &office.desk_of(&visit);
     let like = visit.asked("like").and_then(|id| id.parse().ok());
+    let like = match like {
+        Some(id) => Some(desk.row(id).await?.id),
+        None => None,
+    };
     if page.query.is_empty() && like.is_none() {
         return Ok(render(&page));
     }
@@ -105,12 +110,12 @@ pub(crate) async fn page(
     };
     let answer = office
         .find
-        .find(&asked)
+        .find(&desk.reach, &asked)
         .await
         .map_err(|error| Problem::broken("search", error.as_ref()))?;
     // Who looks for what is like a document, or narrows down, knows its name already.
     if like.is_none() && asked.only.is_empty() {
-        page.named = named(&office.desk, &page.query, &visit).await?;
+        page.named = named(desk, &page.query, &visit).await?;
     }
     if !answer.hits.is_empty() {
         page.count = Some(match like {
@@ -240,9 +245,7 @@ async fn named(desk: &Desk, query: &str, visit: &Visit) -> Result<Vec<Hit>, Prob
     };
     let mut hits = Vec::new();
     for id in ids.into_iter().take(FOUND_MAX) {
-        let Some(row) = desk.vault.ledger.document(id).await? else {
-            continue;
-        };
+        let row = desk.row(id).await?;
         match desk.open(row).await {
             Ok(opened) => hits.push(Hit {
                 href: address(id, visit),

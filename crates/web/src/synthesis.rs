@@ -29,7 +29,7 @@ use crate::visit::{Frame, Here, Visit};
 /// The reconciler of alerts.
 pub(crate) const ALERT: &str = "alert";
 /// The reconciler of syntheses.
-const SYNTHESISE: &str = "synthesise";
+pub(crate) const SYNTHESISE: &str = "synthesise";
 /// Documents that a counted sentence names; the rest is said to exist.
 const COUNTED_NAMED_MAX: usize = 40;
 
@@ -101,9 +101,11 @@ pub(crate) async fn list(
     State(office): State<Arc<Office>>,
     visit: Visit,
 ) -> Result<Response, Problem> {
+    let desk = &office.desk_of(&visit);
     let mut lists = Vec::new();
-    for pipeline in office.desk.pipelines.iter() {
-        let weeks = weeks(&office.desk, pipeline, &visit).await?;
+    let within = |p: &&Pipeline| desk.reach.holds_all_of(p.name());
+    for pipeline in desk.pipelines.iter().filter(within) {
+        let weeks = weeks(desk, pipeline, &visit).await?;
         if !weeks.is_empty() {
             lists.push(PipelineList {
                 title: pipeline.source.file.title.clone(),
@@ -249,6 +251,9 @@ async fn shelf<'a>(
     let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
     let week: IsoWeek = week.parse().map_err(|_| Problem::NoSuchPage)?;
     let pipeline = desk.pipelines.get(&name).map_err(|_| Problem::NoSuchPage)?;
+    if !desk.reach.holds_all_of(&name) {
+        return Err(Problem::NoSuchPage);
+    }
     let syntheses = editions(desk, SYNTHESISE, &name, Some(week)).await?;
     let alerts = editions(desk, ALERT, &name, Some(week)).await?;
     if syntheses.is_empty() && alerts.is_empty() {
@@ -278,7 +283,7 @@ pub(crate) async fn file(
     path: Result<Path<(String, String, String)>, PathRejection>,
     visit: Visit,
 ) -> Result<Response, Problem> {
-    let desk = &office.desk;
+    let desk = &office.desk_of(&visit);
     let Ok(Path((name, week, file))) = path else {
         return Err(Problem::NoSuchPage);
     };
@@ -357,7 +362,7 @@ pub(crate) async fn page(
     path: Result<Path<(String, String)>, PathRejection>,
     visit: Visit,
 ) -> Result<Response, Problem> {
-    let desk = &office.desk;
+    let desk = &office.desk_of(&visit);
     let Ok(Path((name, week))) = path else {
         return Err(Problem::NoSuchPage);
     };

@@ -7,7 +7,9 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 use domain::Lang;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use pipeline::rights::Who;
 
+use crate::door::Present;
 use crate::words::Words;
 
 /// What stays as it is in a query.
@@ -22,6 +24,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 pub(crate) struct Visit {
     /// French unless `lang=en`.
     pub(crate) lang: Lang,
+    /// Who is here.
+    pub(crate) present: Present,
     path: String,
     query: Vec<(String, String)>,
 }
@@ -39,6 +43,7 @@ impl Visit {
             .unwrap_or_default();
         Self {
             lang,
+            present: Present::default(),
             path: uri.path().to_owned(),
             query,
         }
@@ -95,6 +100,7 @@ impl Visit {
                 Lang::Fr => Lang::En,
                 Lang::En => Lang::Fr,
             },
+            present: Present::default(),
             path: self.path.clone(),
             query: Vec::new(),
         };
@@ -117,7 +123,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.uri))
+        let present = parts.extensions.get::<Present>().cloned();
+        Ok(Self {
+            present: present.unwrap_or_default(),
+            ..Self::of(&parts.uri)
+        })
     }
 }
 
@@ -180,6 +190,22 @@ impl Frame {
     /// Whether the page belongs there.
     pub(crate) fn is_synthesis(&self) -> bool {
         self.here == Here::Synthesis
+    }
+
+    /// The name of whoever has signed in.
+    pub(crate) fn signed_in(&self) -> Option<&str> {
+        let person = self.visit.present.who.person();
+        person.map(|person| person.shown.as_str())
+    }
+
+    /// Whether nobody signs in yet, so that names are asked and not verified.
+    pub(crate) fn is_open(&self) -> bool {
+        self.visit.present.who == Who::Anyone
+    }
+
+    /// What every form that is sent must carry, where people sign in.
+    pub(crate) fn form_token(&self) -> Option<&str> {
+        self.visit.present.form_token.as_deref()
     }
 
     /// What was searched, to be shown in the search box.

@@ -42,11 +42,13 @@ struct OperationLine {
 pub(crate) async fn prov(
     State(office): State<Arc<Office>>,
     path: Result<Path<String>, PathRejection>,
+    visit: Visit,
 ) -> Result<Response, Problem> {
     let Ok(Path(id)) = path else {
         return Err(Problem::NoSuchDocument);
     };
-    let opened = open(&office.desk, &id).await?;
+    let opened = open(&office.desk_of(&visit), &id).await?;
+    office.opened(&visit, opened.row.id, "prov").await?;
     let records = opened.records.iter().map(|(record, leaf)| (record, *leaf));
     Ok(Json(provenance::prov_json(records)).into_response())
 }
@@ -60,9 +62,10 @@ pub(crate) async fn page(
     let Ok(Path(id)) = path else {
         return Err(Problem::NoSuchDocument);
     };
-    let opened = open(&office.desk, &id).await?;
-    let explanation: Explanation =
-        pipeline::explain::explain(&office.desk, &opened, visit.lang).await?;
+    let desk = office.desk_of(&visit);
+    let opened = open(&desk, &id).await?;
+    office.opened(&visit, opened.row.id, "why").await?;
+    let explanation: Explanation = pipeline::explain::explain(&desk, &opened, visit.lang).await?;
     let pipeline = office.desk.pipelines.get(&opened.row.pipeline)?;
     let calendar = Calendar::of(Some(pipeline), visit.lang);
     let w = visit.words();

@@ -31,6 +31,18 @@ words! {
     local_only: "Pages réservées à cette machine. Personne ne se connecte encore : les noms saisis ne sont pas vérifiés.",
         "Pages for this machine only. Nobody signs in yet: names that are typed are not verified.";
 
+    // Signing in
+    sign_in: "Se connecter", "Sign in";
+    sign_out: "Se déconnecter", "Sign out";
+    account: "Compte", "Account";
+    password: "Mot de passe", "Password";
+    code: "Code à usage unique", "One-time code";
+    code_help: "Si votre compte en demande un : les six chiffres de votre application.", "If your account asks one: the six digits of your authenticator.";
+    sign_in_wrong: "Le compte, le mot de passe ou le code est incorrect.", "The account, the password or the code is wrong.";
+    sign_in_help: "Votre compte est ouvert par l’administrateur. Après trop d’essais manqués, il faut attendre un peu.", "Your account is opened by the administrator. After too many failures there is a wait.";
+    signed_in_as: "Connecté", "Signed in";
+    verified: "identité vérifiée", "identity verified";
+
     // Inbox
     inbox_title: "Bannette : documents à traiter", "Inbox: documents to deal with";
     filter: "Choisir les documents affichés", "Choose the documents shown";
@@ -177,6 +189,7 @@ words! {
     when: "Quand", "When";
     what: "Quoi", "What";
     who: "Par", "By";
+    openings: "Consultations", "Openings";
     leaf: "N° au journal", "No. in the log";
     the_software: "le logiciel", "the software";
     not_in_log_yet: "pas encore", "not yet";
@@ -268,6 +281,19 @@ words! {
     alert_form: "Il manque un nom ou une raison", "A name or a reason is missing";
     alert_form_detail: "Une réponse à une alerte porte un nom ; dire qu’elle est traitée ou l’écarter demande une phrase. Revenez en arrière : ce que vous avez écrit y est encore.",
         "An answer to an alert has a name; to say that it is dealt with or to dismiss it takes a sentence. Go back: what you wrote is still there.";
+    // Problems of the API
+    unknown: "Jeton inconnu", "Unknown token";
+    unknown_detail: "Montrez un jeton en service : `Authorization: Bearer …`. L’administrateur en fait par `greffier users tokens COMPTE --add NOM`.", "Show a token that serves: `Authorization: Bearer …`. The administrator makes one with `greffier users tokens ACCOUNT --add LABEL`.";
+    bad_body: "Cette demande n’est pas comprise", "This request is not understood";
+    bad_body_detail: "Le corps n’est pas ce que décrit /api/v1/openapi.json. Rien n’a été enregistré.", "The body is not what /api/v1/openapi.json describes. Nothing was recorded.";
+    other_media_detail: "Envoyez du JSON (application/json) ou, pour un document, un formulaire (multipart/form-data).", "Send JSON (application/json) or, for a document, a form (multipart/form-data).";
+    bad_key_detail: "Idempotency-Key : de 1 à 200 caractères ASCII visibles, une seule fois.", "Idempotency-Key: 1 to 200 visible ASCII characters, once.";
+    other_request_detail: "Cette Idempotency-Key a déjà servi pour une autre demande. Rien n’a été enregistré.", "This Idempotency-Key was used for another request already. Nothing was recorded.";
+    changed: "Le document a changé", "The document has changed";
+    no_tag_detail: "Dites par If-Match l’ETag du document que vous avez vu : une décision porte sur ce qui a été lu.", "Say with If-Match the ETag of the document that you saw: a decision is about what was read.";
+    changed_detail: "Quelque chose a été enregistré depuis que vous l’avez lu. Relisez-le avant de décider.", "Something was recorded since you read it. Read it again before deciding.";
+    bad_decision_detail: "La décision nomme un service qui n’existe pas ou deux fois le même, ou ses parties ne vont pas ensemble. Rien n’a été enregistré.", "The decision names a service that is not there or the same one twice, or its parts do not go together. Nothing was recorded.";
+    not_taken: "Ce document n’est pas pris", "This document is not taken in";
 
     // Problems
     no_such_page: "Cette page n’existe pas", "This page does not exist";
@@ -286,6 +312,11 @@ words! {
     foreign_host_detail: "Ces pages ne répondent que sous le nom de cette machine : localhost ou 127.0.0.1.", "These pages only answer to this machine’s own name: localhost or 127.0.0.1.";
     foreign_form: "Envoi refusé", "Refused";
     foreign_form_detail: "Rien n’a été enregistré : ce formulaire ne vient pas d’une page de Greffier. Revenez au document et recommencez.", "Nothing was recorded: this form does not come from a page of Greffier. Go back to the document and start again.";
+    stale_form_detail: "Rien n’a été enregistré : votre session a changé depuis que cette page est ouverte. Rechargez la page et recommencez.", "Nothing was recorded: your session has changed since this page was opened. Load the page again and start over.";
+    not_yours: "Vous n’avez pas ce droit", "You may not do that";
+    not_yours_detail: "Rien n’a été enregistré : vos rôles ne le permettent pas. L’administrateur peut les changer.", "Nothing was recorded: your roles do not allow it. The administrator can change them.";
+    slowed: "Trop d’essais", "Too many tries";
+    slowed_detail: "Attendez un peu avant de recommencer. Si ce n’est pas vous qui avez essayé, prévenez l’administrateur.", "Wait a little before trying again. If it was not you who tried, tell the administrator.";
     only_reads_detail: "Cette adresse ne reçoit pas de formulaire.", "This address takes no form.";
     not_ready: "Le document est encore en cours de lecture", "The document is still being read";
     not_ready_detail: "Rien n’a été enregistré. Il pourra être affecté dès que sa lecture sera finie.", "Nothing was recorded. It can be assigned as soon as it has been read.";
@@ -493,6 +524,17 @@ impl Words {
             "place" => self.0.pick("Lieu", "Place"),
             "year" => self.0.pick("Année de réception", "Year received"),
             _ => self.0.pick("Langue", "Language"),
+        }
+    }
+
+    /// What of a document was opened.
+    pub(crate) fn part_opened(self, part: &str) -> &'static str {
+        match part {
+            "text" => self.0.pick("le texte seul", "the text only"),
+            "original" => self.0.pick("l’original", "the original"),
+            "why" => self.0.pick("la fiche « pourquoi »", "the “why” sheet"),
+            "records" => self.0.pick("les enregistrements", "the records"),
+            _ => self.0.pick("le document", "the document"),
         }
     }
 

@@ -160,7 +160,7 @@ const WORLDS: [(&str, &[&str], &[&str]); 35] = [
     ("AMQP", &["lapin"], &["broker", "benches"]),
     (
         "the terminal",
-        &["clap", "indicatif", "comfy-table"],
+        &["clap", "indicatif", "comfy-table", "rpassword"],
         &["greffier", "xtask", "benches"],
     ),
     (
@@ -181,6 +181,8 @@ const WORLDS: [(&str, &[&str], &[&str]); 35] = [
             "hkdf",
             "getrandom",
             "zeroize",
+            "argon2",
+            "sha1",
             "regex",
         ],
         &["privacy"],

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use domain::catalogue::Said;
 use domain::{Alert, AlertAct, AlertDeed, AlertNotice, IsoWeek, Lang, Timestamp};
 use pipeline::duty::{Dated, Handled, Judged};
+use pipeline::rights::By;
 use serde::Serialize;
 
 use super::Ending;
@@ -209,7 +210,7 @@ async fn act(global: &Global, pipeline: &str, did: AlertDeed, done: &AlertDone) 
     let (week, alert) = desk.find_alert(pipeline.name(), &done.alert).await?;
     let reason = done.reason.as_deref();
     let act = desk
-        .judge_alert(pipeline, &week, &alert, did, &done.by, reason)
+        .judge_alert(pipeline, &week, &alert, did, By::Named(&done.by), reason)
         .await?;
     pipeline::log::checkpoint(&desk.vault).await?;
     if global.json {

@@ -610,7 +610,7 @@ async fn precedents(house: &House, opened: &Opened) -> Result<Vec<Precedent>> {
     let Ok(finder) = Finder::open(house, Some(&opened.row.collection)) else {
         return Ok(Vec::new());
     };
-    let Ok(answer) = finder.find(&asked).await else {
+    let Ok(answer) = finder.find(&house.desk.reach, &asked).await else {
         return Ok(Vec::new());
     };
     let candidates: Vec<_> = answer.hits.iter().map(|hit| hit.document).collect();

@@ -16,6 +16,7 @@ use domain::event::{
 };
 use domain::message::{JsonContentType, SpecVersion};
 use domain::{Arrival, Digest, DocumentId, Lang, Source, SubjectId, Timestamp, canonical};
+use pipeline::desk::Desk;
 use pipeline::file::Accepts;
 use pipeline::intake::{Incoming, admit};
 use pipeline::ledger::Admitted;
@@ -43,7 +44,7 @@ const AHEAD_MICROS: i64 = 86_400_000_000;
 
 /// Why nothing is taken in.
 #[derive(Debug)]
-struct Refusal {
+pub(super) struct Refusal {
     /// A stable word.
     reason: &'static str,
     /// What to do.
@@ -52,7 +53,7 @@ struct Refusal {
 
 /// Why nothing entered.
 #[derive(Debug)]
-enum Failed {
+pub(super) enum Failed {
     /// It never will.
     Refused(Refusal),
     /// The ledger, the store or the folder of claims does not answer.
@@ -289,49 +290,8 @@ impl Counter<'_> {
     }
 
     async fn admit(&self, event: &IntakeEvent) -> Result<(DocumentId, Admitted), Failed> {
-        let desk = &self.house.desk;
-        let of = ref_of(event);
-        let submission = &event.data;
-        let refused = |reason, detail: &str| {
-            Failed::Refused(Refusal {
-                reason,
-                detail: detail.to_owned(),
-            })
-        };
-        let Ok(pipeline) = desk.pipelines.get(&submission.pipeline) else {
-            let detail = format!("no pipeline is named `{}`", submission.pipeline);
-            return Err(refused("unknown-pipeline", &detail));
-        };
-        let handed = handed(submission, &of, pipeline, self.claims.as_deref())?;
-        let (zone, _) = pipeline.source.zone();
-        let received_at = match &handed.received_at {
-            None => desk.clock.now(),
-            Some(text) => Timestamp::parse_in(text, &zone).map_err(|_| {
-                let detail = "the moment of reception is no date of RFC 3339 and no local one";
-                refused("bad-date", detail)
-            })?,
-        };
-        // A week that is years ahead would never be over.
-        if received_at > desk.clock.now().plus_micros(AHEAD_MICROS) {
-            return Err(refused("bad-date", "the moment of reception is to come"));
-        }
-        let arrival = Arrival {
-            format: ArrivalFormat::V1,
-            source: handed.source,
-            file_name: submission.file_name.clone(),
-            media_type: handed.media_type,
-            received_at,
-            channel: Some((submission.channel.clone()).unwrap_or_else(|| "api".to_owned())),
-            metadata: submission.metadata.clone(),
-            columns: handed.columns,
-            intake: Some(of),
-        };
-        let incoming = Incoming::new(pipeline, arrival, handed.bytes);
-        let admitted = admit(&desk.vault, &incoming, desk.clock.as_ref(), &desk.build);
-        admitted.await.map_err(|error| match error.is_passing() {
-            true => Failed::NotNow(error.into()),
-            false => Failed::Broken(error),
-        })
+        let claims = self.claims.as_deref();
+        admit_as(&self.house.desk, &event.data, None, &ref_of(event), claims).await
     }
 
     /// Tells whoever handed it in.
@@ -358,6 +318,56 @@ impl Counter<'_> {
     }
 }
 
+/// Lets what is handed in enter, by whatever way. `file` stands for its content where it came beside it.
+pub(super) async fn admit_as(
+    desk: &Desk,
+    submission: &Submission,
+    file: Option<Vec<u8>>,
+    of: &IntakeRef,
+    claims: Option<&Path>,
+) -> Result<(DocumentId, Admitted), Failed> {
+    let refused = |reason, detail: &str| {
+        Failed::Refused(Refusal {
+            reason,
+            detail: detail.to_owned(),
+        })
+    };
+    let Ok(pipeline) = desk.pipelines.get(&submission.pipeline) else {
+        let detail = format!("no pipeline is named `{}`", submission.pipeline);
+        return Err(refused("unknown-pipeline", &detail));
+    };
+    let handed = handed(submission, file, of, pipeline, claims)?;
+    let (zone, _) = pipeline.source.zone();
+    let received_at = match &handed.received_at {
+        None => desk.clock.now(),
+        Some(text) => Timestamp::parse_in(text, &zone).map_err(|_| {
+            let detail = "the moment of reception is no date of RFC 3339 and no local one";
+            refused("bad-date", detail)
+        })?,
+    };
+    // A week that is years ahead would never be over.
+    if received_at > desk.clock.now().plus_micros(AHEAD_MICROS) {
+        return Err(refused("bad-date", "the moment of reception is to come"));
+    }
+    let arrival = Arrival {
+        format: ArrivalFormat::V1,
+        source: handed.source,
+        file_name: submission.file_name.clone(),
+        media_type: handed.media_type,
+        received_at,
+        channel: Some((submission.channel.clone()).unwrap_or_else(|| "api".to_owned())),
+        metadata: submission.metadata.clone(),
+        columns: handed.columns,
+        intake: Some(of.clone()),
+    };
+    let incoming = Incoming::new(pipeline, arrival, handed.bytes);
+    let admitted = admit(&desk.vault, &incoming, desk.clock.as_ref(), &desk.build);
+    admitted.await.map_err(|error| match error.is_passing() {
+        true => Failed::NotNow(error.into()),
+        false => Failed::Broken(error),
+    })
+}
+
 fn ref_of(event: &IntakeEvent) -> IntakeRef {
     IntakeRef {
         source: event.source.clone(),
@@ -365,9 +375,36 @@ fn ref_of(event: &IntakeEvent) -> IntakeRef {
     }
 }
 
+/// The counter of the API: what is handed in there enters as what is handed in by messages does.
+pub(super) struct ApiCounter {
+    /// Where it enters.
+    pub(super) desk: Desk,
+}
+
+#[async_trait::async_trait]
+impl web::TakeIn for ApiCounter {
+    async fn take_in(
+        &self,
+        submission: &Submission,
+        file: Option<Vec<u8>>,
+        of: &IntakeRef,
+    ) -> Result<(DocumentId, bool), web::NotTaken> {
+        match admit_as(&self.desk, submission, file, of, None).await {
+            Ok((id, admitted)) => Ok((id, admitted != Admitted::Existing)),
+            Err(Failed::Refused(refusal)) => Err(web::NotTaken::Refused {
+                reason: refusal.reason,
+                detail: refusal.detail,
+            }),
+            Err(Failed::NotNow(error)) => Err(web::NotTaken::NotNow(error.into())),
+            Err(Failed::Broken(error)) => Err(web::NotTaken::Broken(error.into())),
+        }
+    }
+}
+
 /// What a submission holds, or names.
 fn handed(
     submission: &Submission,
+    file: Option<Vec<u8>>,
     of: &IntakeRef,
     pipeline: &Pipeline,
     claims: Option<&Path>,
@@ -377,15 +414,16 @@ fn handed(
         reason: "not-accepted",
         detail: format!("pipeline `{}` takes no {what}", pipeline.name()),
     };
-    let bytes = match &submission.content {
-        SubmittedContent::Row(row) => {
+    let bytes = match (&submission.content, file) {
+        (_, Some(file)) => file,
+        (SubmittedContent::Row(row), None) => {
             if !accepts.contains(&Accepts::Rows) {
                 return Err(Failed::Refused(wrong("rows: hand in files")));
             }
             return row_of(row, submission, of, pipeline).map_err(Failed::Refused);
         }
-        SubmittedContent::Inline(text) => inline(text).map_err(Failed::Refused)?,
-        SubmittedContent::Claim { path, sha256 } => claimed(claims, path, sha256)?,
+        (SubmittedContent::Inline(text), None) => inline(text).map_err(Failed::Refused)?,
+        (SubmittedContent::Claim { path, sha256 }, None) => claimed(claims, path, sha256)?,
     };
     if !accepts.contains(&Accepts::Files) {
         return Err(Failed::Refused(wrong("files: hand in rows")));

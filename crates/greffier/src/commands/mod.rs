@@ -24,6 +24,7 @@ pub mod synthesise;
 pub mod tables;
 pub mod themes;
 pub mod trust;
+pub mod users;
 
 /// What a command ends with. See the exit codes in the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use domain::{CollectionName, DocumentId, Evidence, Layout, Span, StoredText};
+use domain::{CollectionName, DocumentId, Evidence, Layout, Reach, Span, StoredText};
 use pipeline::desk::Desk;
 use pipeline::ledger::DocumentRow;
 use search::{
@@ -117,6 +117,8 @@ pub struct Asked {
     pub like: Option<Like>,
     /// Whether the best are wanted even where nothing is relevant.
     pub whatever: bool,
+    /// Who asks.
+    pub reader: Reader,
 }
 
 /// A document that others are to be like.
@@ -139,6 +141,7 @@ impl Default for Asked {
             facets: false,
             like: None,
             whatever: false,
+            reader: Reader::All,
         }
     }
 }
@@ -202,8 +205,7 @@ impl Finder {
             if asked.like.as_ref().is_some_and(|like| like.index != n) {
                 continue;
             }
-            // Until people sign in, whoever is at this machine may see everything.
-            let mut query = Query::new(&asked.text, Reader::All);
+            let mut query = Query::new(&asked.text, asked.reader.clone());
             query.mode = match asked.mode {
                 Mode::Hybrid => search::Mode::Hybrid,
                 Mode::Lexical => search::Mode::Lexical,
@@ -274,10 +276,10 @@ impl Finder {
     ///
     /// # Errors
     /// When an index cannot be read.
-    pub fn suggest(&self, text: &str, k: usize) -> Result<Vec<Suggestion>> {
+    pub fn suggest(&self, text: &str, reader: &Reader, k: usize) -> Result<Vec<Suggestion>> {
         let mut all: BTreeMap<String, u64> = BTreeMap::new();
         for (index, _) in &self.indexes {
-            for suggestion in index.suggest(text, &Reader::All, k)? {
+            for suggestion in index.suggest(text, reader, k)? {
                 *all.entry(suggestion.text).or_default() += suggestion.passages;
             }
         }
@@ -433,7 +435,7 @@ pub async fn search(global: &Global, args: &Search) -> Result<Ending> {
     let finder = Finder::open(&house, collection.as_ref())?;
     let k = usize::from(args.k);
     if let Some(text) = &args.suggest {
-        let suggestions = finder.suggest(text, k)?;
+        let suggestions = finder.suggest(text, &Reader::All, k)?;
         if global.json {
             print::json(&suggestions)?;
         } else {
@@ -674,13 +676,18 @@ fn filters(only: &BTreeMap<&'static str, String>) -> Option<Filters> {
 impl web::Find for Finder {
     async fn find(
         &self,
+        reach: &Reach,
         asked: &web::Asked,
     ) -> Result<web::Answer, Box<dyn std::error::Error + Send + Sync>> {
         let Some(filters) = filters(&asked.only) else {
             return Ok(web::Answer::default());
         };
+        if reach.is_nothing() {
+            return Ok(web::Answer::default());
+        }
+        let desk = self.desk.within(reach.clone());
         let like = match asked.like {
-            Some(id) => self.desk.vault.ledger.document(id).await?,
+            Some(id) => desk.row(id).await.ok(),
             None => None,
         };
         if asked.like.is_some() && like.is_none() {
@@ -699,6 +706,7 @@ impl web::Find for Finder {
         own.k = asked.limit;
         own.filters = filters;
         own.facets = true;
+        own.reader = reader(reach);
         let answer = self.answer(&own).await?;
         let counts = answer.facets.unwrap_or_default();
         let facets = Facet::ALL.map(|facet| {
@@ -707,18 +715,53 @@ impl web::Find for Finder {
             (in_address(facet), values.collect())
         });
         Ok(web::Answer {
-            hits: self.found(answer.hits).await?,
-            nearest: self.found(answer.nearest).await?,
+            hits: self.found(&desk, answer.hits).await?,
+            nearest: self.found(&desk, answer.nearest).await?,
             documents: answer.documents,
             facets: facets.into(),
         })
     }
+
+    async fn suggest(
+        &self,
+        reach: &Reach,
+        text: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, u64)>, Box<dyn std::error::Error + Send + Sync>> {
+        if reach.is_nothing() {
+            return Ok(Vec::new());
+        }
+        let found = Self::suggest(self, text, &reader(reach), limit)?;
+        Ok(found.into_iter().map(|s| (s.text, s.passages)).collect())
+    }
+}
+
+/// Whoever may come to these documents, as the index knows them.
+fn reader(reach: &Reach) -> Reader {
+    match reach {
+        Reach::Everything => Reader::All,
+        Reach::Part {
+            services,
+            pipelines,
+        } => Reader::Services {
+            services: services.clone(),
+            pipelines: pipelines.clone(),
+            include_unrouted: false,
+        },
+    }
 }
 
 impl Finder {
-    async fn found(&self, all: Vec<Shown>) -> Result<Vec<web::Found>> {
+    /// What the index found, as it is shown. The index follows the ledger, a moment later: what has
+    /// gone out of reach meanwhile is not shown.
+    async fn found(&self, desk: &Desk, all: Vec<Shown>) -> Result<Vec<web::Found>> {
         let mut found = Vec::new();
         for shown in all {
+            match desk.row(shown.document).await {
+                Ok(_) => {}
+                Err(pipeline::Error::NoSuchDocument(_)) => continue,
+                Err(error) => return Err(error.into()),
+            }
             found.push(web::Found {
                 document: shown.document,
                 name: self.name(shown.document).await?,

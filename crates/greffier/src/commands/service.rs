@@ -22,7 +22,7 @@ use web::collector::Collector;
 
 use super::Ending;
 use super::search::Finder;
-use crate::args::{Broker, Claims, Global, MaybeBroker, Told, Watched};
+use crate::args::{Broker, Claims, Global, MaybeBroker, Names, Told, Watched};
 use crate::health::{Health, Pulse};
 use crate::house::House;
 use crate::metrics::Round;
@@ -549,17 +549,23 @@ fn tell(outcome: &Outcome, lang: Lang) {
     }
 }
 
-/// Serves pages on a loopback address until the process is told to stop.
-pub async fn serve(global: &Global, listen: SocketAddr, watched: &Watched) -> Result<Ending> {
+/// Serves pages until the process is told to stop.
+pub async fn serve(
+    global: &Global,
+    listen: SocketAddr,
+    names: &Names,
+    watched: &Watched,
+) -> Result<Ending> {
     let stop = told_to_stop()?;
     let health = Health::start(watched, "serve", global.lang, stop.clone()).await?;
-    serving(global, listen, stop, &health).await?;
+    serving(global, listen, names, stop, &health).await?;
     Ok(Ending::Done)
 }
 
 async fn serving(
     global: &Global,
     listen: SocketAddr,
+    names: &Names,
     mut stop: Stop,
     health: &Arc<Health>,
 ) -> Result<()> {
@@ -579,6 +585,11 @@ async fn serving(
         desk: house.desk.clone(),
         find,
         watch: Arc::new(HouseProgress::of(&house)),
+        take_in: Arc::new(super::intake::ApiCounter {
+            desk: house.desk.clone(),
+        }),
+        gate: super::users::gate(&house),
+        front: web::Front::new(&names.hosts),
     };
     web::serve(office, listener, async move { stop.said().await }).await?;
     Ok(())
@@ -590,7 +601,7 @@ pub async fn all(
     global: &Global,
     through: &Broker,
     claims: &Claims,
-    serve: Option<SocketAddr>,
+    serve: Option<(SocketAddr, &Names)>,
     watched: &Watched,
     told: &Told,
 ) -> Result<Ending> {
@@ -641,10 +652,11 @@ pub async fn all(
         let role = ticking(&global_, false, results, &told, stop_, &health_);
         runs.block_on(role).map(|()| Did::Another)
     });
-    if let Some(listen) = serve {
+    if let Some((listen, names)) = serve {
+        let names = names.clone();
         let (runs, global_, stop_, health_) = with();
         roles.spawn_blocking(move || {
-            let role = serving(&global_, listen, stop_, &health_);
+            let role = serving(&global_, listen, &names, stop_, &health_);
             runs.block_on(role).map(|()| Did::Another)
         });
     }

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use domain::Lang;
 use insight::themes::{Origin, ThemeAct, ThemeDecision, ThemeDecisionFormat, ThemeId, ThemeState};
+use pipeline::rights::By;
 
 use super::Ending;
 use crate::args::{Global, ThemeNamed, ThemesAction, ThemesOf, Who};
@@ -64,7 +65,7 @@ pub async fn run(global: &Global, args: &ThemesOf) -> Result<Ending> {
             &pipeline,
             args.week,
             made.edition.run_key,
-            &who.by,
+            By::Named(&who.by),
             &decision,
         )
         .await?;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`samples`] | small builders: document 3, its task, its record |
 //! | [`observe`] | all that can be seen of a ledger, as one value to compare |
+//! | [`accounts`] | the cases for accounts |
 //! | `documents`, `likeness`, `tasks`, `records`, `log` | the cases for ledgers |
 //! | `sealed` | the cases for blob stores |
 //!
@@ -14,6 +15,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
 
+pub mod accounts;
 mod documents;
 mod likeness;
 mod log;
@@ -28,6 +30,7 @@ use std::panic::AssertUnwindSafe;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
+use crate::accounts::Accounts;
 use crate::blobs::Blobs;
 use crate::ledger::Ledger;
 
@@ -88,6 +91,18 @@ pub async fn ledger<H>(
     unmake: impl AsyncFn(H),
 ) {
     run_all(ledger_cases(), make, view, unmake).await;
+}
+
+/// Runs every case for accounts, as [`ledger`] does for ledgers.
+///
+/// # Panics
+/// At the end, with the names of the cases that failed.
+pub async fn of_accounts<H>(
+    make: impl AsyncFn() -> H,
+    view: impl Fn(&H) -> &(dyn Accounts + 'static),
+    unmake: impl AsyncFn(H),
+) {
+    run_all(accounts::cases(), make, view, unmake).await;
 }
 
 /// Runs every case for blob stores, as [`ledger`] does for ledgers.

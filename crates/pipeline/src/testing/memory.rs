@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use domain::message::{Class, Task};
 use domain::{
-    ArtifactName, Digest, DocumentId, PipelineName, RunKey, StageName, SubjectId, Timestamp,
+    ArtifactName, Digest, DocumentId, PipelineName, Reach, RunKey, StageName, SubjectId, Timestamp,
 };
 use provenance::{NodeId, merkle};
 
@@ -300,10 +300,18 @@ impl Ledger for MemoryLedger {
                 .filter(|r| filter.parent.is_none_or(|p| r.parent == Some(p)))
                 .filter(|r| !filter.top_level || r.parent.is_none())
                 .filter(|r| !filter.undecided || !r.route.as_ref().is_some_and(|v| v.decided))
+                .filter(|r| {
+                    let of = r.route.iter().flat_map(crate::ledger::RouteView::services);
+                    let own = r.parent.is_none() && filter.reach.holds(&r.pipeline, of);
+                    let listed = filter.reach == Reach::Everything || filter.parent.is_some();
+                    own || listed
+                })
                 .filter(|r| !filter.to_tell || r.route.as_ref().is_some_and(|v| v.to_tell))
                 .cloned()
                 .collect();
             rows.sort_by_key(|r| (r.received_at, r.id));
+            rows.retain(|r| filter.after.is_none_or(|at| (r.received_at, r.id) > at));
+            rows.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
             rows
         })
         .await

@@ -196,6 +196,7 @@ impl House {
             pipelines: self.pipelines.clone(),
             clock: self.clock.clone(),
             build: build(),
+            reach: domain::Reach::Everything,
         }
     }
 

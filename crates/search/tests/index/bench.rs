@@ -1,5 +1,6 @@
 //! A small town in an index, and helpers.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,7 @@ pub(crate) fn document(n: u8, texts: &[&str]) -> IndexedDocument {
         pipeline: "courrier".parse().unwrap(),
         service: None,
         also: Vec::new(),
+        readers: Vec::new(),
         language: Some("fr".to_owned()),
         media_type: "application/pdf".to_owned(),
         received_at: moment(i64::from(n)),
@@ -127,6 +129,7 @@ pub(crate) fn holds(dir: &Path, bytes: &[u8]) -> bool {
 pub(crate) fn services(names: &[&str], include_unrouted: bool) -> Reader {
     Reader::Services {
         services: names.iter().map(|n| n.parse().unwrap()).collect(),
+        pipelines: BTreeSet::new(),
         include_unrouted,
     }
 }

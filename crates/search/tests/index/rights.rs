@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use search::{Filters, Mode, Query, Reader};
 
-use crate::bench::{Bench, NORTH, NORTH_EAST, moment, services, town};
+use crate::bench::{Bench, NORTH, NORTH_EAST, document, id, moment, services, town};
 
 /// Rights: a reader's results are those of an index that holds nothing else.
 #[test]
@@ -132,4 +132,41 @@ fn filters_narrow_and_never_widen() {
         },
         &[],
     );
+}
+
+/// What is proposed to a service is read by its people, and counted under no service; a whole pipeline
+/// is within reach with what no service has.
+#[test]
+fn what_is_proposed_is_within_reach_and_under_no_service() {
+    let mut proposed = document(1, &["un lampadaire éteint"]);
+    proposed.readers = vec!["voirie".parse().unwrap()];
+    let mut archived = document(2, &["un lampadaire éteint"]);
+    archived.pipeline = "archives".parse().unwrap();
+    let bench = Bench::new(vec![proposed, archived]);
+    let found = |reader: Reader| {
+        let mut query = Query::new("lampadaire", reader);
+        query.facets = true;
+        let found = bench.index.search(&query).unwrap();
+        let ids: BTreeSet<_> = found.hits.iter().map(|hit| hit.document).collect();
+        assert_eq!(found.documents, ids.len() as u64);
+        let services = found.facets.of(search::Facet::Service);
+        assert!(
+            services.iter().all(|(value, _)| value.is_empty()),
+            "{services:?}"
+        );
+        ids
+    };
+    assert_eq!(found(services(&["voirie"], false)), [id(1)].into());
+    assert_eq!(found(services(&["ccas"], false)), [].into());
+    assert_eq!(found(services(&[], true)), [id(2)].into());
+    let whole = Reader::Services {
+        services: BTreeSet::new(),
+        pipelines: ["archives".parse().unwrap()].into(),
+        include_unrouted: false,
+    };
+    assert_eq!(found(whole.clone()), [id(2)].into());
+    let words = bench.index.suggest("lampa", &whole, 5).unwrap();
+    assert_eq!(words.iter().map(|w| w.passages).sum::<u64>(), 1);
+    let nothing = bench.index.suggest("lampa", &services(&["ccas"], false), 5);
+    assert_eq!(nothing.unwrap(), []);
 }

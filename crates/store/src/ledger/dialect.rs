@@ -23,6 +23,7 @@ pub(crate) struct Dialect {
     pub(crate) records_sequence: &'static str,
     pub(crate) log_nodes_append: &'static str,
     pub(crate) log_nodes_get: &'static str,
+    pub(crate) documents_list: &'static str,
     pub(crate) likeness_keep: &'static str,
     pub(crate) likeness_alike: &'static str,
     /// How a transaction begins that reads everything as it is at one moment.
@@ -52,6 +53,7 @@ pub(crate) static SQLITE: Dialect = Dialect {
     records_sequence: include_str!("../../sql/sqlite/records/sequence.sql"),
     log_nodes_append: include_str!("../../sql/sqlite/log_nodes/append.sql"),
     log_nodes_get: include_str!("../../sql/sqlite/log_nodes/get.sql"),
+    documents_list: include_str!("../../sql/sqlite/documents/list.sql"),
     likeness_keep: include_str!("../../sql/sqlite/likeness/keep.sql"),
     likeness_alike: include_str!("../../sql/sqlite/likeness/alike.sql"),
     begin_snapshot: "begin",
@@ -79,6 +81,7 @@ pub(crate) static POSTGRES: Dialect = Dialect {
     records_sequence: include_str!("../../sql/postgres/records/sequence.sql"),
     log_nodes_append: include_str!("../../sql/postgres/log_nodes/append.sql"),
     log_nodes_get: include_str!("../../sql/postgres/log_nodes/get.sql"),
+    documents_list: include_str!("../../sql/postgres/documents/list.sql"),
     likeness_keep: include_str!("../../sql/postgres/likeness/keep.sql"),
     likeness_alike: include_str!("../../sql/postgres/likeness/alike.sql"),
     begin_snapshot: "begin isolation level repeatable read read only",

@@ -51,7 +51,7 @@ pub struct Table {
 use Kind::{Bytes, Integer, Text};
 
 /// Every table, in an order in which they may be filled: what is referred to comes first.
-pub static TABLES: [Table; 11] = [
+pub static TABLES: [Table; 18] = [
     Table {
         name: "documents",
         columns: &[
@@ -166,6 +166,90 @@ pub static TABLES: [Table; 11] = [
         name: "authority",
         columns: &[("one", Integer), ("id", Text)],
         order: "one",
+        numbered: false,
+    },
+    Table {
+        name: "accounts",
+        columns: &[
+            ("name", Text),
+            ("shown", Text),
+            ("grants", Text),
+            ("password", Text),
+            ("totp", Bytes),
+            ("totp_used", Integer),
+            ("disabled", Integer),
+            ("made_at", Integer),
+        ],
+        order: "made_at, name",
+        numbered: false,
+    },
+    Table {
+        name: "account_changes",
+        columns: &[
+            ("ord", Integer),
+            ("at", Integer),
+            ("account", Text),
+            ("done_by", Text),
+            ("what", Text),
+        ],
+        order: "ord",
+        numbered: true,
+    },
+    Table {
+        name: "sessions",
+        columns: &[
+            ("hash", Bytes),
+            ("account", Text),
+            ("made_at", Integer),
+            ("seen_at", Integer),
+            ("expires_at", Integer),
+        ],
+        order: "hash",
+        numbered: false,
+    },
+    Table {
+        name: "tokens",
+        columns: &[
+            ("hash", Bytes),
+            ("account", Text),
+            ("label", Text),
+            ("uses", Text),
+            ("made_at", Integer),
+            ("seen_at", Integer),
+            ("expires_at", Integer),
+        ],
+        order: "hash",
+        numbered: false,
+    },
+    Table {
+        name: "tried",
+        columns: &[("code", Bytes), ("failures", Integer), ("until", Integer)],
+        order: "code",
+        numbered: false,
+    },
+    Table {
+        name: "openings",
+        columns: &[
+            ("ord", Integer),
+            ("document", Bytes),
+            ("account", Text),
+            ("part", Text),
+            ("at", Integer),
+        ],
+        order: "ord",
+        numbered: true,
+    },
+    Table {
+        name: "replies",
+        columns: &[
+            ("account", Text),
+            ("key", Text),
+            ("asked", Bytes),
+            ("status", Integer),
+            ("body", Text),
+            ("at", Integer),
+        ],
+        order: "at, asked, key",
         numbered: false,
     },
 ];

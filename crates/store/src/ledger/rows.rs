@@ -144,6 +144,10 @@ pub(crate) fn array<const N: usize>(row: &AnyRow, column: &str) -> LedgerResult<
     sized(column, bytes(row, column)?)
 }
 
+pub(crate) fn optional_bytes(row: &AnyRow, column: &str) -> LedgerResult<Option<Vec<u8>>> {
+    row.try_get(column).map_err(failed(DOING))
+}
+
 fn optional_array<const N: usize>(row: &AnyRow, column: &str) -> LedgerResult<Option<[u8; N]>> {
     let bytes: Option<Vec<u8>> = row.try_get(column).map_err(failed(DOING))?;
     bytes.map(|bytes| sized(column, bytes)).transpose()
@@ -175,15 +179,15 @@ pub(crate) fn optional_moment(row: &AnyRow, column: &str) -> LedgerResult<Option
     micros.map(|micros| timestamp(column, micros)).transpose()
 }
 
-fn moment(row: &AnyRow, column: &str) -> LedgerResult<Timestamp> {
+pub(crate) fn moment(row: &AnyRow, column: &str) -> LedgerResult<Timestamp> {
     timestamp(column, number(row, column)?)
 }
 
-fn word<T: FromStr>(row: &AnyRow, column: &str) -> LedgerResult<T> {
+pub(crate) fn word<T: FromStr>(row: &AnyRow, column: &str) -> LedgerResult<T> {
     parsed(column, &text(row, column)?)
 }
 
-fn parsed<T: FromStr>(column: &str, word: &str) -> LedgerResult<T> {
+pub(crate) fn parsed<T: FromStr>(column: &str, word: &str) -> LedgerResult<T> {
     known(column, word, |word| word.parse().ok())
 }
 

@@ -105,6 +105,13 @@ impl Service {
             "envelopes",
             "likeness",
             "documents",
+            "accounts",
+            "account_changes",
+            "sessions",
+            "tokens",
+            "tried",
+            "openings",
+            "replies",
         ];
         execute(
             &self.url,

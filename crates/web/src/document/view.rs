@@ -52,6 +52,7 @@ pub(super) struct DocumentPage {
     pub(super) sheet: Option<String>,
     pub(super) attachments: Vec<AttachmentLine>,
     pub(super) history: Vec<HistoryLine>,
+    pub(super) openings: Vec<OpeningLine>,
     pub(super) text: TextView,
 }
 
@@ -199,6 +200,13 @@ pub(super) struct AttachmentLine {
     pub(super) size: String,
     pub(super) notes: Vec<String>,
     pub(super) is_processing: bool,
+}
+
+/// Someone who opened it.
+pub(super) struct OpeningLine {
+    pub(super) at: Moment,
+    pub(super) what: &'static str,
+    pub(super) who: String,
 }
 
 /// One line of the history.

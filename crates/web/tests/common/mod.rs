@@ -6,28 +6,32 @@ pub(crate) mod toys;
 pub(crate) mod week;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, header};
 use domain::arrival::ArrivalFormat;
+use domain::event::{IntakeRef, Submission, SubmittedContent};
 use domain::message::Class;
 use domain::text::fold;
-use domain::{Arrival, DocumentId, Source, Span, Timestamp};
+use domain::{Arrival, DocumentId, Reach, Source, Span, Timestamp, TokenScope};
+use pipeline::accounts::{Account, AccountChange, Accounts as _, Session};
 use pipeline::circumstances::{Build, Clock};
 use pipeline::desk::Desk;
 use pipeline::file::SourceFile;
+use pipeline::gate::Gate;
 use pipeline::intake::{self, Incoming};
-use pipeline::ledger::DocumentFilter;
+use pipeline::ledger::{Admitted, DocumentFilter};
 use pipeline::pipelines::{Pipeline, Pipelines};
 use pipeline::progress::{Progress, Reach, Watch};
+use pipeline::testing::accounts::MemoryAccounts;
 use pipeline::testing::memory::{MemoryBlobs, MemoryLedger};
 use pipeline::vault::Vault;
 use pipeline::worker::{Bench, Worker};
-use privacy::Secrets;
+use privacy::{Bearer, Secrets};
 use tower::ServiceExt as _;
-use web::{Answer, Asked, Find, Found, Office};
+use web::{Answer, Asked, Find, Found, Front, NotTaken, Office, TakeIn};
 
 /// The pipeline of letters and forms.
 pub(crate) const MAIL: &str = r#"
@@ -89,11 +93,19 @@ schedule = "on-arrival"
 "#;
 
 /// A clock that stands still.
-struct StillClock(Timestamp);
+pub(crate) struct StillClock(Mutex<Timestamp>);
+
+impl StillClock {
+    /// Turns it on.
+    pub(crate) fn turn(&self, seconds: i64) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.plus_micros(seconds * 1_000_000);
+    }
+}
 
 impl Clock for StillClock {
     fn now(&self) -> Timestamp {
-        self.0
+        *self.0.lock().unwrap()
     }
 }
 
@@ -171,6 +183,12 @@ pub(crate) struct House {
     pub(crate) ledger: Arc<MemoryLedger>,
     /// The blobs, to damage.
     pub(crate) blobs: Arc<MemoryBlobs>,
+    /// Who may sign in: nobody yet.
+    pub(crate) accounts: Arc<MemoryAccounts>,
+    /// The clock, to be turned.
+    pub(crate) clock: Arc<StillClock>,
+    /// Who comes in.
+    pub(crate) gate: Gate,
 }
 
 impl House {
@@ -187,24 +205,33 @@ impl House {
             Pipeline::new(file("courrier.toml", MAIL), toys::all()).unwrap(),
             Pipeline::new(file("mediation.toml", REPORTS), toys::all()).unwrap(),
         ];
+        let moment = "2026-11-18T09:30:00Z".parse().unwrap();
+        let clock = Arc::new(StillClock(Mutex::new(moment)));
+        let secrets = Arc::new(Secrets::derived(b"an office for tests").unwrap());
+        let accounts = Arc::new(MemoryAccounts::new());
+        let gate = Gate::new(accounts.clone(), secrets.account_key(), clock.clone());
         let desk = Desk {
             vault: Vault {
                 ledger: ledger.clone(),
                 blobs: blobs.clone(),
-                secrets: Arc::new(Secrets::derived(b"an office for tests").unwrap()),
+                secrets,
             },
             pipelines: Arc::new(Pipelines::new(pipelines)),
-            clock: Arc::new(StillClock("2026-11-18T09:30:00Z".parse().unwrap())),
+            clock: clock.clone(),
             build: Build {
                 build: "toys 1".into(),
                 platform: "paper".into(),
                 runtime: None,
             },
+            reach: domain::Reach::Everything,
         };
         Self {
             desk,
             ledger,
             blobs,
+            accounts,
+            clock,
+            gate,
         }
     }
 
@@ -286,6 +313,84 @@ impl House {
         self.desk.find(name).await.unwrap().id
     }
 
+    /// Opens an account.
+    pub(crate) async fn account(&self, name: &str, grants: &[&str], password: Option<&str>) {
+        let account = Account {
+            name: name.parse().unwrap(),
+            shown: format!("Nom de {name}"),
+            grants: grants.iter().map(|g| g.parse().unwrap()).collect(),
+            password: password.map(|p| privacy::password::hash(p).unwrap()),
+            totp: None,
+            totp_used: None,
+            disabled: false,
+            made_at: self.gate.now(),
+        };
+        let change = AccountChange {
+            at: self.gate.now(),
+            account: account.name.clone(),
+            by: "test".into(),
+            what: "add".into(),
+        };
+        assert!(self.accounts.add_account(&account, &change).await.unwrap());
+    }
+
+    /// Someone who has signed in.
+    pub(crate) async fn visitor(&self, name: &str, grants: &[&str]) -> Visitor<'_> {
+        self.account(name, grants, None).await;
+        let bearer = Bearer::new().unwrap();
+        let now = self.gate.now();
+        let session = Session {
+            hash: bearer.hash(),
+            account: name.parse().unwrap(),
+            made_at: now,
+            seen_at: now,
+            expires_at: now.plus_micros(pipeline::gate::LONGEST),
+        };
+        self.accounts.begin_session(&session).await.unwrap();
+        Visitor {
+            house: self,
+            bearer,
+        }
+    }
+
+    /// A token of an account.
+    pub(crate) async fn token(&self, name: &str, label: &str, uses: &[TokenScope]) -> String {
+        let day = 86_400_000_000;
+        let uses = uses.iter().copied();
+        let made = self
+            .gate
+            .new_token(&name.parse().unwrap(), label, uses, day);
+        made.await.unwrap().unwrap().written().to_string()
+    }
+
+    /// Asks the API.
+    pub(crate) async fn api(&self, method: &str, path: &str, token: &str) -> Page {
+        self.api_with(method, path, token, &[], "").await
+    }
+
+    /// Asks the API, with headers and a body.
+    pub(crate) async fn api_with(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Page {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost:8080");
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.to_owned())).unwrap())
+            .await
+    }
+
     /// What the pages stand on.
     pub(crate) fn office(&self) -> Office {
         Office {
@@ -294,6 +399,11 @@ impl House {
                 desk: self.desk.clone(),
             }),
             watch: Arc::new(Standing),
+            take_in: Arc::new(Counter {
+                desk: self.desk.clone(),
+            }),
+            gate: self.gate.clone(),
+            front: Front::new(["greffier.mairie.example"]),
         }
     }
 
@@ -327,9 +437,50 @@ impl House {
         .await
     }
 
+    /// Sends requests to one and the same office.
+    pub(crate) fn door(&self) -> axum::Router {
+        web::router(self.office())
+    }
+
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Page {
         Page::read(web::router(self.office()).oneshot(request).await.unwrap()).await
+    }
+}
+
+/// Someone who has signed in.
+pub(crate) struct Visitor<'a> {
+    house: &'a House,
+    pub(crate) bearer: Bearer,
+}
+
+impl Visitor<'_> {
+    /// The cookie of their browser.
+    pub(crate) fn cookie(&self) -> String {
+        format!("greffier={}", *self.bearer.written())
+    }
+
+    /// Asks for a page.
+    pub(crate) async fn get(&self, address: &str) -> Page {
+        let request = Request::get(address).header(header::COOKIE, self.cookie());
+        self.house.ask(request).await
+    }
+
+    /// Sends a form of a page that they see.
+    pub(crate) async fn post(&self, address: &str, form: &str) -> Page {
+        let token = self.bearer.form_token();
+        self.post_as(address, &format!("{form}&csrf={token}")).await
+    }
+
+    /// Sends a form as it is.
+    pub(crate) async fn post_as(&self, address: &str, form: &str) -> Page {
+        let request = Request::post(address)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::COOKIE, self.cookie())
+            .header(header::HOST, "localhost:8080")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.body(form.to_owned().into()).unwrap();
+        self.house.send(request).await
     }
 }
 
@@ -344,7 +495,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    async fn read(response: Response<Body>) -> Self {
+    pub(crate) async fn read(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         Self {
@@ -407,6 +558,54 @@ impl Watch for Standing {
     }
 }
 
+/// Takes in what is handed in: texts, into pipelines of ours.
+struct Counter {
+    desk: Desk,
+}
+
+#[async_trait]
+impl TakeIn for Counter {
+    async fn take_in(
+        &self,
+        submission: &Submission,
+        file: Option<Vec<u8>>,
+        of: &IntakeRef,
+    ) -> Result<(DocumentId, bool), NotTaken> {
+        let Ok(pipeline) = self.desk.pipelines.get(&submission.pipeline) else {
+            return Err(NotTaken::Refused {
+                reason: "unknown-pipeline",
+                detail: "no such pipeline".into(),
+            });
+        };
+        let bytes = match (&submission.content, file) {
+            (_, Some(file)) => file,
+            (SubmittedContent::Inline(text), None) => text.clone().into_bytes(),
+            _ => {
+                return Err(NotTaken::Refused {
+                    reason: "not-accepted",
+                    detail: "files only".into(),
+                });
+            }
+        };
+        let arrival = Arrival {
+            format: ArrivalFormat::V1,
+            source: Source::External(submission.id.clone().unwrap_or_else(|| of.id.clone())),
+            file_name: submission.file_name.clone(),
+            media_type: Some("text/plain".into()),
+            received_at: self.desk.clock.now(),
+            channel: Some("api".into()),
+            metadata: BTreeMap::new(),
+            columns: None,
+            intake: Some(of.clone()),
+        };
+        let incoming = Incoming::new(pipeline, arrival, bytes);
+        let desk = &self.desk;
+        let admitted = intake::admit(&desk.vault, &incoming, desk.clock.as_ref(), &desk.build);
+        let (id, admitted) = admitted.await.map_err(|e| NotTaken::Broken(e.into()))?;
+        Ok((id, admitted != Admitted::Existing))
+    }
+}
+
 /// Search that reads every text: what holds the words, marked.
 pub(crate) struct Scan {
     desk: Desk,
@@ -416,6 +615,7 @@ pub(crate) struct Scan {
 impl Find for Scan {
     async fn find(
         &self,
+        reach: &Reach,
         asked: &Asked,
     ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
         let query = asked.text.as_str();
@@ -432,6 +632,9 @@ impl Find for Scan {
             };
             let line = text.lines().find(|line| fold(line).contains(&fold(query)));
             let Some(line) = line else { continue };
+            if !self.desk.reaches(&row, reach).await? {
+                continue;
+            }
             let opened = self.desk.open(row).await?;
             let at = line.find(query).unwrap_or(0) as u32;
             found.push(Found {
@@ -469,5 +672,28 @@ impl Find for Scan {
             documents,
             facets: vec![("service", services.into_iter().collect())],
         })
+    }
+
+    async fn suggest(
+        &self,
+        reach: &Reach,
+        text: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, u64)>, Box<dyn std::error::Error + Send + Sync>> {
+        let asked = Asked {
+            text: text.to_owned(),
+            limit: usize::MAX,
+            ..Asked::default()
+        };
+        let found = self.find(reach, &asked).await?;
+        let mut words: BTreeMap<String, u64> = BTreeMap::new();
+        for hit in &found.hits {
+            for word in hit.snippet.split(|c: char| !c.is_alphanumeric()) {
+                if fold(word).starts_with(&fold(text)) {
+                    *words.entry(word.to_owned()).or_default() += 1;
+                }
+            }
+        }
+        Ok(words.into_iter().take(limit).collect())
     }
 }

@@ -308,6 +308,7 @@ impl Measured<'_> {
                 pipeline: pipeline.clone(),
                 service: None,
                 also: Vec::new(),
+                readers: Vec::new(),
                 language: None,
                 media_type: "text/plain".into(),
                 place: None,

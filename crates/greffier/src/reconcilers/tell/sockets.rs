@@ -264,7 +264,7 @@ async fn whoever_is_on_duty_is_told_then_the_next_and_nobody_once_it_is_taken_on
     let desk = &house.desk;
     let (week, alert) = desk.find_alert(pipeline.name(), "0707").await.unwrap();
     let acknowledge = AlertDeed::Acknowledge;
-    let by = "Noé Petit";
+    let by = pipeline::rights::By::Named("Noé Petit");
     for _ in 0..2 {
         desk.judge_alert(&pipeline, &week, &alert, acknowledge, by, None)
             .await

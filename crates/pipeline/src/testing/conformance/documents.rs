@@ -1,6 +1,6 @@
 //! Documents enter whole and once, and are found again.
 
-use domain::{DocumentId, SubjectId};
+use domain::{DocumentId, Reach, SubjectId};
 use futures::future::join_all;
 
 use super::observe::{observe, sequence_all};
@@ -23,6 +23,8 @@ pub(super) fn cases() -> Vec<Case<dyn Ledger>> {
         a_document_is_listed_for_each_of_its_services,
         a_document_for_another_authority_waits_until_it_is_said_that_it_was_told,
         documents_are_listed_by_reception_then_id,
+        what_is_out_of_reach_is_not_listed,
+        a_list_has_pages,
         an_envelope_is_stored_once,
         envelopes_stored_at_once_are_one,
     ]
@@ -388,6 +390,75 @@ async fn documents_are_listed_by_reception_then_id(ledger: &dyn Ledger) {
         .collect();
     assert_eq!(listed.len(), 8);
     assert!(listed.is_sorted());
+}
+
+async fn what_is_out_of_reach_is_not_listed(ledger: &dyn Ledger) {
+    // 1 is proposed to a service, 2 decided for one with a copy for another, 3 nowhere yet, 4 of
+    // another pipeline; 5 was found within 1.
+    for n in 1..=3 {
+        ledger.admit(&admission(n)).await.unwrap();
+    }
+    let mut archived = admission(4);
+    archived.document.pipeline = named("archives");
+    ledger.admit(&archived).await.unwrap();
+    let mut proposed = completion(1, "extract", None);
+    proposed.route = Some(route("voirie", false));
+    proposed.children = vec![attachment(5, 1)];
+    ledger.complete(&proposed).await.unwrap();
+    let mut decided = act(2, "ccas");
+    decided.route.also = vec![named("sports")];
+    decided.route.copies = vec![named("voirie"), named("etat-civil")];
+    ledger.act(&decided).await.unwrap();
+    let list = async |services: &[&str], pipelines: &[&str], parent: Option<u32>| {
+        let filter = DocumentFilter {
+            parent: parent.map(id),
+            reach: Reach::Part {
+                services: services.iter().map(|s| named(s)).collect(),
+                pipelines: pipelines.iter().map(|p| named(p)).collect(),
+            },
+            ..DocumentFilter::default()
+        };
+        let found = ledger.documents(&filter).await.unwrap();
+        found.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&["voirie"], &[], None).await, [id(1), id(2)]);
+    assert_eq!(list(&["ccas"], &[], None).await, [id(2)]);
+    assert_eq!(list(&["sports", "x"], &[], None).await, [id(2)]);
+    // A name that is part of another is another.
+    assert_eq!(list(&["etat", "civil", "voiri"], &[], None).await, []);
+    assert_eq!(list(&[], &["archives"], None).await, [id(4)]);
+    let all = [id(1), id(2), id(3)];
+    assert_eq!(list(&["ccas"], &["courrier"], None).await, all);
+    assert_eq!(list(&[], &[], None).await, []);
+    // What came with a document is asked for by it.
+    assert_eq!(list(&["voirie"], &[], Some(1)).await, [id(5)]);
+    let everything = DocumentFilter::default();
+    assert_eq!(ledger.documents(&everything).await.unwrap().len(), 5);
+}
+
+async fn a_list_has_pages(ledger: &dyn Ledger) {
+    for n in 1..=4 {
+        ledger.admit(&admission(n)).await.unwrap();
+    }
+    let mut together = admission(5);
+    together.document.received_at = moment(2);
+    ledger.admit(&together).await.unwrap();
+    let whole = ledger.documents(&DocumentFilter::default()).await.unwrap();
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let filter = DocumentFilter {
+            after,
+            limit: Some(2),
+            ..DocumentFilter::default()
+        };
+        let page = ledger.documents(&filter).await.unwrap();
+        let Some(last) = page.last() else { break };
+        assert!(page.len() <= 2);
+        after = Some((last.received_at, last.id));
+        seen.extend(page);
+    }
+    assert_eq!(seen, whole);
 }
 
 async fn an_envelope_is_stored_once(ledger: &dyn Ledger) {

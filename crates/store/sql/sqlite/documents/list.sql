@@ -13,4 +13,18 @@ where received_at >= $1
   and ($7 = 0 or parent is null)
   and ($8 = 0 or decided is null or decided = 0)
   and ($9 = 0 or to_tell = 1)
+  -- Within reach: no list is everything. What came with a document is so with it.
+  and (
+    $10 is null
+    or $6 is not null
+    or (parent is null and exists (select 1 from json_each($11) as reader where reader.value = pipeline))
+    or (parent is null and exists (
+      select 1 from json_each($10) as reader
+      where reader.value = service
+        or instr(also, ' ' || reader.value || ' ') > 0
+        or instr(copies, ' ' || reader.value || ' ') > 0
+    ))
+  )
+  and ($12 is null or received_at > $12 or (received_at = $12 and id > $13))
 order by received_at, id
+limit $14

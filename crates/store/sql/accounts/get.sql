@@ -1,0 +1,1 @@
+select name, shown, grants, password, totp, totp_used, disabled, made_at from accounts where name = $1

@@ -1,0 +1,1 @@
+select document, account, part, at from openings where document = $1 order by ord

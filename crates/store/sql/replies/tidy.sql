@@ -1,0 +1,1 @@
+delete from replies where at <= $1

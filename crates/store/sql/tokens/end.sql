@@ -1,0 +1,1 @@
+delete from tokens where account = $1 and label = $2

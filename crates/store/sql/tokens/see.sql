@@ -1,0 +1,1 @@
+update tokens set seen_at = $2 where hash = $1

@@ -1,0 +1,1 @@
+delete from tried where code = $1

@@ -1,0 +1,1 @@
+select failures, until from tried where code = $1

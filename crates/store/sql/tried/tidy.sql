@@ -1,0 +1,1 @@
+delete from tried where until <= $1
