@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::audience::{Audience, Clue, clues_in};
-use domain::sentence::Mask;
+use domain::sentence::{Mask, MaskKind};
 use domain::sentences::sentences;
 use domain::synthesis::Period;
 use domain::text::fold;
@@ -280,6 +280,18 @@ impl Report {
         self.place().map(key)
     }
 
+    /// Whether a part of `span` names somebody. A street or an age hidden from some audiences is none:
+    /// what reports are about does not depend on who reads them.
+    pub(crate) fn is_name(&self, span: Span) -> bool {
+        self.entry.masks.iter().any(|mask| {
+            let place = matches!(
+                mask.kind,
+                MaskKind::Place | MaskKind::Address | MaskKind::Age
+            );
+            !place && mask.span().overlaps(span)
+        })
+    }
+
     /// Whether a mask hides a part of `span`.
     pub(crate) fn mask_over(&self, span: Span) -> Option<&Mask> {
         self.entry.masks.iter().find(|m| m.span().overlaps(span))
@@ -327,7 +339,6 @@ fn settle(text: &str, masks: &[Mask]) -> Vec<Mask> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::sentence::MaskKind;
 
     #[test]
     fn masks_only_grow() {

@@ -457,7 +457,7 @@ fn places(report: &Report, lexicon: &Lexicon, affirmed_only: bool) -> impl Itera
         .find(&report.tokens)
         .into_iter()
         .filter(move |m| {
-            report.mask_over(m.span(&report.tokens)).is_none()
+            !report.is_name(m.span(&report.tokens))
                 && !(affirmed_only && denied(&report.tokens, m.first, 2))
         })
         .map(|m| m.span(&report.tokens))

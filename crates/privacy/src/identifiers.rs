@@ -335,6 +335,21 @@ mod tests {
         }
 
         #[test]
+        fn no_digit_of_an_identifier_is_left(
+            before in "[a-zéè ,]{0,20}",
+            after in "[a-zéè ,]{0,20}",
+            number in prop::sample::select(vec![
+                "06 12 34 56 78", "FR76 3000 6000 0112 3456 7890 189", "1 85 05 78 006 084 91",
+                "AB-123-CD", "19FV28416", "4970 1012 3456 7893", "né le 12/03/1984",
+                "allocataire 1234567", "apt 31", "bât. C, 3e étage", "a1@b2.fr", "@karim_93",
+            ]),
+        ) {
+            let text = format!("{before}. Note : {number}. {after}");
+            let shown = masked(&text);
+            prop_assert!(!shown.contains(|c: char| c.is_ascii_digit()), "{}", shown);
+        }
+
+        #[test]
         fn never_panics(text in any::<String>()) {
             let _ = mask(&text, &find(&text));
         }

@@ -1,6 +1,12 @@
 //! What is masked in the annotated notes of `fixtures/personal-data`, none of which is about a real
 //! person: those that the rules were written with, and those that were held out.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and figures are read"
+)]
+
 use std::time::Instant;
 
 use privacy::evaluation::{Annotated, Score, evaluate};

@@ -118,28 +118,27 @@ fn learn(name: &str, known: &mut BTreeSet<String>) {
     }
 }
 
-/// "l'oncle" as "oncle"; "D'Angelo" and "N'Diaye" stay whole.
+/// "l'oncle" as "oncle", and whether it was so; "D'Angelo" and "N'Diaye" stay whole.
 fn after_elision<'t>(text: &'t str, word: Word<'t>) -> (Word<'t>, bool) {
-    match word.text.split_once(APOSTROPHES) {
-        Some((head, rest))
-            if head.chars().count() <= 2
-                && !(starts_upper(head)
-                    && starts_upper(rest)
-                    && head.len() == 1
-                    && !matches!(head, "L" | "S")) =>
-        {
-            let start = word.end - rest.len();
-            (
-                Word {
-                    text: &text[start..word.end],
-                    start,
-                    end: word.end,
-                },
-                true,
-            )
-        }
-        _ => (word, false),
+    let Some((head, rest)) = word.text.split_once(APOSTROPHES) else {
+        return (word, false);
+    };
+    let letters = head.chars().count();
+    let of_a_name = letters == 1
+        && starts_upper(head)
+        && starts_upper(rest)
+        // "L'Oncle", "S'il" begin a sentence.
+        && !matches!(head, "L" | "S");
+    if of_a_name || letters > 2 {
+        return (word, false);
     }
+    let start = word.end - rest.len();
+    let rest = Word {
+        text: &text[start..word.end],
+        start,
+        end: word.end,
+    };
+    (rest, true)
 }
 
 /// Words after which a name may be in lower case: "le petit karim".

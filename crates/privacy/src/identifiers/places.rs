@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use domain::text::fold;
 use regex::Regex;
 
-use super::words::{FIGURES, GIVEN, PLACE_PARTICLES};
+use super::words::{COUNTED, FIGURES, FUNCTION_WORDS, GIVEN, PLACE_PARTICLES};
 use super::{IdentifierKind, char_at, char_before, is_space, pattern};
 
 /// Reports every address and place of `text` as (kind, first byte, first byte after).
@@ -202,7 +202,7 @@ fn place_name(text: &str, at: usize, precise: bool, numbered: bool) -> Option<us
         let digit = word.starts_with(|c: char| c.is_ascii_digit());
         if capital || (digit && particles > 0 && words == 0) || (words > 0 && is_month(word)) {
             // The next sentence, said without a stop, is no part of the name.
-            if words > 0 && super::words::FUNCTION_WORDS.has(&word.to_lowercase()) {
+            if words > 0 && FUNCTION_WORDS.has(&word.to_lowercase()) {
                 break;
             }
             words += 1;
@@ -310,8 +310,6 @@ fn is_whole(text: &str, start: usize, end: usize) -> bool {
     let hyphen = char_before(text, start) == Some('-');
     !inside(char_before(text, start)) && !hyphen && !inside(char_at(text, end))
 }
-
-use super::words::COUNTED;
 
 /// Words that name a kind of place.
 static KIND_OF_PLACE: LazyLock<Regex> = LazyLock::new(|| {
