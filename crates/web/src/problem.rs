@@ -117,7 +117,7 @@ impl Problem {
             Self::Erased => "erased",
             Self::BadAddress => "bad-parameter",
             Self::TooLong => "too-large",
-            Self::BadForm | Self::BadBody => "bad-body",
+            Self::BadForm | Self::BadBody | Self::AlertForm => "bad-body",
             Self::ForeignHost => "foreign-host",
             Self::ForeignForm | Self::StaleForm => "foreign-form",
             Self::NotYours => "not-allowed",
