@@ -13,13 +13,9 @@ use pipeline::rights::{By, Who};
 
 use crate::Office;
 use crate::problem::Problem;
+use crate::review::{NAME_CHARS_MAX, REASON_CHARS_MAX, unreadable};
 use crate::shown::{Calendar, Moment};
 use crate::visit::Visit;
-
-/// The longest name, in characters.
-const NAME_CHARS_MAX: usize = 200;
-/// The longest reason, in characters.
-const REASON_CHARS_MAX: usize = 2_000;
 
 /// What became of an alert, as its page says it.
 pub(crate) struct Hands {
@@ -144,13 +140,9 @@ fn read(pairs: &[(String, String)], who: &Who) -> Result<(AlertDeed, String, Str
         None => field("by")?,
     };
     let reason = field("reason")?;
-    let strange = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffd}')
-    };
     let name_is_wrong =
-        by.is_empty() || by.chars().count() > NAME_CHARS_MAX || by.chars().any(strange);
-    let breaks = |c: char| strange(c) && !matches!(c, '\n' | '\t');
+        by.is_empty() || by.chars().count() > NAME_CHARS_MAX || by.chars().any(unreadable);
+    let breaks = |c: char| unreadable(c) && !matches!(c, '\n' | '\t');
     let reason_is_wrong = reason.chars().count() > REASON_CHARS_MAX
         || reason.chars().any(breaks)
         || (did.needs_reason() && reason.is_empty());

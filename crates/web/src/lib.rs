@@ -8,7 +8,7 @@
 //! | `words` | the words that only pages use, both languages beside each other |
 //! | `problem` | what goes wrong, in plain words and without internal detail |
 //! | `shown` | moments, weeks, highlights, missing pieces, sentences as people read them |
-//! | `inbox`, `document`, `review`, `why`, `search`, `synthesis`, `alerts` | the pages |
+//! | `inbox`, `document`, `review`, `why`, `search`, `synthesis`, `alerts`, `themes` | the pages |
 //! | [`paper`] | a synthesis as a file that stands alone |
 //! | `api` | the same for other software |
 //! | `health`, `assets` | for machines: whether we live, the style sheet |
@@ -55,6 +55,7 @@ mod review;
 mod search;
 mod shown;
 mod synthesis;
+mod themes;
 mod visit;
 mod why;
 mod words;
@@ -343,6 +344,7 @@ const PAGES: &[Page] = &[
         get(synthesis::file)
     }),
     ("post", "/alerts/{pipeline}/{id}", || post(alerts::record)),
+    ("post", "/themes/{pipeline}/{week}", || post(themes::record)),
     ("get", "/health/live", || get(health::live)),
     ("get", "/health/ready", || get(health::ready)),
     ("get", "/assets/greffier.css", || get(assets::style)),

@@ -32,6 +32,8 @@ pub(crate) enum Problem {
     BadForm,
     /// An answer to an alert without a name, or without a reason where one is needed.
     AlertForm,
+    /// A decision on a theme without a name, or with something too long.
+    ThemeForm,
     /// Another host is asked for.
     ForeignHost,
     /// A form that does not come from a page of ours.
@@ -117,7 +119,7 @@ impl Problem {
             Self::Erased => "erased",
             Self::BadAddress => "bad-parameter",
             Self::TooLong => "too-large",
-            Self::BadForm | Self::BadBody | Self::AlertForm => "bad-body",
+            Self::BadForm | Self::BadBody | Self::AlertForm | Self::ThemeForm => "bad-body",
             Self::ForeignHost => "foreign-host",
             Self::ForeignForm | Self::StaleForm => "foreign-form",
             Self::NotYours => "not-allowed",
@@ -142,7 +144,9 @@ impl Problem {
         match self {
             Self::NoSuchPage | Self::NoSuchDocument => StatusCode::NOT_FOUND,
             Self::Erased => StatusCode::GONE,
-            Self::BadAddress | Self::BadForm | Self::AlertForm => StatusCode::BAD_REQUEST,
+            Self::BadAddress | Self::BadForm | Self::AlertForm | Self::ThemeForm => {
+                StatusCode::BAD_REQUEST
+            }
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ForeignHost | Self::ForeignForm | Self::StaleForm | Self::NotYours => {
                 StatusCode::FORBIDDEN
@@ -174,6 +178,7 @@ impl Problem {
             Self::TooLong => (w.too_long(), w.too_long_detail()),
             Self::BadForm => (w.bad_form(), w.bad_form_detail()),
             Self::AlertForm => (w.alert_form(), w.alert_form_detail()),
+            Self::ThemeForm => (w.alert_form(), w.theme_form_detail()),
             Self::ForeignHost => (w.foreign_host(), w.foreign_host_detail()),
             Self::ForeignForm => (w.foreign_form(), w.foreign_form_detail()),
             Self::StaleForm => (w.foreign_form(), w.stale_form_detail()),

@@ -11,7 +11,8 @@ use axum::response::{IntoResponse as _, Response};
 use domain::catalogue::Said as _;
 use domain::synthesis::ThemeSection;
 use domain::{Alert, AlertSet, DocumentId, IsoWeek, PipelineName, Sentence, StageName, Synthesis};
-use insight::page::{Page, reports_named};
+use insight::page::{Page, changes_said, reports_named};
+use insight::themes::{Followed, ThemeId};
 use pipeline::desk::Desk;
 use pipeline::duty::Handled;
 use pipeline::ledger::Edition;
@@ -24,6 +25,7 @@ use crate::inbox::Link;
 use crate::paper;
 use crate::problem::Problem;
 use crate::shown::{Calendar, Moment, render};
+use crate::themes::themes_of;
 use crate::visit::{Frame, Here, Visit};
 
 /// The reconciler of alerts.
@@ -155,7 +157,8 @@ struct WeekPage {
     alerts: Vec<AlertView>,
     synthesis: Option<SynthesisView>,
     issues: Vec<IssueLink>,
-    recorded: bool,
+    /// What was recorded just now.
+    recorded: Option<&'static str>,
     /// Files to save: the whole, and one sheet.
     files: Vec<(&'static str, Vec<Link>)>,
 }
@@ -194,6 +197,8 @@ struct SynthesisView {
     issue: Issue,
     headline: Vec<Said>,
     themes: Vec<ThemeView>,
+    /// What became of learnt themes since the week before.
+    changes: Vec<String>,
     lists: Vec<Voices>,
 }
 
@@ -206,9 +211,21 @@ struct Voices {
 struct ThemeView {
     name: String,
     trend: &'static str,
+    learnt: bool,
     sparkline: Option<Sparkline>,
     figures: Vec<Said>,
     quotes: Vec<Said>,
+    /// What can be decided of it, where themes are followed.
+    hands: Option<ThemeHands>,
+}
+
+/// The form by which a person decides of a theme.
+struct ThemeHands {
+    action: String,
+    id: String,
+    pinned: bool,
+    /// Those it may be joined to.
+    others: Vec<(String, String)>,
 }
 
 /// Bars of counts, as tall as their share of the highest.
@@ -406,10 +423,18 @@ pub(crate) async fn page(
         alert_views.push(speaker.alert(alert, &calendar, !known, hands).await);
     }
     let path = format!("/synthesis/{name}/{week}");
+    // Those of people who may decide of them; the page says what became of themes to everybody.
+    let followed = themes_of(desk, name, week)
+        .await?
+        .map(|(followed, _)| Themes {
+            action: visit.to(&format!("/themes/{name}/{week}")),
+            may_decide: visit.present.who.decides().holds_all_of(name),
+            followed,
+        });
     let view = match &synthesis {
         Some((synthesis, edition)) => Some(
             speaker
-                .synthesis(synthesis, Issue::of(edition, &calendar))
+                .synthesis(synthesis, Issue::of(edition, &calendar), followed.as_ref())
                 .await,
         ),
         None => None,
@@ -433,7 +458,10 @@ pub(crate) async fn page(
             })
             .collect(),
         synthesis: view,
-        recorded: visit.asked("recorded").is_some(),
+        recorded: visit.asked("recorded").map(|what| match what {
+            "theme" => visit.words().theme_recorded(),
+            _ => visit.words().alert_recorded(),
+        }),
         files,
         f: visit.frame(title, Here::Synthesis),
     };
@@ -463,6 +491,33 @@ fn files(path: &str, edition: u32, visit: &Visit) -> Vec<(&'static str, Vec<Link
         ),
         (w.briefing(), of("fiche", &["odt", "html", "md"])),
     ]
+}
+
+/// The themes of the week, and where decisions on them go.
+struct Themes {
+    action: String,
+    may_decide: bool,
+    followed: Followed,
+}
+
+impl Themes {
+    /// What can be decided of a theme of the page.
+    fn hands(&self, section: &ThemeSection) -> Option<ThemeHands> {
+        let id = ThemeId::from(section.id.as_deref().filter(|_| self.may_decide)?);
+        let all = &self.followed.themes;
+        let theme = all.theme(&id)?;
+        let others = all
+            .themes
+            .iter()
+            .filter(|other| other.id != theme.id && other.ended.is_none())
+            .map(|other| (other.id.to_string(), other.title()));
+        Some(ThemeHands {
+            action: self.action.clone(),
+            id: id.to_string(),
+            pinned: theme.pinned,
+            others: others.collect(),
+        })
+    }
 }
 
 /// Puts sentences in words, naming each document once.
@@ -507,16 +562,25 @@ impl Speaker<'_> {
         }
     }
 
-    async fn synthesis(&mut self, synthesis: &Synthesis, issue: Issue) -> SynthesisView {
+    async fn synthesis(
+        &mut self,
+        synthesis: &Synthesis,
+        issue: Issue,
+        known: Option<&Themes>,
+    ) -> SynthesisView {
         let w = self.visit.words();
         let mut themes = Vec::with_capacity(synthesis.themes.len());
         for theme in &synthesis.themes {
-            themes.push(self.theme(theme).await);
+            themes.push(self.theme(theme, known).await);
         }
         SynthesisView {
             issue,
             headline: self.all(&synthesis.headline).await,
             themes,
+            changes: known.map_or_else(Vec::new, |known| {
+                let Followed { themes, changes } = &known.followed;
+                changes_said(changes, themes, self.visit.lang)
+            }),
             lists: vec![
                 Voices {
                     id: "lone-voices",
@@ -537,9 +601,11 @@ impl Speaker<'_> {
         }
     }
 
-    async fn theme(&mut self, theme: &ThemeSection) -> ThemeView {
+    async fn theme(&mut self, theme: &ThemeSection, known: Option<&Themes>) -> ThemeView {
         ThemeView {
             name: theme.theme.clone(),
+            learnt: theme.learnt,
+            hands: known.and_then(|known| known.hands(theme)),
             trend: theme.trend.say(self.visit.lang),
             sparkline: sparkline(&theme.counts, self.visit.words().counts(&theme.counts)),
             figures: self.all(&theme.figures).await,

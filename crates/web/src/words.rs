@@ -281,6 +281,22 @@ words! {
     alert_form: "Il manque un nom ou une raison", "A name or a reason is missing";
     alert_form_detail: "Une réponse à une alerte porte un nom ; dire qu’elle est traitée ou l’écarter demande une phrase. Revenez en arrière : ce que vous avez écrit y est encore.",
         "An answer to an alert has a name; to say that it is dealt with or to dismiss it takes a sentence. Go back: what you wrote is still there.";
+    // Themes in people's hands
+    learnt_theme: "thème appris : personne ne l’a listé, des passages se ressemblent", "learnt theme: nobody listed it, passages are alike";
+    theme_decide: "Renommer, réunir, épingler ou écarter ce thème", "Rename, merge, pin or dismiss this theme";
+    theme_effect: "Ce qui est décidé vaut à partir de la semaine suivante.", "What is decided is respected from the week after.";
+    theme_name: "Nouveau nom", "New name";
+    theme_rename: "Renommer", "Rename";
+    theme_into: "C’est le même que", "It is the same as";
+    theme_merge: "Réunir", "Merge";
+    theme_pin: "Épingler", "Pin";
+    theme_unpin: "Ne plus épingler", "Unpin";
+    theme_dismiss: "Écarter", "Dismiss";
+    theme_reason: "Pourquoi", "Why";
+    theme_recorded: "Décision enregistrée : elle vaut à partir de la semaine suivante.", "Decision recorded: it is respected from the week after.";
+    theme_form_detail: "Une décision sur un thème porte un nom, et le nouveau nom d’un thème au plus 80 caractères. Revenez en arrière : ce que vous avez écrit y est encore.",
+        "A decision on a theme has a name, and a theme’s new name at most 80 characters. Go back: what you wrote is still there.";
+    what_becomes: "Ce que deviennent les thèmes", "What becomes of themes";
     // Problems of the API
     unknown: "Jeton inconnu", "Unknown token";
     unknown_detail: "Montrez un jeton en service : `Authorization: Bearer …`. L’administrateur en fait par `greffier users tokens COMPTE --add NOM`.", "Show a token that serves: `Authorization: Bearer …`. The administrator makes one with `greffier users tokens ACCOUNT --add LABEL`.";
