@@ -34,6 +34,7 @@ pub mod event;
 pub mod explanation;
 pub mod fixed;
 pub mod form;
+pub mod holidays;
 pub mod ids;
 pub mod layout;
 pub mod message;

@@ -248,6 +248,17 @@ impl IsoWeek {
         Some((start(self)?, start(self.plus(1))?))
     }
 
+    /// Its seven days, Monday first, as `2026-11-16`.
+    pub fn each_day(self) -> Vec<String> {
+        let Some(monday) = self.monday() else {
+            return Vec::new();
+        };
+        (0..7)
+            .filter_map(|n| monday.checked_add(jiff::Span::new().days(n)).ok())
+            .map(|day| day.to_string())
+            .collect()
+    }
+
     /// First and last day, as `2026-11-16` and `2026-11-22`.
     pub fn days(self) -> (String, String) {
         let monday = self.monday().unwrap_or(Date::ZERO);

@@ -18,7 +18,7 @@ pub use eval::{
 };
 pub use queues::{Broker, Claims, MaybeBroker, ParkedAction};
 pub use users::{NewPassword, UsersAction};
-pub use weeks::{Form, Synthesise, ThemeNamed, ThemesAction, ThemesOf, Who};
+pub use weeks::{Foresee, Form, Synthesise, ThemeNamed, ThemesAction, ThemesOf, Who};
 
 /// The clerk of a town hall: reads what arrives, proposes where it goes, finds it again, and can
 /// prove how each of its outputs came about. It informs; people decide.
@@ -429,6 +429,8 @@ pub enum Command {
     },
     /// Make the synthesis of a week, or show the one these reports already made.
     Synthesise(Synthesise),
+    /// Show how many reports to expect by place in a week, and presences to plan from it.
+    Forecast(Foresee),
     /// Show the themes of a week, learnt and followed, or decide of one.
     Themes(ThemesOf),
     /// Show alerts, with who was told and who took them on; or answer one.

@@ -252,6 +252,7 @@ async fn run(cli: &Cli) -> Result<Ending> {
             output,
         } => classify::classify(global, pipeline, input, output).await,
         Command::Synthesise(args) => synthesise::synthesise(global, args).await,
+        Command::Forecast(args) => commands::forecast::forecast(global, args).await,
         Command::Themes(args) => themes::run(global, args).await,
         Command::Alerts {
             pipeline,

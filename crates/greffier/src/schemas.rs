@@ -39,6 +39,10 @@ fn pipeline_file() -> NamedSchema {
             of::<insight::themes::ThemesSettings>("themes").schema,
         ),
         (
+            "forecast",
+            of::<crate::commands::forecast::ForecastSettings>("forecast").schema,
+        ),
+        (
             "tell",
             of::<crate::reconcilers::TellSettings>("tell").schema,
         ),

@@ -82,6 +82,17 @@ impl Form {
     }
 }
 
+/// A week to foresee.
+#[derive(Debug, Args)]
+pub struct Foresee {
+    /// The pipeline.
+    #[arg(long, value_name = "P", default_value = "field-reports")]
+    pub pipeline: String,
+    /// The ISO week to come, such as 2026-W48; only what was received before it is read.
+    #[arg(long, value_name = "WEEK")]
+    pub week: IsoWeek,
+}
+
 /// The themes of a week.
 #[derive(Debug, Args)]
 pub struct ThemesOf {

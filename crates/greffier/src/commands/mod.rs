@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod documents;
 pub mod eval;
 pub mod extract;
+pub mod forecast;
 pub mod inbox;
 pub mod index;
 pub mod ingest;

@@ -29,6 +29,7 @@ use privacy::Masking;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use crate::commands::forecast::ForecastSettings;
 use crate::house::House;
 pub use tell::TellSettings;
 use themes::{THEME_ACT, THEMES};
@@ -42,6 +43,8 @@ const ALERT_VERSION: u32 = 2;
 const ALERT: &str = "alert";
 pub const SYNTHESISE: &str = "synthesise";
 const TELL: &str = "tell";
+/// Settings of what `greffier forecast` says: it makes nothing by itself.
+const FORECAST: &str = "forecast";
 
 /// Whether records of this activity are those of a reconciler.
 pub fn is_reconciler(activity: &str) -> bool {
@@ -79,12 +82,12 @@ fn slug(name: &str) -> StageName {
 pub fn check(source: &SourceFile) -> Result<(), FileError> {
     for (name, entry) in &source.file.reconcile {
         match name.as_str() {
-            SYNTHESISE | ALERT | THEMES | TELL => {}
+            SYNTHESISE | ALERT | THEMES | TELL | FORECAST => {}
             other => {
                 return Err(source.wrong_at(
                     entry.settings.span().start,
                     format!("reconciler `{other}` is not known"),
-                    "synthesise, alert, themes or tell",
+                    "synthesise, alert, themes, tell or forecast",
                 ));
             }
         }
@@ -106,6 +109,10 @@ pub fn check(source: &SourceFile) -> Result<(), FileError> {
         }
         _ => source.wrong_at(at, e.to_string(), "settings that agree"),
     })?;
+    let (foreseeing, at) = settings::<ForecastSettings>(source, FORECAST)?;
+    foreseeing
+        .check()
+        .map_err(|wrong| source.wrong_at(at, wrong, "settings that agree"))?;
     let (telling, at) = settings::<TellSettings>(source, TELL)?;
     telling.check().map_err(|wrong| {
         let place = wrong.person.and_then(|n| {
@@ -142,6 +149,14 @@ pub fn settings_of(source: &SourceFile) -> Result<(SynthesisSettings, AlertSetti
     let (themes, _) = settings(source, SYNTHESISE)?;
     let (alerting, _) = settings(source, ALERT)?;
     Ok((themes, alerting))
+}
+
+/// How a pipeline foresees reports.
+///
+/// # Errors
+/// With the line of what is wrong.
+pub fn forecasting(source: &SourceFile) -> Result<ForecastSettings, FileError> {
+    Ok(settings(source, FORECAST)?.0)
 }
 
 /// How a pipeline tells people of alerts, and where its settings begin.
