@@ -32,7 +32,7 @@ fn passage(number: u128, subject: usize, week: i64) -> Passage {
         drawn = drawn
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        *v = ((drawn >> 40) as f32 / (1u64 << 24) as f32 - 0.5) * 0.5;
+        *v = ((drawn >> 40) as f32 / (1u64 << 24) as f32 - 0.5) * 0.25;
     }
     Passage {
         member: Member {
@@ -94,10 +94,7 @@ fn subjects_become_themes_named_by_what_people_wrote() {
             .any(|t| t.starts_with("éclairage public du parking")),
         "{titles:?}"
     );
-    assert!(
-        titles.iter().any(|t| t.contains("dossier CAF")),
-        "{titles:?}"
-    );
+    assert!(titles.iter().any(|t| t.contains("dossier")), "{titles:?}");
     assert!(followed.changes.iter().all(|c| c.change == Change::Born));
     for theme in &followed.themes.themes {
         assert_eq!(theme.members.len(), 8);
@@ -194,13 +191,18 @@ fn merges_and_splits_are_told() {
         "{:?}",
         week1.changes
     );
-    let kept = week1.themes.themes[0].id.clone();
-    // And apart again.
+    let gone = week1.changes[0].theme.clone();
+    // And apart again: the one that was merged comes back under its name.
     let week2 = run(2, &apart, Some(&week1.themes), &[]);
+    assert_eq!(changes(&week2), [(gone.to_string(), Change::Returned)]);
+    // Where nothing is remembered, what comes out of a theme is told as such.
+    let mut forgotten = week1.themes.clone();
+    forgotten.themes.retain(|t| t.ended.is_none());
+    let kept = forgotten.themes[0].id.clone();
+    let week2 = run(2, &apart, Some(&forgotten), &[]);
     let told = changes(&week2);
     assert!(
-        told.iter()
-            .any(|(_, change)| matches!(change, Change::Split { from } if *from == kept)),
+        matches!(told.as_slice(), [(_, Change::Split { from })] if *from == kept),
         "{told:?}"
     );
 }
@@ -261,7 +263,8 @@ fn what_people_decide_is_respected_the_next_week() {
     assert!(week1.themes.theme(&id(3)).unwrap().dismissed);
 
     // Nothing is said of two of them: the pinned one stays, the dismissed one goes in silence.
-    let week2 = run(2, &received(2, &[0, 1], 8), Some(&week1.themes), &[]);
+    let window: Vec<Passage> = [received(1, &[0, 1], 8), received(2, &[0, 1], 8)].concat();
+    let week2 = run(2, &window, Some(&week1.themes), &[]);
     assert_eq!(theme_of(&week2, 2, 0), theme_of(&week2, 2, 1));
     let pinned = week2.themes.theme(&id(2)).unwrap();
     assert_eq!((pinned.ended, pinned.members.len()), (None, 0));

@@ -48,6 +48,9 @@ use near::{ONE, Points, direction, likeness, scaled};
 /// Passages near each that are looked at, at least: with fewer, a theme of eight comes apart.
 const NEIGHBOURS_MIN: u32 = 5;
 
+/// Two groups as alike across as this, in thousandths of how alike the closer one is within, are one.
+const ALIKE: i128 = 900;
+
 /// How themes are learnt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -200,8 +203,7 @@ fn bits(vector: &[f32]) -> impl Iterator<Item = u32> + '_ {
 /// Where a point starts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Start {
-    /// With what it is held by: one of the team's own themes that it says, or a theme that a person
-    /// decided on; no vector moves it.
+    /// With what it is held by, one of the team's own themes that it says: no vector moves it.
     Held(Anchor),
     /// With its theme of last week, by its place.
     Last(usize),
@@ -212,6 +214,8 @@ enum Start {
 /// The passages of the window as points to compare.
 struct Window<'a> {
     passages: &'a [Passage],
+    /// The theme of last week that each was in, by its place.
+    was: Vec<Option<usize>>,
     /// The point of each passage; none of what has no direction.
     point_of: Vec<Option<usize>>,
     directions: Vec<Vec<i16>>,
@@ -225,27 +229,31 @@ struct Window<'a> {
 impl<'a> Window<'a> {
     fn new(passages: &'a [Passage], before: &Themes) -> Self {
         let themes = before.theme_of_members();
-        let dimension = passages
+        let was: Vec<Option<usize>> = passages
             .iter()
-            .find(|p| direction(&p.vector).is_some())
-            .map_or(0, |p| p.vector.len());
+            .map(|p| themes.get(&p.member).copied())
+            .collect();
+        let mut lengths: BTreeMap<usize, u32> = BTreeMap::new();
+        for passage in passages {
+            *lengths.entry(passage.vector.len()).or_default() += 1;
+        }
+        // The commonest; what is of another length cannot be compared with it.
+        let dimension = lengths.into_iter().max_by_key(|l| (l.1, l.0));
+        let dimension = dimension.map_or(0, |(length, _)| length);
         let mut numbers: BTreeMap<(Vec<i16>, Option<Anchor>), usize> = BTreeMap::new();
         let mut point_of = Vec::with_capacity(passages.len());
         let (mut directions, mut holds) = (Vec::new(), Vec::new());
         let mut were: Vec<BTreeMap<usize, u32>> = Vec::new();
         let mut weights: Vec<u32> = Vec::new();
-        for passage in passages {
+        for (passage, was) in passages.iter().zip(&was) {
             let direction = direction(&passage.vector).filter(|d| d.len() == dimension);
             let Some(direction) = direction else {
                 point_of.push(None);
                 continue;
             };
-            let was = themes.get(&passage.member).copied();
             let hold = match passage.seeds.as_slice() {
                 [seed] => Some(anchor(seed, before)),
-                _ => was
-                    .filter(|at| before.themes[*at].is_held())
-                    .map(Anchor::Theme),
+                _ => None,
             };
             let point = *numbers
                 .entry((direction.clone(), hold.clone()))
@@ -258,7 +266,7 @@ impl<'a> Window<'a> {
                 });
             weights[point] += 1;
             if let Some(at) = was {
-                *were[point].entry(at).or_default() += 1;
+                *were[point].entry(*at).or_default() += 1;
             }
             point_of.push(Some(point));
         }
@@ -266,11 +274,14 @@ impl<'a> Window<'a> {
             .into_iter()
             .map(|counts| {
                 let most = counts.values().copied().max()?;
-                counts.into_iter().find(|(_, n)| *n == most).map(|c| c.0)
+                let theme = counts.into_iter().find(|(_, n)| *n == most)?.0;
+                // What a person made of several is found in its parts, and put together after.
+                before.themes[theme].merged.is_empty().then_some(theme)
             })
             .collect();
         Self {
             passages,
+            was,
             point_of,
             directions,
             weights,
@@ -313,6 +324,8 @@ impl<'a> Window<'a> {
         held.resize(start.len(), false);
         let mut groups = communities(&graph, &start, &held, settings.grain);
         groups.truncate(self.weights.len());
+        held.truncate(self.weights.len());
+        self.join_alike(&mut groups, &held);
 
         // A passage that none of those near it has near is a lone voice, unless it is held.
         let mut out: Vec<Option<usize>> = groups
@@ -336,6 +349,40 @@ impl<'a> Window<'a> {
             });
         }
         out
+    }
+
+    /// Makes one of two groups that are as alike across as within. Modularity finds groups in any
+    /// graph, by chance in a small one; this tells those that differ from those that do not.
+    fn join_alike(&self, groups: &mut [usize], held: &[bool]) {
+        let mut sums: BTreeMap<usize, Sum> = BTreeMap::new();
+        for (point, group) in groups.iter().enumerate() {
+            let sum = sums.entry(*group).or_default();
+            sum.add(&self.directions[point], self.weights[point], held[point]);
+        }
+        sums.retain(|_, sum| sum.count > 1);
+        loop {
+            let mut best: Option<(i128, usize, usize)> = None;
+            for (a, one) in &sums {
+                for (b, other) in sums.range(a + 1..) {
+                    let within = one.within().max(other.within());
+                    if within <= 0 || (one.held && other.held) {
+                        continue;
+                    }
+                    // In thousandths.
+                    let alike = 1_000 * one.across(other) / within;
+                    if alike >= ALIKE && best.is_none_or(|(most, ..)| alike > most) {
+                        best = Some((alike, *a, *b));
+                    }
+                }
+            }
+            let Some((_, a, b)) = best else { return };
+            for group in groups.iter_mut().filter(|g| **g == b) {
+                *group = a;
+            }
+            if let (Some(gone), Some(kept)) = (sums.remove(&b), sums.get_mut(&a)) {
+                kept.join(gone);
+            }
+        }
     }
 
     /// Lets last week's themes take part as points tied to what was in them, so that of two ways to
@@ -393,6 +440,7 @@ impl<'a> Window<'a> {
                 group_of[at] = Some(group);
             }
         }
+        self.keep_whole(&mut group_of, &mut group_of_anchor, before);
         let anchor_of: BTreeMap<usize, &Anchor> =
             group_of_anchor.iter().map(|(a, g)| (*g, a)).collect();
         let mean = self.sum(0..self.passages.len());
@@ -456,6 +504,37 @@ impl<'a> Window<'a> {
             .collect()
     }
 
+    /// Keeps one what a person decided on: every group most of whose known passages it had is it,
+    /// but for those of the team's own themes.
+    fn keep_whole(
+        &self,
+        group_of: &mut [Option<usize>],
+        group_of_anchor: &mut BTreeMap<Anchor, usize>,
+        before: &Themes,
+    ) {
+        let anchored: BTreeSet<usize> = group_of_anchor.values().copied().collect();
+        let mut known: BTreeMap<usize, BTreeMap<usize, u32>> = BTreeMap::new();
+        for (group, was) in group_of.iter().zip(&self.was) {
+            if let (Some(group), Some(theme)) = (group, was) {
+                let themes = known.entry(*group).or_default();
+                *themes.entry(*theme).or_default() += 1;
+            }
+        }
+        let mut becomes: BTreeMap<usize, usize> = BTreeMap::new();
+        for (group, themes) in known {
+            let all: u32 = themes.values().sum();
+            let most = themes.into_iter().find(|(_, n)| 2 * n > all);
+            let held = most.filter(|(theme, _)| before.themes[*theme].is_held());
+            if let (Some((theme, _)), false) = (held, anchored.contains(&group)) {
+                let whole = group_of_anchor.entry(Anchor::Theme(theme));
+                becomes.insert(group, *whole.or_insert(group));
+            }
+        }
+        for group in group_of.iter_mut().flatten() {
+            *group = becomes.get(group).copied().unwrap_or(*group);
+        }
+    }
+
     /// The sum of the directions of passages, and how many have one.
     fn sum(&self, passages: impl IntoIterator<Item = usize>) -> (Vec<i64>, i64) {
         let mut sum = vec![0i64; self.directions.first().map_or(0, Vec::len)];
@@ -484,6 +563,51 @@ impl<'a> Window<'a> {
             .map(|(s, a)| (s * of_all - a * count) as f64)
             .collect();
         scaled(&apart).unwrap_or_default()
+    }
+}
+
+/// A group's directions, summed.
+#[derive(Clone, Debug, Default)]
+struct Sum {
+    values: Vec<i64>,
+    squares: i128,
+    count: i128,
+    held: bool,
+}
+
+impl Sum {
+    fn add(&mut self, direction: &[i16], weight: u32, held: bool) {
+        self.values.resize(direction.len(), 0);
+        for (sum, v) in self.values.iter_mut().zip(direction) {
+            *sum += i64::from(*v) * i64::from(weight);
+        }
+        self.squares += i128::from(weight) * i128::from(likeness(direction, direction));
+        self.count += i128::from(weight);
+        self.held |= held;
+    }
+
+    fn join(&mut self, other: Self) {
+        for (sum, v) in self.values.iter_mut().zip(other.values) {
+            *sum += v;
+        }
+        self.squares += other.squares;
+        self.count += other.count;
+        self.held |= other.held;
+    }
+
+    fn product(&self, other: &Self) -> i128 {
+        let pairs = self.values.iter().zip(&other.values);
+        pairs.map(|(a, b)| i128::from(*a) * i128::from(*b)).sum()
+    }
+
+    /// The mean likeness of two of its passages.
+    fn within(&self) -> i128 {
+        (self.product(self) - self.squares) / (self.count * (self.count - 1)).max(1)
+    }
+
+    /// The mean likeness of one of its passages and one of another's.
+    fn across(&self, other: &Self) -> i128 {
+        self.product(other) / (self.count * other.count).max(1)
     }
 }
 

@@ -131,7 +131,7 @@ impl ThemeState {
         }
     }
 
-    /// Whether what a person decided holds its passages together.
+    /// Whether a person decided on it: groups that have its passages are it, and do not come apart.
     pub fn is_held(&self) -> bool {
         self.pinned || self.dismissed || !self.merged.is_empty()
     }
