@@ -24,7 +24,7 @@ use pipeline::gate::Gate;
 use pipeline::intake::{self, Incoming};
 use pipeline::ledger::{Admitted, DocumentFilter};
 use pipeline::pipelines::{Pipeline, Pipelines};
-use pipeline::progress::{Progress, Reach, Watch};
+use pipeline::progress::{self, Progress, Watch};
 use pipeline::testing::accounts::MemoryAccounts;
 use pipeline::testing::memory::{MemoryBlobs, MemoryLedger};
 use pipeline::vault::Vault;
@@ -356,10 +356,9 @@ impl House {
     /// A token of an account.
     pub(crate) async fn token(&self, name: &str, label: &str, uses: &[TokenScope]) -> String {
         let day = 86_400_000_000;
+        let account = name.parse().unwrap();
         let uses = uses.iter().copied();
-        let made = self
-            .gate
-            .new_token(&name.parse().unwrap(), label, uses, day);
+        let made = self.gate.new_token(&account, label, uses, day);
         made.await.unwrap().unwrap().written().to_string()
     }
 
@@ -549,10 +548,10 @@ struct Standing;
 impl Watch for Standing {
     fn progress(&self, _: &Pipeline) -> Result<Progress, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Progress::Learnt {
-            together: Reach::More(58),
+            together: progress::Reach::More(58),
             alone: vec![
-                ("voirie".parse().unwrap(), Reach::Reached),
-                ("etat-civil".parse().unwrap(), Reach::More(43)),
+                ("voirie".parse().unwrap(), progress::Reach::Reached),
+                ("etat-civil".parse().unwrap(), progress::Reach::More(43)),
             ],
         })
     }
