@@ -132,7 +132,7 @@ async fn a_document_is_read_and_decided_about() {
     assert_eq!(again.is(200).header("idempotency-replayed"), "true");
     assert_eq!(read(&again), act);
     assert_eq!(records().await.len(), before.len());
-    let agent = &before.last().unwrap()["record"]["statement"]["agent"];
+    let agent = &before.last().unwrap()["record"]["record"]["statement"]["agent"];
     assert_eq!(agent["authenticated"], true);
     let other = send(&good, r#"{"decision": "accept"}"#).await;
     assert_eq!(code(other.is(422)), "idempotency-key-reused");

@@ -43,10 +43,8 @@ pub(super) struct Listed {
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<ServiceId>,
     /// Other services that have something to do.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     also: Vec<ServiceId>,
     /// Services that have a copy.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     copies: Vec<ServiceId>,
     /// Whether a person decided.
     decided: bool,

@@ -22,7 +22,6 @@ pub(super) struct Answered {
     /// The best documents, best first.
     hits: Vec<Hit>,
     /// When there is none: the nearest by their words, which are no answer.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     nearest: Vec<Hit>,
     /// All documents found within reach, of which `hits` are the best.
     documents: u64,
