@@ -114,10 +114,13 @@ pub fn find(text: &str) -> Vec<Found> {
             kind,
         });
     };
-    numbers::find(text, &mut add);
-    papers::find(text, &mut add);
+    // Many notes hold no digit, and none of these is without.
+    if text.bytes().any(|b| b.is_ascii_digit()) {
+        numbers::find(text, &mut add);
+        papers::find(text, &mut add);
+        birth::find(text, &mut add);
+    }
     contact::find(text, &mut add);
-    birth::find(text, &mut add);
     places::find(text, &mut add);
     names::find(text, &mut add);
     let mut found = strongest(candidates);

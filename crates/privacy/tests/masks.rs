@@ -68,7 +68,8 @@ fn annotations_are_ranges_of_their_notes_in_order() {
     }
 }
 
-/// Prints how fast notes are read; asserts only that it is not hopeless, since machines are shared.
+/// Prints how fast notes are read, for `cargo test --release -p privacy -- --nocapture`: a machine that
+/// others share promises no speed.
 #[test]
 fn reads_megabytes_a_second() {
     let text: String = TUNED
@@ -84,5 +85,5 @@ fn reads_megabytes_a_second() {
     let seconds = started.elapsed().as_secs_f64();
     let speed = text.len() as f64 / seconds / 1e6;
     println!("{} bytes, {found} found, {speed:.1} MB/s", text.len());
-    assert!(speed > 0.01, "{speed} MB/s");
+    assert!(found > 200, "{found} found");
 }
