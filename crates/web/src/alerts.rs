@@ -27,6 +27,8 @@ pub(crate) struct Hands {
     pub(crate) notices: Vec<Line>,
     /// Nobody has taken it on yet.
     pub(crate) is_open: bool,
+    /// Whether whoever looks may answer it.
+    pub(crate) may_answer: bool,
     /// How alerts like it were judged so far; absent while none was.
     pub(crate) judged: Option<String>,
 }
@@ -70,6 +72,7 @@ impl Hands {
             acts: acts.collect(),
             notices: notices.collect(),
             is_open: handled.is_open(),
+            may_answer: visit.present.who.decides().holds_all_of(pipeline),
             judged: (judged.judged > 0).then(|| w.judged(judged.judged, judged.dismissed)),
         }
     }

@@ -48,7 +48,7 @@ pub(crate) async fn prov(
         return Err(Problem::NoSuchDocument);
     };
     let opened = open(&office.desk_of(&visit), &id).await?;
-    office.opened(&visit, opened.row.id, "prov").await?;
+    office.opened(&visit, opened.row.id, "records").await?;
     let records = opened.records.iter().map(|(record, leaf)| (record, *leaf));
     Ok(Json(provenance::prov_json(records)).into_response())
 }

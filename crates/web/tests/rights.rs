@@ -246,7 +246,10 @@ impl Asking<'_> {
             }
             (
                 "get",
-                "/documents/{id}/why" | "/documents/{id}/text" | "/documents/{id}/original",
+                "/documents/{id}/why"
+                | "/documents/{id}/prov.json"
+                | "/documents/{id}/text"
+                | "/documents/{id}/original",
             ) => {
                 self.reads_each(|id| path.replace("{id}", &id.to_string()))
                     .await;
@@ -285,6 +288,30 @@ impl Asking<'_> {
             ("get", "/synthesis/{pipeline}/{week}") => {
                 let page = self.ask(method, "/synthesis/mediation/2026-W47").await;
                 page.is(whole);
+            }
+            ("post", "/alerts/{pipeline}/{id}") => {
+                // There is no such alert: whoever may not answer one is told so before.
+                let none = "/alerts/mediation/alert_00000000000000000000000000000000";
+                let page = self.visitor.post(none, "did=acknowledge").await;
+                page.is(match (reports, self.role.decides[REPORT]) {
+                    (true, false) => 403,
+                    _ => 404,
+                });
+            }
+            ("post", "/themes/{pipeline}/{week}") => {
+                // The week has no themes: whoever may not decide of them is told so before.
+                let none = "/themes/mediation/2026-W47";
+                let page = self.visitor.post(none, "do=pin&theme=x").await;
+                page.is(match (reports, self.role.decides[REPORT]) {
+                    (true, false) => 403,
+                    _ => 404,
+                });
+            }
+            ("get", "/synthesis/{pipeline}/{week}/{file}") => {
+                for file in ["synthese.md", "fiche.html", "synthese.json"] {
+                    let address = format!("/synthesis/mediation/2026-W47/{file}");
+                    self.ask(method, &address).await.is(whole);
+                }
             }
             ("get", "/api/v1/documents") => {
                 self.lists("/api/v1/documents?limit=100").await;
@@ -411,7 +438,8 @@ async fn nothing_for_whoever_shows_nothing() {
         let address = path
             .replace("{id}", &id)
             .replace("{pipeline}", "mediation")
-            .replace("{week}", "2026-W47");
+            .replace("{week}", "2026-W47")
+            .replace("{file}", "synthese.md");
         let page = match (method, address.starts_with("/api/")) {
             ("get", true) => house.api("GET", &address, "").await,
             (_, true) => house.api("POST", &address, "").await,
