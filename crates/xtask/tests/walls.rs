@@ -40,7 +40,7 @@ const OURS: [(&str, &[&str]); 14] = [
     ("broker", &["domain", "pipeline"]),
     ("store", &["domain", "pipeline", "provenance"]),
     // Finding is a trait that the binary fills: pages know no engine.
-    ("web", &["domain", "pipeline"]),
+    ("web", &["domain", "insight", "pipeline", "provenance"]),
     (
         "greffier",
         &[
