@@ -299,7 +299,7 @@ impl Report {
 }
 
 /// A name for comparing: case, accents, spaces, hyphens and underscores folded.
-pub(crate) fn key(name: &str) -> String {
+pub fn key(name: &str) -> String {
     fold(name)
         .split(|c: char| c.is_whitespace() || matches!(c, '_' | '-'))
         .filter(|w| !w.is_empty())

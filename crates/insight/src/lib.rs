@@ -49,7 +49,7 @@ use domain::sentence::{EvidenceError, UnfilledTemplate};
 use domain::{DocumentId, IsoWeek};
 
 pub use alerts::alerts;
-pub use corpus::{Corpus, Entry};
+pub use corpus::{Corpus, Entry, key as place_key};
 pub use duty::{Shift, Weekday};
 pub use markdown::markdown;
 pub use odt::odt;

@@ -309,10 +309,12 @@ pub(crate) async fn file(
         return Err(Problem::NoSuchPage);
     }
     let shelf = shelf(desk, &name, &week, &visit).await?;
-    let (Some(edition), Some(alerts)) = (
-        shelf.wanted.and_then(|at| shelf.syntheses.get(at)),
-        shelf.alerts.last(),
-    ) else {
+    let Some(edition) = shelf.wanted.and_then(|at| shelf.syntheses.get(at)) else {
+        return Err(Problem::NoSuchPage);
+    };
+    // The alerts that the edition was made with: later ones are none of its own.
+    let with_it = shelf.alerts.iter().rfind(|a| a.made_at <= edition.made_at);
+    let Some(alerts) = with_it.or(shelf.alerts.last()) else {
         return Err(Problem::NoSuchPage);
     };
     let synthesis: Synthesis = read(desk, edition).await?;
@@ -337,6 +339,13 @@ pub(crate) async fn file(
         } else {
             Page::whole(&synthesis, &set, &name, visit.lang)
         };
+        let is_latest = shelf.wanted.map(|at| at + 1) == Some(shelf.syntheses.len());
+        if sheet == "synthese" && is_latest {
+            let followed = themes_of(desk, shelf.pipeline.name(), shelf.week).await?;
+            if let Some((followed, _)) = &followed {
+                page.say_themes(followed);
+            }
+        }
         let before = shelf.wanted.and_then(|at| at.checked_sub(1));
         if let Some(before) = before.and_then(|at| shelf.syntheses.get(at)) {
             let earlier: Synthesis = read(desk, before).await?;
@@ -509,7 +518,7 @@ impl Themes {
         let others = all
             .themes
             .iter()
-            .filter(|other| other.id != theme.id && other.ended.is_none())
+            .filter(|other| other.id != theme.id && other.ended.is_none() && !other.dismissed)
             .map(|other| (other.id.to_string(), other.title()));
         Some(ThemeHands {
             action: self.action.clone(),

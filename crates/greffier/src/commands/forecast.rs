@@ -112,8 +112,7 @@ pub async fn forecast(global: &Global, args: &Foresee) -> Result<Ending> {
         pipeline.name()
     );
     let settings = reconcilers::forecasting(&pipeline.source)?;
-    let first = args.week.plus(-i64::from(settings.history_weeks));
-    let (seen, days) = seen(&house, &pipeline, first, args.week).await?;
+    let (seen, days) = seen(&house, &pipeline, settings.history_weeks, args.week).await?;
     let foreseen = foresee(args.week, &seen, &days, &settings);
     if global.json {
         print::json(&foreseen)?;
@@ -123,15 +122,16 @@ pub async fn forecast(global: &Global, args: &Foresee) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-/// Reports of the weeks from `first` to the one before `week`, and the days of those weeks and of
-/// `week`, from the first one with a report.
+/// Reports of so many weeks before `week`, and the days of those weeks and of `week`, from the first
+/// one with a report.
 async fn seen(
     house: &House,
     pipeline: &Pipeline,
-    first: IsoWeek,
+    history_weeks: u32,
     week: IsoWeek,
 ) -> Result<(Vec<Seen>, Vec<String>)> {
     let (zone, _) = pipeline.source.zone();
+    let first = week.plus(-i64::from(history_weeks));
     let bounds = |week: IsoWeek| {
         week.bounds(&zone)
             .with_context(|| format!("week {week} is outside the calendar"))
@@ -162,21 +162,25 @@ async fn seen(
         found.push((place.trim().to_owned(), day, afternoon));
     }
     let mut days: Vec<String> = Vec::new();
-    let mut at = first;
-    while at <= week {
-        days.extend(at.each_day());
-        at = at.plus(1);
+    for n in 0..=history_weeks {
+        days.extend(first.plus(i64::from(n)).each_day());
     }
     // Weeks before the first report say nothing of how many come: they were not counted.
-    let earliest = found.iter().map(|(_, day, _)| day).min();
     let place_of = |day: &String| days.binary_search(day).ok();
-    let start = earliest.and_then(place_of).unwrap_or(0) / 7 * 7;
+    let earliest = found.iter().filter_map(|(_, day, _)| place_of(day)).min();
+    let start = earliest.unwrap_or(0) / 7 * 7;
     let days = days.split_off(start.min(days.len().saturating_sub(7)));
+    // One spelling a place, as in the synthesis.
+    let mut spelled: BTreeMap<String, String> = BTreeMap::new();
+    for (place, _, _) in &found {
+        let kept = spelled.entry(insight::place_key(place)).or_default();
+        *kept = std::mem::take(kept).max(place.clone());
+    }
     let seen = found
         .into_iter()
         .filter_map(|(place, day, afternoon)| {
             Some(Seen {
-                place,
+                place: spelled.get(&insight::place_key(&place))?.clone(),
                 day: days.binary_search(&day).ok()?,
                 afternoon,
             })

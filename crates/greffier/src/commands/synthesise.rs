@@ -60,6 +60,16 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
         "--audience {} is for the whole synthesis of one week: leave out --briefing, --beside and --since",
         audience.name()
     );
+    // Those before it first, oldest first: what themes are called goes from one week to the next.
+    let mut others = Vec::new();
+    if let Some(week) = args.beside {
+        others.push(made(global, &house, &pipeline, week, audience).await?);
+    }
+    if let Some(since) = args.since {
+        for week in weeks_before(since, args.week)? {
+            others.push(made(global, &house, &pipeline, week, audience).await?);
+        }
+    }
     let made = made(global, &house, &pipeline, args.week, audience).await?;
     if global.json {
         let shown_alerts = (!audience.is_team()).then(|| without_quotes(&made));
@@ -71,18 +81,11 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
         return Ok(Ending::Done);
     }
     let lang = global.lang;
-    // Those before it, oldest first.
-    let mut others = Vec::new();
-    if let Some(week) = args.beside {
-        others.push(self::made(global, &house, &pipeline, week, audience).await?);
-    }
-    if let Some(since) = args.since {
-        for week in weeks_before(since, args.week)? {
-            others.push(self::made(global, &house, &pipeline, week, audience).await?);
-        }
-    }
     // The very ones that the synthesis was made with: made again, they are found.
-    let followed = reconcilers::themes::themes(&house.desk, &pipeline, args.week).await?;
+    let followed = match audience.is_team() && others.is_empty() && !args.briefing {
+        true => reconcilers::themes::themes(&house.desk, &pipeline, args.week).await?,
+        false => None,
+    };
     let followed = followed.map(|(followed, _)| followed);
     let mut reports = reports_named(&made.synthesis, &made.alerts);
     for other in &others {
@@ -116,7 +119,7 @@ pub async fn synthesise(global: &Global, args: &Synthesise) -> Result<Ending> {
         } else {
             Page::whole(&synthesis, &alerts, &name, lang)
         };
-        if let (Some(followed), Audience::Team, false) = (&followed, audience, args.briefing) {
+        if let Some(followed) = &followed {
             page.say_themes(followed);
         }
         // What changed would tell the counts that a version leaves out.
@@ -248,7 +251,9 @@ async fn names(
 ) -> Result<BTreeMap<DocumentId, String>> {
     let mut names = BTreeMap::new();
     for id in reports {
-        names.insert(id, house.desk.name(id).await?);
+        // A report that is erased since keeps its place, without a name.
+        let name = house.desk.name(id).await;
+        names.insert(id, name.unwrap_or_else(|_| id.short()));
     }
     Ok(names)
 }

@@ -578,10 +578,14 @@ async fn verify_edition(
         pipeline,
         week,
         &themes,
-        audience.unwrap_or(Audience::Hierarchy),
+        match edition.reconciler.as_str() {
+            THEMES => Audience::Partners,
+            _ => audience.unwrap_or(Audience::Hierarchy),
+        },
     );
     let version = match edition.reconciler.as_str() {
         ALERT => ALERT_VERSION,
+        THEMES => self::themes::VERSION,
         _ => SYNTHESISE_VERSION,
     };
 

@@ -14,7 +14,7 @@ pub use pipeline::themes::{THEME_ACT, THEMES};
 use super::{SYNTHESISE, corpus, masking, settings, slug};
 
 /// Raised whenever the themes may change for the same reports.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 /// Weeks before the first one asked for that themes are followed through, at most.
 const BACKLOG_WEEKS: i64 = 52;
 
@@ -49,7 +49,7 @@ pub async fn themes(
     }
     let earlier = before(desk, pipeline, week).await?;
     let mut at = match &earlier {
-        Some((made, _)) => made.plus(1),
+        Some((made, _)) => made.plus(1).max(week.plus(-BACKLOG_WEEKS)),
         None => first_week(desk, pipeline)
             .await?
             .map_or(week, |first| first.max(week.plus(-BACKLOG_WEEKS)).min(week)),
@@ -65,8 +65,8 @@ async fn make(desk: &Desk, pipeline: &Pipeline, week: IsoWeek) -> Result<(Follow
     let source = &pipeline.source;
     let (learning, _) = settings::<ThemesSettings>(source, THEMES)?;
     let (listed, _) = settings::<SynthesisSettings>(source, SYNTHESISE)?;
-    // Words of themes are for everybody.
-    let masking = masking(desk, pipeline, week, &listed, Audience::Hierarchy);
+    // What themes are called is read by everybody.
+    let masking = masking(desk, pipeline, week, &listed, Audience::Partners);
     let (corpus, mut runs) = corpus(desk, pipeline, week, listed.history_weeks, &masking).await?;
     let past = match before(desk, pipeline, week).await? {
         Some((last_week, edition)) => past(desk, pipeline, last_week, week, &edition).await?,
@@ -106,11 +106,17 @@ pub(super) fn followed(
     learning: &ThemesSettings,
     past: &Past,
 ) -> Result<Vec<u8>> {
-    let acts: Vec<_> = past
-        .acts
-        .iter()
-        .map(|decided| decided.act.clone())
-        .collect();
+    // What cannot be done any more, such as joining again what was joined, is passed over: alerts do
+    // not wait for people to agree.
+    let mut at = past.last.clone();
+    let mut acts = Vec::new();
+    for decided in &past.acts {
+        let Some(next) = at.as_ref().and_then(|t| t.after(&decided.act).ok()) else {
+            continue;
+        };
+        at = Some(next);
+        acts.push(decided.act.clone());
+    }
     let followed = follow(
         corpus.period().week,
         passages(corpus, listed)?,

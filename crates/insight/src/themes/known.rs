@@ -27,11 +27,16 @@ impl Known {
     /// may bear.
     pub(crate) fn of(themes: &Themes, taken: &BTreeSet<String>) -> Self {
         let mut known = Self::default();
-        for theme in themes
+        // What people decided of a theme of the list holds in weeks that do not say it, too.
+        let is_listed =
+            |t: &ThemeState| matches!(t.origin, Origin::Seed { .. }) || !t.merged_seeds.is_empty();
+        let (dismissed, others): (Vec<&ThemeState>, Vec<&ThemeState>) = themes
             .themes
             .iter()
-            .filter(|t| t.ended.is_none() || t.pinned)
-        {
+            .filter(|t| t.ended.is_none() || t.pinned || is_listed(t))
+            .partition(|t| t.dismissed);
+        // Those first: no other theme bears the title of one that nobody wants to hear of.
+        for theme in dismissed.into_iter().chain(others) {
             let title = known.free_title(theme, taken);
             let seed = match &theme.origin {
                 Origin::Seed { name } => Some(name),
@@ -42,7 +47,7 @@ impl Known {
             }
             let learnt = seed.is_none();
             if theme.dismissed {
-                if !learnt {
+                if !learnt || !theme.merged_seeds.is_empty() {
                     known.hidden.insert(title);
                 }
                 continue;
@@ -66,7 +71,10 @@ impl Known {
             Origin::Seed { name } => key(name) == key(&title),
             Origin::Learnt => false,
         };
-        if (taken.contains(&key(&title)) && !own) || self.ids.contains_key(&title) {
+        if (taken.contains(&key(&title)) && !own)
+            || self.ids.contains_key(&title)
+            || self.hidden.contains(&title)
+        {
             format!("{title} ({})", theme.id)
         } else {
             title
