@@ -68,6 +68,14 @@ const W48: [&str; 5] = [
     "2026-11-27",
 ];
 
+const W49: [&str; 5] = [
+    "2026-11-30",
+    "2026-12-01",
+    "2026-12-02",
+    "2026-12-03",
+    "2026-12-04",
+];
+
 fn take(data: &Data, name: &str, lines: String) {
     let file = data.file(name, lines);
     data.json(&["ingest", "--pipeline", "field-reports", &file]);
@@ -116,6 +124,8 @@ fn a_theme_is_learnt_named_by_a_person_and_known_again() {
     ];
     rename.extend(by);
     data.run(&rename).ended(0).said(&["2026-W48"]);
+    // Saying it twice changes nothing, and stops nothing.
+    data.run(&rename).ended(0);
     let unknown = [
         "themes",
         "--week",
@@ -140,11 +150,14 @@ fn a_theme_is_learnt_named_by_a_person_and_known_again() {
         page.stdout
     );
 
-    // What a person dismisses is heard of no more.
+    // What a person dismisses is heard of no more, from the week after the last that is made.
     let mut dismiss = vec!["themes", "--week", "2026-W47", "dismiss", id];
     dismiss.extend(by);
+    data.run(&dismiss).ended(1).said(&["2026-W48"]);
+    dismiss[2] = "2026-W48";
     data.run(&dismiss).ended(0);
-    let page = data.run(&["synthesise", "--week", "2026-W48", "--lang", "fr"]);
+    take(&data, "49.jsonl", week(W49, "D", false));
+    let page = data.run(&["synthesise", "--week", "2026-W49", "--lang", "fr"]);
     assert!(!page.ended(0).stdout.contains("### compost"));
     data.verified();
 }

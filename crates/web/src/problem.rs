@@ -34,6 +34,10 @@ pub(crate) enum Problem {
     AlertForm,
     /// A decision on a theme without a name, or with something too long.
     ThemeForm,
+    /// A decision on the themes of a week that others follow already.
+    ThemeWeek,
+    /// A decision on a theme that is no more, or joined already.
+    ThemeGone,
     /// Another host is asked for.
     ForeignHost,
     /// A form that does not come from a page of ours.
@@ -120,6 +124,7 @@ impl Problem {
             Self::BadAddress => "bad-parameter",
             Self::TooLong => "too-large",
             Self::BadForm | Self::BadBody | Self::AlertForm | Self::ThemeForm => "bad-body",
+            Self::ThemeWeek | Self::ThemeGone => "changed-meanwhile"
             Self::ForeignHost => "foreign-host",
             Self::ForeignForm | Self::StaleForm => "foreign-form",
             Self::NotYours => "not-allowed",
@@ -161,7 +166,9 @@ impl Problem {
             Self::NoTag => StatusCode::PRECONDITION_REQUIRED,
             Self::Changed => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotReady | Self::NotRouted => StatusCode::CONFLICT,
+            Self::NotReady | Self::NotRouted | Self::ThemeWeek | Self::ThemeGone => {
+                StatusCode::CONFLICT
+            },
             Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -179,6 +186,8 @@ impl Problem {
             Self::BadForm => (w.bad_form(), w.bad_form_detail()),
             Self::AlertForm => (w.alert_form(), w.alert_form_detail()),
             Self::ThemeForm => (w.alert_form(), w.theme_form_detail()),
+            Self::ThemeWeek => (w.theme_past(), w.theme_week_detail()),
+            Self::ThemeGone => (w.theme_past(), w.theme_gone_detail()),
             Self::ForeignHost => (w.foreign_host(), w.foreign_host_detail()),
             Self::ForeignForm => (w.foreign_form(), w.foreign_form_detail()),
             Self::StaleForm => (w.foreign_form(), w.stale_form_detail()),

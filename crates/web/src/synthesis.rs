@@ -25,7 +25,7 @@ use crate::inbox::Link;
 use crate::paper;
 use crate::problem::Problem;
 use crate::shown::{Calendar, Moment, render};
-use crate::themes::themes_of;
+use crate::themes::{is_last_week, themes_of};
 use crate::visit::{Frame, Here, Visit};
 
 /// The reconciler of alerts.
@@ -433,13 +433,18 @@ pub(crate) async fn page(
     }
     let path = format!("/synthesis/{name}/{week}");
     // Those of people who may decide of them; the page says what became of themes to everybody.
-    let followed = themes_of(desk, name, week)
-        .await?
-        .map(|(followed, _)| Themes {
-            action: visit.to(&format!("/themes/{name}/{week}")),
-            may_decide: visit.present.who.decides().holds_all_of(name),
-            followed,
-        });
+    let is_latest = wanted.map(|e| e.number) == syntheses.last().map(|e| e.number);
+    let known = match is_latest {
+        true => themes_of(desk, name, week).await?,
+        // An earlier edition stays as it was.
+        false => None,
+    };
+    let is_last = is_last_week(desk, name, week).await?;
+    let followed = known.map(|(followed, _)| Themes {
+        action: visit.to(&format!("/themes/{name}/{week}")),
+        may_decide: is_last && visit.present.who.decides().holds_all_of(name),
+        followed,
+    });
     let view = match &synthesis {
         Some((synthesis, edition)) => Some(
             speaker

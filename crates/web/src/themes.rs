@@ -36,6 +36,17 @@ pub(crate) async fn themes_of(
     }
 }
 
+/// Whether no later week has themes: a decision on an earlier one would reach none that follows.
+pub(crate) async fn is_last_week(
+    desk: &Desk,
+    pipeline: &PipelineName,
+    week: IsoWeek,
+) -> Result<bool, Problem> {
+    let editions = desk.themes_editions(pipeline).await?;
+    let weeks = editions.iter().filter_map(|e| e.period.parse().ok());
+    Ok(weeks.max().is_some_and(|last: IsoWeek| last == week))
+}
+
 /// `POST /themes/{pipeline}/{week}`
 pub(crate) async fn record(
     State(office): State<Arc<Office>>,
@@ -64,6 +75,9 @@ pub(crate) async fn record(
     let (themes, edition) = themes_of(desk, &name, week)
         .await?
         .ok_or(Problem::NoSuchPage)?;
+    if !is_last_week(desk, &name, week).await? {
+        return Err(Problem::ThemeWeek);
+    }
     let field = |name: &str| {
         let mut values = pairs.iter().filter(|(n, _)| n == name);
         match (values.next(), values.next()) {
@@ -73,12 +87,9 @@ pub(crate) async fn record(
             _ => Err(Problem::BadForm),
         }
     };
-    let fits = |text: &str, most: usize| {
-        text.chars().count() <= most
-            && !text
-                .chars()
-                .any(|c| unreadable(c) && !matches!(c, '\n' | '\t'))
-    };
+    let breaks = |c: char| unreadable(c) && !matches!(c, '\n' | '\t');
+    let fits =
+        |text: &str, most: usize| text.chars().count() <= most && !text.chars().any(unreadable);
     let (typed, reason) = (field("by")?, field("reason")?);
     let by = match who.person() {
         Some(person) => By::Person(person),
@@ -90,12 +101,17 @@ pub(crate) async fn record(
         ThemeAct::Rename { name, .. } => !name.is_empty() && fits(name, THEME_CHARS_MAX),
         _ => true,
     };
-    if !named || !titled || !fits(&reason, REASON_CHARS_MAX) {
+    let reasoned = reason.chars().count() <= REASON_CHARS_MAX && !reason.chars().any(breaks);
+    if !named || !titled || !reasoned {
         return Err(Problem::ThemeForm);
     }
-    // Refused now rather than when the next themes are made.
-    if themes.themes.after(&act).is_err() {
-        return Err(Problem::BadForm);
+    // Refused now rather than passed over when the next themes are made.
+    let decided = desk.theme_acts::<ThemeDecision>(&name, week).await?;
+    let before = decided.iter().fold(themes.themes, |themes, decided| {
+        themes.after(&decided.what.act).unwrap_or(themes)
+    });
+    if before.after(&act).is_err() {
+        return Err(Problem::ThemeGone);
     }
     let decision = ThemeDecision {
         format: ThemeDecisionFormat::V1,

@@ -296,6 +296,9 @@ words! {
     theme_recorded: "Décision enregistrée : elle vaut à partir de la semaine suivante.", "Decision recorded: it is respected from the week after.";
     theme_form_detail: "Une décision sur un thème porte un nom, et le nouveau nom d’un thème au plus 80 caractères. Revenez en arrière : ce que vous avez écrit y est encore.",
         "A decision on a theme has a name, and a theme’s new name at most 80 characters. Go back: what you wrote is still there.";
+    theme_past: "Cette décision ne peut plus être prise ici", "This decision cannot be taken here any more";
+    theme_week_detail: "Des semaines plus récentes ont déjà leurs thèmes. Décidez sur la page de la plus récente.", "More recent weeks have their themes already. Decide on the page of the most recent one.";
+    theme_gone_detail: "Ce thème n’est plus là, ou il est déjà réuni à un autre. Rechargez la page de la semaine.", "This theme is no more, or is joined to another already. Load the page of the week again.";
     what_becomes: "Ce que deviennent les thèmes", "What becomes of themes";
     // Problems of the API
     unknown: "Jeton inconnu", "Unknown token";

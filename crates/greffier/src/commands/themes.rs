@@ -1,7 +1,7 @@
 //! `themes`: what a week's passages are about, learnt and followed; what people decide of it.
 
-use anyhow::{Context, Result};
-use domain::Lang;
+use anyhow::{Context, Result, bail};
+use domain::{IsoWeek, Lang};
 use insight::themes::{Origin, ThemeAct, ThemeDecision, ThemeDecisionFormat, ThemeId, ThemeState};
 use pipeline::rights::By;
 
@@ -51,8 +51,23 @@ pub async fn run(global: &Global, args: &ThemesOf) -> Result<Ending> {
         return Ok(Ending::Done);
     };
     let (act, who) = decided(decision);
-    // Refused now rather than when the next themes are made.
-    followed.themes.after(&act)?;
+    let editions = house.desk.themes_editions(pipeline.name()).await?;
+    let weeks = editions.iter().filter_map(|e| e.period.parse().ok());
+    if let Some(last) = weeks.max().filter(|last: &IsoWeek| *last > args.week) {
+        bail!(
+            "themes of week {last} follow those of {} already: decide on --week {last}",
+            args.week
+        );
+    }
+    // Refused now rather than passed over when the next themes are made.
+    let acts = house
+        .desk
+        .theme_acts::<ThemeDecision>(pipeline.name(), args.week)
+        .await?;
+    let before = acts.iter().fold(followed.themes, |themes, decided| {
+        themes.after(&decided.what.act).unwrap_or(themes)
+    });
+    before.after(&act)?;
     let decision = ThemeDecision {
         format: ThemeDecisionFormat::V1,
         by: who.by.trim().to_owned(),
