@@ -351,7 +351,6 @@ impl Counted {
     }
 
     /// Every series judged, all together; each is kept with its last `shown` weeks.
-    #[expect(clippy::type_complexity, reason = "the two maps of a reading")]
     fn judged(
         self,
         shown: usize,

@@ -113,6 +113,9 @@ const WORDS_WHOLE: usize = 10;
 /// Fewer words say too little to be compared; a clause of fewer goes with the next.
 const WORDS_MIN: usize = 4;
 
+/// Gives a vector a text, all of one length.
+pub type Encode<'a, E> = dyn FnMut(&[String]) -> Result<Vec<Vec<f32>>, E> + 'a;
+
 impl Corpus {
     /// Compares the notes of the period with the examples: what is most like them is kept, and
     /// counts where [`alerts`](crate::alerts()) is asked with the same settings. `encode` gives a
@@ -123,7 +126,7 @@ impl Corpus {
     pub fn compare<E>(
         &mut self,
         settings: &Resemblance,
-        encode: &mut dyn FnMut(&[String]) -> Result<Vec<Vec<f32>>, E>,
+        encode: &mut Encode<'_, E>,
     ) -> Result<(), E> {
         if settings.is_empty() {
             return Ok(());

@@ -124,7 +124,7 @@ impl Problem {
             Self::BadAddress => "bad-parameter",
             Self::TooLong => "too-large",
             Self::BadForm | Self::BadBody | Self::AlertForm | Self::ThemeForm => "bad-body",
-            Self::ThemeWeek | Self::ThemeGone => "changed-meanwhile"
+            Self::ThemeWeek | Self::ThemeGone => "changed-meanwhile",
             Self::ForeignHost => "foreign-host",
             Self::ForeignForm | Self::StaleForm => "foreign-form",
             Self::NotYours => "not-allowed",
@@ -168,7 +168,7 @@ impl Problem {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotReady | Self::NotRouted | Self::ThemeWeek | Self::ThemeGone => {
                 StatusCode::CONFLICT
-            },
+            }
             Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -150,7 +150,7 @@ struct Pages(Child);
 impl Pages {
     fn serve(greffier: &Program<'_>, data: &str, address: SocketAddr) -> Result<Self> {
         let child = greffier
-            .command(&["--data", data, "serve", "--listen", &address.to_string()])
+            .command(["--data", data, "serve", "--listen", &address.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
