@@ -262,7 +262,7 @@ fn an_index_of_another_format_is_refused() {
     let bench = Bench::new(town());
     let meta = bench.dir.path().join("meta.json");
     let text = fs::read_to_string(&meta).unwrap();
-    let changed = text.replace("\\\"format\\\":3", "\\\"format\\\":9");
+    let changed = text.replace("\\\"format\\\":4", "\\\"format\\\":9");
     assert_ne!(text, changed);
     fs::write(&meta, changed).unwrap();
     assert!(matches!(
