@@ -456,8 +456,8 @@ fn places(report: &Report, lexicon: &Lexicon, affirmed_only: bool) -> impl Itera
         .find(&report.tokens)
         .into_iter()
         .filter(move |m| {
-            !report.is_name(m.span(&report.tokens))
-                && !(affirmed_only && denied(&report.tokens, m.first, 2))
+            let is_denied = affirmed_only && denied(&report.tokens, m.first, 2);
+            !(is_denied || report.is_name(m.span(&report.tokens)))
         })
         .map(|m| m.span(&report.tokens))
 }

@@ -139,7 +139,7 @@ impl Problem {
             Self::NoTag => "if-match-required",
             Self::Changed => "changed-meanwhile",
             Self::BadDecision => "bad-decision",
-            Self::NotTaken { reason, .. } => *reason,
+            Self::NotTaken { reason, .. } => reason,
             Self::Busy { .. } => "busy",
             Self::Broken { .. } => "broken",
         }

@@ -416,11 +416,11 @@ pub(crate) async fn page(
         names: BTreeMap::new(),
     };
     let mut alert_views = Vec::new();
-    let handled = desk.handled(&name, Some(week)).await?;
-    let judged = desk.judged(&name).await?;
+    let handled = desk.handled(name, Some(week)).await?;
+    let judged = desk.judged(name).await?;
     for alert in set.iter().flat_map(|(set, _)| &set.alerts) {
         let hands = Hands::of(
-            &name,
+            name,
             alert,
             handled.get(&alert.id).unwrap_or(&Handled::default()),
             judged.get(&alert.series()).copied().unwrap_or_default(),

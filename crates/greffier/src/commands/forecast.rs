@@ -432,13 +432,15 @@ mod tests {
 
     #[test]
     fn a_slot_that_is_no_half_day_is_refused() {
-        let mut settings = ForecastSettings::default();
-        settings.schedule = Some(Constraints {
-            open: vec!["lundi".to_owned()],
-            staff: 1,
-            least: 1,
-            most: None,
-        });
+        let settings = ForecastSettings {
+            schedule: Some(Constraints {
+                open: vec!["lundi".to_owned()],
+                staff: 1,
+                least: 1,
+                most: None,
+            }),
+            ..ForecastSettings::default()
+        };
         assert!(settings.check().unwrap_err().contains("`lundi`"));
     }
 }

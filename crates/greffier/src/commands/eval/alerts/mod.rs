@@ -34,9 +34,12 @@ struct Report {
     nulls: Vec<Nulls>,
 }
 
+/// Weeks before, dispersion, how far the effort varies, share of series in an outbreak.
+type Null = (usize, f64, f64, f64);
+
 /// What is simulated without outbreaks, but the last: weeks before, dispersion, how far the effort
 /// varies, share of series in an outbreak.
-const NULLS: [(&str, (usize, f64, f64, f64)); 7] = [
+const NULLS: [(&str, Null); 7] = [
     ("5 weeks, chance alone", (5, 1.0, 0.0, 0.0)),
     ("10 weeks, chance alone", (10, 1.0, 0.0, 0.0)),
     ("28 weeks, chance alone", (28, 1.0, 0.0, 0.0)),
