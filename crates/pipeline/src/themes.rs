@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::desk::Desk;
 use crate::duty::{Dated, TRIES, Writing};
 use crate::error::Error;
+use crate::intake::slug;
 use crate::ledger::Edition;
 use crate::pipelines::Pipeline;
 use crate::rights::By;
@@ -81,9 +82,4 @@ impl Desk {
         }
         Err(Error::SeriesBusy(THEME_ACT))
     }
-}
-
-fn slug(name: &str) -> domain::StageName {
-    name.parse()
-        .unwrap_or_else(|_| unreachable!("`{name}` is a slug"))
 }

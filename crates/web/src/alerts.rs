@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{Alert, AlertDeed, AlertId, PipelineName};
 use pipeline::duty::{Handled, Judged};
-use pipeline::rights::{By, Who};
+use pipeline::rights::Who;
 
 use crate::Office;
+use crate::form::{self, Fields, NAME_CHARS_MAX, is_name, is_reason};
 use crate::problem::Problem;
-use crate::review::{NAME_CHARS_MAX, REASON_CHARS_MAX, unreadable};
 use crate::shown::{Calendar, Moment};
+use crate::synthesis::to_decide;
 use crate::visit::Visit;
 
 /// What became of an alert, as its page says it.
@@ -90,25 +90,13 @@ pub(crate) async fn record(
     let Ok(Path((name, id))) = path else {
         return Err(Problem::NoSuchPage);
     };
-    let Form(pairs) = form.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLong,
-        _ => Problem::BadForm,
-    })?;
-    let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
+    let fields = Fields::of(form)?;
+    let pipeline = to_decide(desk, &name, &visit)?;
+    let name = pipeline.name();
     let id: AlertId = id.parse().map_err(|_| Problem::NoSuchPage)?;
-    let pipeline = desk.pipelines.get(&name).map_err(|_| Problem::NoSuchPage)?;
-    if !desk.reach.holds_all_of(&name) {
-        return Err(Problem::NoSuchPage);
-    }
-    if !who.decides().holds_all_of(&name) {
-        return Err(Problem::NotYours);
-    }
-    let (did, typed, reason) = read(&pairs, who)?;
-    let by = match who.person() {
-        Some(person) => By::Person(person),
-        None => By::Named(&typed),
-    };
-    let found = desk.find_alert(&name, &id.to_string()).await;
+    let (did, typed, reason) = read(&fields, who)?;
+    let by = form::by(who, &typed);
+    let found = desk.find_alert(name, &id.to_string()).await;
     let (week, alert) = found.map_err(|error| match error {
         pipeline::Error::NoSuchAlert(_) => Problem::NoSuchPage,
         other => other.into(),
@@ -126,30 +114,11 @@ pub(crate) async fn record(
 }
 
 /// What was filled: a form of the page cannot lack any of it.
-fn read(pairs: &[(String, String)], who: &Who) -> Result<(AlertDeed, String, String), Problem> {
-    let field = |name: &str| {
-        let mut values = pairs.iter().filter(|(n, _)| n == name);
-        match (values.next(), values.next()) {
-            (Some((_, value)), None) => Ok(value.trim().replace("\r\n", "\n")),
-            (None, None) => Ok(String::new()),
-            // Given twice, it says two things.
-            _ => Err(Problem::BadForm),
-        }
-    };
-    let did = AlertDeed::from_word(&field("did")?).ok_or(Problem::BadForm)?;
-    // Whoever has signed in gives no name: they have one.
-    let by = match who.person() {
-        Some(person) => person.shown.clone(),
-        None => field("by")?,
-    };
-    let reason = field("reason")?;
-    let name_is_wrong =
-        by.is_empty() || by.chars().count() > NAME_CHARS_MAX || by.chars().any(unreadable);
-    let breaks = |c: char| unreadable(c) && !matches!(c, '\n' | '\t');
-    let reason_is_wrong = reason.chars().count() > REASON_CHARS_MAX
-        || reason.chars().any(breaks)
-        || (did.needs_reason() && reason.is_empty());
-    if name_is_wrong || reason_is_wrong {
+fn read(fields: &Fields, who: &Who) -> Result<(AlertDeed, String, String), Problem> {
+    let did = AlertDeed::from_word(&fields.one("did")?).ok_or(Problem::BadForm)?;
+    let (by, reason) = (fields.by(who)?, fields.one("reason")?);
+    let lacks_reason = did.needs_reason() && reason.is_empty();
+    if !is_name(&by, NAME_CHARS_MAX) || !is_reason(&reason) || lacks_reason {
         return Err(Problem::AlertForm);
     }
     Ok((did, by, reason))

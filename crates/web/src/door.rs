@@ -20,6 +20,7 @@ use pipeline::gate::{Bearer, Refused};
 use pipeline::rights::Who;
 
 use crate::api::{self, limits::Limits};
+use crate::form::Fields;
 use crate::guard::is_secure;
 use crate::problem::Problem;
 use crate::shown::render;
@@ -287,20 +288,13 @@ pub(crate) async fn sign_in(
     headers: HeaderMap,
     form: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let Form(pairs) = form.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLong,
-        _ => Problem::BadForm,
-    })?;
-    let field = |name: &str| {
-        let mut values = pairs.iter().filter(|(n, _)| n == name);
-        match (values.next(), values.next()) {
-            (Some((_, value)), None) => Ok(value.as_str()),
-            (None, _) => Ok(""),
-            _ => Err(Problem::BadForm),
-        }
-    };
-    let (account, password, code) = (field("account")?, field("password")?, field("code")?);
-    let to = ours(Some(field("to")?));
+    let fields = Fields::of(form)?;
+    let (account, password, code) = (
+        fields.as_is("account")?,
+        fields.as_is("password")?,
+        fields.as_is("code")?,
+    );
+    let to = ours(Some(fields.as_is("to")?));
     if !office.gate.is_guarded().await? {
         return Ok(Redirect::to(&visit.to("/")).into_response());
     }

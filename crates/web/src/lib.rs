@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `guard` | who may speak to us: our hosts, same-origin forms; headers of every response |
 //! | `door` | who is here: sessions, the token of forms; signing in and out |
+//! | `form` | what was filled in a form of ours |
 //! | `visit` | one visit: its language, its query, the links of its page |
 //! | `words` | the words that only pages use, both languages beside each other |
 //! | `problem` | what goes wrong, in plain words and without internal detail |
@@ -44,6 +45,7 @@ mod assets;
 pub mod collector;
 mod document;
 mod door;
+mod form;
 mod guard;
 mod health;
 mod inbox;

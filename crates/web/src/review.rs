@@ -4,24 +4,19 @@ use std::sync::Arc;
 
 use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::act::Verdict;
 use domain::{Agent, Kind};
 use pipeline::desk::{Opened, Review};
 use pipeline::ledger::DocumentState;
 use pipeline::pipelines::Pipeline;
-use pipeline::rights::{By, Who};
+use pipeline::rights::Who;
 
 use crate::Office;
 use crate::document::{Filled, NOT_FOR_US, Wrong, is_open, open, show};
+use crate::form::{self, Fields, NAME_CHARS_MAX, is_name, is_reason};
 use crate::problem::Problem;
 use crate::visit::Visit;
-
-/// The longest name, in characters.
-pub(crate) const NAME_CHARS_MAX: usize = 200;
-/// The longest reason, in characters.
-pub(crate) const REASON_CHARS_MAX: usize = 2_000;
 
 /// `POST /documents/{id}`
 pub(crate) async fn record(
@@ -35,10 +30,7 @@ pub(crate) async fn record(
     let Ok(Path(id)) = path else {
         return Err(Problem::NoSuchDocument);
     };
-    let Form(pairs) = form.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLong,
-        _ => Problem::BadForm,
-    })?;
+    let fields = Fields::of(form)?;
     let opened = open(desk, &id).await?;
     if !desk.reaches(&opened.row, &who.decides()).await? {
         return Err(Problem::NotYours);
@@ -50,8 +42,8 @@ pub(crate) async fn record(
     if opened.row.state == DocumentState::Processing {
         return Err(Problem::NotReady);
     }
-    let (mut filled, seen) = read(&pairs, who)?;
-    let only_told = pairs.iter().any(|(name, _)| name == "only-told");
+    let (mut filled, seen) = read(&fields, who)?;
+    let only_told = fields.has("only-told");
     if only_told {
         if !opened.row.route.as_ref().is_some_and(|r| r.to_tell) {
             return Err(Problem::BadForm);
@@ -71,10 +63,7 @@ pub(crate) async fn record(
         true => Review::Told,
         false => review(&opened, &filled),
     };
-    let by = match who.person() {
-        Some(person) => By::Person(person),
-        None => By::Named(&filled.by),
-    };
+    let by = form::by(who, &filled.by);
     desk.decide(&opened.row, &asked, by, reason).await?;
     // See other: going back or reloading sends nothing again.
     // What goes to another service may be out of reach from then on.
@@ -89,8 +78,7 @@ pub(crate) async fn record(
 fn check(filled: &mut Filled, pipeline: &Pipeline) {
     if filled.service == NOT_FOR_US {
         let ours = pipeline.service(&filled.to).is_ok_and(|s| !s.external);
-        let long = filled.to.chars().count() > NAME_CHARS_MAX || filled.to.chars().any(unreadable);
-        if filled.to.is_empty() || ours || long {
+        if ours || !is_name(&filled.to, NAME_CHARS_MAX) {
             filled.flaws.push(Wrong::Authority);
         }
         return;
@@ -109,55 +97,27 @@ fn check(filled: &mut Filled, pipeline: &Pipeline) {
 }
 
 /// What was filled, and how many decisions the person had seen.
-fn read(pairs: &[(String, String)], who: &Who) -> Result<(Filled, usize), Problem> {
-    // A field given twice says two things: neither is taken.
-    let field = |name: &str| {
-        let mut values = pairs
-            .iter()
-            .filter(|(n, _)| n == name)
-            .map(|(_, value)| value.trim());
-        match (values.next(), values.next()) {
-            (_, Some(_)) => Err(Problem::BadForm),
-            (value, None) => Ok(value.unwrap_or_default().to_owned()),
-        }
-    };
-    let every = |name: &str| -> Vec<String> {
-        let values = pairs.iter().filter(|(n, _)| n == name);
-        let values = values.map(|(_, value)| value.trim().to_owned());
-        values.filter(|value| !value.is_empty()).collect()
-    };
-    let seen = field("seen")?.parse().map_err(|_| Problem::BadForm)?;
+fn read(fields: &Fields, who: &Who) -> Result<(Filled, usize), Problem> {
+    let seen = fields.one("seen")?.parse().map_err(|_| Problem::BadForm)?;
     let mut filled = Filled {
-        service: field("service")?,
-        also: every("also"),
-        copies: every("copy"),
-        to: field("to")?,
-        told: !field("told")?.is_empty(),
-        // Whoever has signed in gives no name: they have one.
-        by: match who.person() {
-            Some(person) => person.shown.clone(),
-            None => field("by")?,
-        },
-        reason: field("reason")?.replace("\r\n", "\n"),
+        service: fields.one("service")?,
+        also: fields.every("also"),
+        copies: fields.every("copy"),
+        to: fields.one("to")?,
+        told: !fields.one("told")?.is_empty(),
+        by: fields.by(who)?,
+        reason: fields.one("reason")?,
         flaws: Vec::new(),
     };
     if filled.by.is_empty() {
         filled.flaws.push(Wrong::NameNeeded);
-    } else if filled.by.chars().count() > NAME_CHARS_MAX || filled.by.chars().any(unreadable) {
+    } else if !is_name(&filled.by, NAME_CHARS_MAX) {
         filled.flaws.push(Wrong::Name);
     }
-    let breaks = |c: char| unreadable(c) && !matches!(c, '\n' | '\t');
-    if filled.reason.chars().count() > REASON_CHARS_MAX || filled.reason.chars().any(breaks) {
+    if !is_reason(&filled.reason) {
         filled.flaws.push(Wrong::Reason);
     }
     Ok((filled, seen))
-}
-
-/// Characters that would make a name look like another: controls, and marks that turn the
-/// direction of writing.
-pub(crate) fn unreadable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffd}')
 }
 
 fn acts(opened: &Opened) -> usize {

@@ -259,20 +259,39 @@ struct Shelf<'a> {
     alerts: Vec<Edition>,
 }
 
+/// A pipeline of this name, all of which is within reach.
+pub(crate) fn within<'a>(desk: &'a Desk, name: &str) -> Result<&'a Pipeline, Problem> {
+    let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
+    let pipeline = desk.pipelines.get(&name).map_err(|_| Problem::NoSuchPage)?;
+    match desk.reach.holds_all_of(&name) {
+        true => Ok(pipeline),
+        false => Err(Problem::NoSuchPage),
+    }
+}
+
+/// The same, about which whoever is here may decide too.
+pub(crate) fn to_decide<'a>(
+    desk: &'a Desk,
+    name: &str,
+    visit: &Visit,
+) -> Result<&'a Pipeline, Problem> {
+    let pipeline = within(desk, name)?;
+    match visit.present.who.decides().holds_all_of(pipeline.name()) {
+        true => Ok(pipeline),
+        false => Err(Problem::NotYours),
+    }
+}
+
 async fn shelf<'a>(
     desk: &'a Desk,
     name: &str,
     week: &str,
     visit: &Visit,
 ) -> Result<Shelf<'a>, Problem> {
-    let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
+    let pipeline = within(desk, name)?;
     let week: IsoWeek = week.parse().map_err(|_| Problem::NoSuchPage)?;
-    let pipeline = desk.pipelines.get(&name).map_err(|_| Problem::NoSuchPage)?;
-    if !desk.reach.holds_all_of(&name) {
-        return Err(Problem::NoSuchPage);
-    }
-    let syntheses = editions(desk, SYNTHESISE, &name, Some(week)).await?;
-    let alerts = editions(desk, ALERT, &name, Some(week)).await?;
+    let syntheses = editions(desk, SYNTHESISE, pipeline.name(), Some(week)).await?;
+    let alerts = editions(desk, ALERT, pipeline.name(), Some(week)).await?;
     if syntheses.is_empty() && alerts.is_empty() {
         return Err(Problem::NoSuchPage);
     }

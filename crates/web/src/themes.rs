@@ -5,18 +5,16 @@ use std::sync::Arc;
 
 use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use domain::{IsoWeek, PipelineName};
 use insight::themes::{Followed, ThemeAct, ThemeDecision, ThemeDecisionFormat, ThemeId};
 use pipeline::desk::Desk;
 use pipeline::ledger::Edition;
-use pipeline::rights::By;
 
 use crate::Office;
+use crate::form::{self, Fields, NAME_CHARS_MAX, is_name, is_reason};
 use crate::problem::Problem;
-use crate::review::{NAME_CHARS_MAX, REASON_CHARS_MAX, unreadable};
-use crate::synthesis::read;
+use crate::synthesis::{read, to_decide};
 use crate::visit::Visit;
 
 /// The longest name of a theme, in characters: it is a heading.
@@ -59,54 +57,27 @@ pub(crate) async fn record(
     let Ok(Path((name, week))) = path else {
         return Err(Problem::NoSuchPage);
     };
-    let Form(pairs) = form.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLong,
-        _ => Problem::BadForm,
-    })?;
-    let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
+    let fields = Fields::of(form)?;
+    let pipeline = to_decide(desk, &name, &visit)?;
+    let name = pipeline.name();
     let week: IsoWeek = week.parse().map_err(|_| Problem::NoSuchPage)?;
-    let pipeline = desk.pipelines.get(&name).map_err(|_| Problem::NoSuchPage)?;
-    if !desk.reach.holds_all_of(&name) {
-        return Err(Problem::NoSuchPage);
-    }
-    if !who.decides().holds_all_of(&name) {
-        return Err(Problem::NotYours);
-    }
-    let (themes, edition) = themes_of(desk, &name, week)
+    let (themes, edition) = themes_of(desk, name, week)
         .await?
         .ok_or(Problem::NoSuchPage)?;
-    if !is_last_week(desk, &name, week).await? {
+    if !is_last_week(desk, name, week).await? {
         return Err(Problem::ThemeWeek);
     }
-    let field = |name: &str| {
-        let mut values = pairs.iter().filter(|(n, _)| n == name);
-        match (values.next(), values.next()) {
-            (Some((_, value)), None) => Ok(value.trim().replace("\r\n", "\n")),
-            (None, None) => Ok(String::new()),
-            // Given twice, it says two things.
-            _ => Err(Problem::BadForm),
-        }
-    };
-    let breaks = |c: char| unreadable(c) && !matches!(c, '\n' | '\t');
-    let fits =
-        |text: &str, most: usize| text.chars().count() <= most && !text.chars().any(unreadable);
-    let (typed, reason) = (field("by")?, field("reason")?);
-    let by = match who.person() {
-        Some(person) => By::Person(person),
-        None => By::Named(&typed),
-    };
-    let named = !by.shown().trim().is_empty() && fits(by.shown(), NAME_CHARS_MAX);
-    let act = act(&field)?;
-    let titled = match &act {
-        ThemeAct::Rename { name, .. } => !name.is_empty() && fits(name, THEME_CHARS_MAX),
+    let (typed, reason) = (fields.by(who)?, fields.one("reason")?);
+    let act = act(&fields)?;
+    let is_titled = match &act {
+        ThemeAct::Rename { name, .. } => is_name(name, THEME_CHARS_MAX),
         _ => true,
     };
-    let reasoned = reason.chars().count() <= REASON_CHARS_MAX && !reason.chars().any(breaks);
-    if !named || !titled || !reasoned {
+    if !is_name(&typed, NAME_CHARS_MAX) || !is_titled || !is_reason(&reason) {
         return Err(Problem::ThemeForm);
     }
     // Refused now rather than passed over when the next themes are made.
-    let decided = desk.theme_acts::<ThemeDecision>(&name, week).await?;
+    let decided = desk.theme_acts::<ThemeDecision>(name, week).await?;
     let before = decided.iter().fold(themes.themes, |themes, decided| {
         themes.after(&decided.what.act).unwrap_or(themes)
     });
@@ -115,27 +86,33 @@ pub(crate) async fn record(
     }
     let decision = ThemeDecision {
         format: ThemeDecisionFormat::V1,
-        by: by.shown().trim().to_owned(),
+        by: typed.clone(),
         act,
         reason: Some(reason).filter(|reason| !reason.is_empty()),
     };
-    desk.decide_theme(pipeline, week, edition.run_key, by, &decision)
-        .await?;
+    desk.decide_theme(
+        pipeline,
+        week,
+        edition.run_key,
+        form::by(who, &typed),
+        &decision,
+    )
+    .await?;
     let path = format!("/synthesis/{name}/{week}");
     // See other: going back or reloading sends nothing again.
     Ok(Redirect::to(&visit.to_with(&path, &[("recorded", "theme")])).into_response())
 }
 
-fn act(field: &dyn Fn(&str) -> Result<String, Problem>) -> Result<ThemeAct, Problem> {
-    let theme = ThemeId::from(field("theme")?.as_str());
-    Ok(match field("do")?.as_str() {
+fn act(fields: &Fields) -> Result<ThemeAct, Problem> {
+    let theme = ThemeId::from(fields.one("theme")?.as_str());
+    Ok(match fields.one("do")?.as_str() {
         "rename" => ThemeAct::Rename {
             theme,
-            name: field("name")?,
+            name: fields.one("name")?,
         },
         "merge" => ThemeAct::Merge {
             theme,
-            into: ThemeId::from(field("into")?.as_str()),
+            into: ThemeId::from(fields.one("into")?.as_str()),
         },
         "pin" => ThemeAct::Pin { theme },
         "unpin" => ThemeAct::Unpin { theme },

@@ -19,8 +19,8 @@ use super::answer::{Once, saw, someone};
 use super::documents::tag;
 use crate::Office;
 use crate::document::{is_open, open};
+use crate::form::{NAME_CHARS_MAX, is_name, is_reason};
 use crate::problem::Problem;
-use crate::review::{NAME_CHARS_MAX, REASON_CHARS_MAX, unreadable};
 use crate::visit::Visit;
 
 /// What is decided.
@@ -88,13 +88,9 @@ impl Decide {
     }
 
     fn is_readable(&self) -> bool {
-        let breaks = |c: char| unreadable(c) && !matches!(c, '\n' | '\t');
-        let reason = self.reason.as_deref().unwrap_or_default();
-        let to = self.to.as_deref().unwrap_or_default();
-        reason.chars().count() <= REASON_CHARS_MAX
-            && !reason.chars().any(breaks)
-            && to.chars().count() <= NAME_CHARS_MAX
-            && !to.chars().any(unreadable)
+        let to = self.to.as_deref();
+        is_reason(self.reason.as_deref().unwrap_or_default())
+            && to.is_none_or(|to| is_name(to, NAME_CHARS_MAX))
     }
 }
 

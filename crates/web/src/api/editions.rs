@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use super::answer::{asked, json};
 use crate::Office;
 use crate::problem::Problem;
-use crate::synthesis::{ALERT, SYNTHESISE, editions, read};
+use crate::synthesis::{ALERT, SYNTHESISE, editions, read, within};
 use crate::visit::Visit;
 
 /// What was made for a period.
@@ -131,13 +131,10 @@ pub(super) async fn synthesis(
     let Ok(Path((name, week))) = path else {
         return Err(Problem::NoSuchPage);
     };
-    let name: PipelineName = name.parse().map_err(|_| Problem::NoSuchPage)?;
+    let name = within(&desk, &name)?.name();
     let week: IsoWeek = week.parse().map_err(|_| Problem::NoSuchPage)?;
-    if desk.pipelines.get(&name).is_err() || !desk.reach.holds_all_of(&name) {
-        return Err(Problem::NoSuchPage);
-    }
     let number: Option<u32> = asked(&visit, "edition")?;
-    let all = editions(&desk, SYNTHESISE, &name, Some(week)).await?;
+    let all = editions(&desk, SYNTHESISE, name, Some(week)).await?;
     let edition = match number {
         None => all.last(),
         Some(number) => all.iter().find(|edition| edition.number == number),
