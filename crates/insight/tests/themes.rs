@@ -326,18 +326,6 @@ fn acts_on_what_is_not_there_are_refused() {
 }
 
 #[test]
-fn an_erased_document_leaves_nothing() {
-    let week0 = run(0, &received(0, &[0], 8), None, &[]);
-    let theme = &week0.themes.themes[0];
-    let gone = theme.central.unwrap().document;
-    let after = week0.themes.without(gone);
-    let json = serde_json::to_string(&after).unwrap();
-    assert!(!json.contains(&gone.to_string()));
-    assert!(after.themes[0].phrases.is_empty());
-    assert_eq!(after.themes[0].members.len(), 7);
-}
-
-#[test]
 fn themes_are_kept_as_they_are() {
     let week0 = run(0, &received(0, &[0, 1], 8), None, &[]);
     let json = serde_json::to_string(&week0.themes).unwrap();

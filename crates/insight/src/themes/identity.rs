@@ -135,6 +135,8 @@ pub(super) fn follow_on(
         (theme.members, theme.this_week, theme.central) = (Vec::new(), 0, None);
         match theme.ended {
             _ if theme.pinned => {}
+            // What people decided of a theme of the list holds as long as the list has it.
+            Some(_) if theme.is_listed() && (theme.name.is_some() || theme.is_held()) => {}
             Some(ended) if ended <= week.plus(-i64::from(settings.memory_weeks)) => continue,
             Some(_) => {}
             None => {

@@ -28,12 +28,10 @@ impl Known {
     pub(crate) fn of(themes: &Themes, taken: &BTreeSet<String>) -> Self {
         let mut known = Self::default();
         // What people decided of a theme of the list holds in weeks that do not say it, too.
-        let is_listed =
-            |t: &ThemeState| matches!(t.origin, Origin::Seed { .. }) || !t.merged_seeds.is_empty();
         let (dismissed, others): (Vec<&ThemeState>, Vec<&ThemeState>) = themes
             .themes
             .iter()
-            .filter(|t| t.ended.is_none() || t.pinned || is_listed(t))
+            .filter(|t| t.ended.is_none() || t.pinned || t.is_listed())
             .partition(|t| t.dismissed);
         // Those first: no other theme bears the title of one that nobody wants to hear of.
         for theme in dismissed.into_iter().chain(others) {

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 pub use acts::{ThemeAct, ThemeDecision, ThemeDecisionFormat, ThemesError};
 pub use phrases::{Phrase, Told, phrases};
 pub use state::{Change, Member, Origin, ThemeChange, ThemeId, ThemeState, Themes, ThemesFormat};
-pub use window::{central_quote, passages};
+pub use window::passages;
 
 pub(crate) use known::Known;
 

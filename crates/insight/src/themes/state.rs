@@ -131,6 +131,11 @@ impl ThemeState {
         }
     }
 
+    /// Whether it is of the team's own list, or a person merged one of that list into it.
+    pub fn is_listed(&self) -> bool {
+        matches!(self.origin, Origin::Seed { .. }) || !self.merged_seeds.is_empty()
+    }
+
     /// Whether a person decided on it: groups that have its passages are it, and do not come apart.
     pub fn is_held(&self) -> bool {
         self.pinned || self.dismissed || !self.merged.is_empty()
@@ -202,23 +207,6 @@ impl Themes {
             .filter(|(_, theme)| theme.ended.is_none())
             .flat_map(|(at, theme)| theme.members.iter().map(move |m| (*m, at)))
             .collect()
-    }
-
-    /// The same without a document, which was erased: its passages, and the phrases of themes that
-    /// had one of them, which are found again the next week.
-    #[must_use]
-    pub fn without(&self, document: DocumentId) -> Self {
-        let mut out = self.clone();
-        out.lone_voices.retain(|m| m.document != document);
-        for theme in &mut out.themes {
-            let before = theme.members.len();
-            theme.members.retain(|m| m.document != document);
-            if theme.members.len() < before {
-                theme.phrases.clear();
-            }
-            theme.central = theme.central.filter(|m| m.document != document);
-        }
-        out
     }
 }
 

@@ -1,11 +1,10 @@
-//! The passages of a corpus as themes are learnt from them, and a theme's quote.
+//! The passages of a corpus as themes are learnt from them.
 
-use domain::{Sentence, Span};
+use domain::Span;
 
-use super::{Member, Passage, ThemeState};
+use super::{Member, Passage};
 use crate::InsightError;
 use crate::corpus::{Corpus, Report};
-use crate::quotes::quote;
 use crate::reading::Reading;
 use crate::settings::SynthesisSettings;
 
@@ -39,38 +38,6 @@ pub fn passages(
         }
     }
     Ok(out)
-}
-
-/// The sentence of a theme's central passage that says most, as a quote; none when its report is
-/// not in the corpus or the passage has no sentence.
-///
-/// # Errors
-/// When the sentence cannot be quoted.
-pub fn central_quote(
-    corpus: &Corpus,
-    theme: &ThemeState,
-) -> Result<Option<Sentence>, InsightError> {
-    let Some(central) = theme.central else {
-        return Ok(None);
-    };
-    let Some(report) = corpus.report(central.document) else {
-        return Ok(None);
-    };
-    let words = |sentence: Span| {
-        let inside = report.tokens.iter().filter(|t| sentence.contains(t.span));
-        inside
-            .filter(|t| report.mask_over(t.span).is_none())
-            .count()
-    };
-    let mut best: Option<(usize, Span)> = None;
-    for sentence in &report.sentences {
-        let length = words(*sentence);
-        let longer = best.is_none_or(|(most, _)| length > most);
-        if central.span.overlaps(*sentence) && length > 0 && longer {
-            best = Some((length, *sentence));
-        }
-    }
-    best.map(|(_, span)| quote(report, span)).transpose()
 }
 
 /// What a passage says, without what is masked.

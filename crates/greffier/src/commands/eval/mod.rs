@@ -6,6 +6,7 @@ mod extract;
 mod forecast;
 mod masks;
 mod peers;
+mod python;
 mod routing;
 mod search;
 mod themes;

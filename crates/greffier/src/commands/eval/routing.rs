@@ -12,7 +12,6 @@ pub(super) mod figures;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -22,6 +21,7 @@ use inference::head::{Example, TrainSettings, train};
 use inference::promise::Judged;
 use serde::Serialize;
 
+use super::python;
 use crate::args::{EvalRouting, Global};
 use crate::commands::Ending;
 use crate::commands::classify::encode;
@@ -149,7 +149,7 @@ pub async fn routing(global: &Global, args: &EvalRouting) -> Result<Ending> {
         std::fs::write(path, "").with_context(|| path.display().to_string())?;
     }
     tokio::task::spawn_blocking(move || {
-        let peers = !args.alone && scikit_learn();
+        let peers = !args.alone && python::has("sklearn");
         if !args.alone && !peers {
             print::note(lang.pick(
                 "scikit-learn n'est pas là : python3 -m pip install scikit-learn",
@@ -178,14 +178,6 @@ pub async fn routing(global: &Global, args: &EvalRouting) -> Result<Ending> {
         Ok(Ending::Done)
     })
     .await?
-}
-
-fn scikit_learn() -> bool {
-    Command::new("python3")
-        .args(["-c", "import sklearn"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 impl Set {
@@ -375,28 +367,16 @@ fn theirs(set: &Set, splits: &[Split]) -> Result<BTreeMap<String, Vec<Vec<Answer
         labels: &'a [usize],
         splits: &'a [Split],
     }
-    let mut child = Command::new("python3")
-        .args(["-c", include_str!("routing.py")])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("cannot run python3")?;
-    let json = serde_json::to_vec(&Asked {
-        texts: &set.texts,
-        labels: &set.labels,
-        splits,
-    })?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(&json)?;
-    }
-    let output = child.wait_with_output()?;
-    ensure!(
-        output.status.success(),
-        "scikit-learn stopped with {}: give --alone to do without it",
-        output.status
-    );
-    let said: BTreeMap<String, Vec<Vec<(usize, f64)>>> = serde_json::from_slice(&output.stdout)?;
+    let said: BTreeMap<String, Vec<Vec<(usize, f64)>>> = python::ask(
+        include_str!("routing.py"),
+        &Asked {
+            texts: &set.texts,
+            labels: &set.labels,
+            splits,
+        },
+        "scikit-learn",
+        "give --alone to do without it",
+    )?;
     Ok(said
         .into_iter()
         .map(|(name, said)| {

@@ -6,9 +6,8 @@
 //! IR techniques", TOIS 2002) with the relevance itself as gain, as trec_eval has it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Write as _};
+use std::io::BufRead;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -19,6 +18,7 @@ use inference::Encoder;
 use search::{Change, Fusion, Index, IndexedDocument, IndexedPassage, Mode, Query, Reader, Stats};
 use serde::{Deserialize, Serialize};
 
+use super::python;
 use crate::args::{EvalSearch, Global};
 use crate::commands::Ending;
 use crate::commands::tables::opened;
@@ -434,12 +434,7 @@ impl Measured<'_> {
 
     /// The same passages with bm25s and a French stemmer; `None` where they are not installed.
     fn bm25s(&self) -> Result<Option<Row>> {
-        let there = Command::new("python3")
-            .args(["-c", "import bm25s, Stemmer"])
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-        if !there {
+        if !python::has("bm25s, Stemmer") {
             return Ok(None);
         }
         #[derive(Serialize)]
@@ -459,24 +454,12 @@ impl Measured<'_> {
             questions: self.questions.iter().map(|q| q.text.as_str()).collect(),
             depth: DEPTH,
         };
-        let mut child = Command::new("python3")
-            .args(["-c", include_str!("bm25s.py")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("cannot run python3")?;
-        let json = serde_json::to_vec(&asked)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(&json)?;
-        }
-        let output = child.wait_with_output()?;
-        ensure!(
-            output.status.success(),
-            "bm25s stopped with {}",
-            output.status
-        );
-        let found: Vec<Vec<usize>> = serde_json::from_slice(&output.stdout)?;
+        let found: Vec<Vec<usize>> = python::ask(
+            include_str!("bm25s.py"),
+            &asked,
+            "bm25s",
+            "take it out of Python to do without it",
+        )?;
         let found: Vec<Vec<&str>> = found
             .iter()
             .map(|numbers| {

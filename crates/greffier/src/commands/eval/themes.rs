@@ -16,9 +16,7 @@
 mod figures;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use ::insight::themes::{
@@ -29,6 +27,7 @@ use domain::time::Zone;
 use domain::{DocumentId, IsoWeek, Lang, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::python;
 use crate::args::{EvalThemes, Global};
 use crate::commands::Ending;
 use crate::commands::classify::encode;
@@ -131,7 +130,7 @@ pub async fn themes(global: &Global, args: &EvalThemes) -> Result<Ending> {
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
     let (_, models) = models(global, threads)?;
     tokio::task::spawn_blocking(move || {
-        let peer = args.peer && bertopic_is_here();
+        let peer = args.peer && python::has("bertopic, umap");
         if args.peer && !peer {
             print::note(lang.pick(
                 "BERTopic n'est pas là : python3 -m pip install bertopic",
@@ -157,14 +156,6 @@ pub async fn themes(global: &Global, args: &EvalThemes) -> Result<Ending> {
         Ok(Ending::Done)
     })
     .await?
-}
-
-fn bertopic_is_here() -> bool {
-    Command::new("python3")
-        .args(["-c", "import bertopic, umap"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 impl Set {
@@ -407,28 +398,16 @@ fn bertopic(set: &Set, seeds: u32) -> Result<Vec<Run>> {
         vectors: &'a [Vec<f32>],
         seeds: u32,
     }
-    let mut child = Command::new("python3")
-        .args(["-c", include_str!("bertopic.py")])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("cannot run python3")?;
-    let json = serde_json::to_vec(&Asked {
-        texts: &set.texts,
-        vectors: &set.vectors,
-        seeds,
-    })?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(&json)?;
-    }
-    let output = child.wait_with_output()?;
-    ensure!(
-        output.status.success(),
-        "BERTopic stopped with {}: leave --peer out to do without it",
-        output.status
-    );
-    Ok(serde_json::from_slice(&output.stdout)?)
+    python::ask(
+        include_str!("bertopic.py"),
+        &Asked {
+            texts: &set.texts,
+            vectors: &set.vectors,
+            seeds,
+        },
+        "BERTopic",
+        "leave --peer out to do without it",
+    )
 }
 
 /// Follows the texts over the weeks.
